@@ -64,6 +64,9 @@ def test_parse_date_reads_back_every_day(day: date) -> None:
         "2026-01-00",
         "2026-01-32",
         "2026-04-31",
+        "2026-06-31",
+        "2026-09-31",
+        "2026-11-31",
         "2026-02-29",
         "1900-02-29",
         "2026-01-0\u0661",
@@ -204,6 +207,14 @@ def test_ms_of_date_first_moment_belongs_to_the_day() -> None:
     assert date_of_ms(first_ms, 480) == "2026-11-21"
     assert date_of_ms(first_ms - 1, 480) == "2026-11-20"
     assert date_of_ms(first_ms, 0) == "2026-11-20"
+
+
+def test_dates_reach_to_the_ends_of_their_range() -> None:
+    """The first and last day, and the outermost zones, are still within."""
+    assert add_days("9999-12-30", 1) == "9999-12-31"
+    assert add_days("0001-01-02", -1) == "0001-01-01"
+    assert date_of_ms(36_000_000, 840) == "1970-01-02"
+    assert date_of_ms(43_199_999, -720) == "1969-12-31"
 
 
 CLOSED: Calendar = changed(weekend=[0, 1, 2, 3, 4, 5, 6])

@@ -96,19 +96,14 @@ def _cut_off(
 ) -> ProRataCutoff:
     # The remainders sum to a multiple of the weight sum, and that multiple is
     # how many units whole shares leave over. Each remainder is below the weight
-    # sum, so more shares have one than there are units left: zero weights, whose
-    # remainder is zero, never come into question.
-    remainder_sum = 0
-    ranks: list[tuple[int, int]] = []
-    for key, weight in keyed_weights:
-        remainder = total * weight % weight_sum
-        if remainder > 0:
-            remainder_sum += remainder
-            ranks.append((-remainder, key))
-    left = remainder_sum // weight_sum
+    # sum, so more shares have one than there are units left: a zero weight,
+    # whose remainder is zero, never earns one.
+    ranks = sorted(
+        [(-(total * weight % weight_sum), key) for key, weight in keyed_weights]
+    )
+    left = -sum([negated for negated, _ in ranks]) // weight_sum
     if left == 0:
         return ProRataCutoff(total, weight_sum, weight_sum, 0)
-    ranks = sorted(ranks)
     if ranks[left - 1] == ranks[left]:
         raise ArithmeticRefusal("duplicate_key")
     negated, key = ranks[left - 1]
