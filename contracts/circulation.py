@@ -1,0 +1,478 @@
+"""Circulation: split, merge, offer and accept, joint transfer.
+
+An offer names one receiver and the exact part; it locks the tile and cuts
+nothing. The cut happens when the receiver signs. Deadlines are judged on
+block time here, never by whether a clean-up job has run.
+"""
+
+from contracts.kit.v1 import (
+    Annotated,
+    Amount,
+    Context,
+    Count,
+    Hash,
+    Literal,
+    Millis,
+    Minor,
+    Payload,
+    Record,
+    Rule,
+    Signer,
+    add_business_days,
+    bound,
+    cut_part,
+    cut_tile,
+    is_open,
+    lock_tile,
+    merge_tiles,
+    move_tile,
+    need_free_tile,
+    need_tile,
+    today,
+    unlock_tile,
+)
+
+OFFER_MS_MAX = 90 * 86_400_000
+
+rule = Rule(
+    "receivable",
+    part="circulation",
+    writes=("tile", "offer"),
+    refusals={
+        "part_locked": (
+            "stale",
+            "the part is locked",
+            "An offer, or another lock, binds this holding.",
+            "run: allonge withdraw OFFER",
+        ),
+        "bad_cut": (
+            "refused",
+            "not a part of the holding",
+            "The part lies outside the holding or is empty.",
+            "run: allonge balance",
+        ),
+        "part_too_small": (
+            "refused",
+            "smaller than the programme's minimum part",
+            "Every piece that a cut leaves must reach the minimum.",
+            "Choose a larger part, or the whole holding.",
+        ),
+        "not_mergeable": (
+            "refused",
+            "these holdings cannot be joined",
+            "Holder and chain of transferors must be identical, nothing locked.",
+            "run: allonge lineage ID",
+        ),
+        "not_transferable": (
+            "refused",
+            "the receivable no longer circulates",
+            "It is settled or ended, or its transfers are used up.",
+            "run: allonge show ID",
+        ),
+        "record_date": (
+            "refused",
+            "too close to the due date",
+            "The programme allows no transfer in the last business days.",
+            "Hold it until it is paid.",
+        ),
+        "overdue_unaware": (
+            "refused",
+            "overdue, and the receiver has not said that it knows",
+            "An overdue holding passes only to a receiver who signs to know.",
+            "Sign with --aware if you accept it overdue.",
+        ),
+        "offer_expired": (
+            "stale",
+            "the offer has expired",
+            "Block time is after the offer's deadline.",
+            "Ask for a new offer.",
+        ),
+        "offer_changed": (
+            "stale",
+            "the holding behind the offer has changed",
+            "The locked tile is no longer what was offered.",
+            "Ask for a new offer.",
+        ),
+        "bad_receiver": (
+            "refused",
+            "this member cannot receive it",
+            "Debtor and present holder cannot receive a holding.",
+            "Name another member.",
+        ),
+        "bad_deadline": (
+            "refused",
+            "the deadline is not usable",
+            "A deadline lies in the future, at most 90 days ahead.",
+            "Choose another deadline.",
+        ),
+    },
+)
+
+
+class Input(Payload):
+    """A whole live tile, named with its revision."""
+
+    hi: Amount
+    lo: Minor
+    receivable: Hash
+    rev: Count
+
+
+class Part(Payload):
+    """An interval of units."""
+
+    hi: Amount
+    lo: Minor
+
+
+def need_input(ctx: Context, given: Input) -> Record:
+    """Return the live tile an input names, exactly as it was signed."""
+    tile = need_tile(ctx, given.receivable, given.lo, given.rev)
+    if tile["hi"] != given.hi:
+        ctx.refuse("stale_input", hi=tile["hi"])
+    return tile
+
+
+def need_live(ctx: Context, receivable: str) -> Record:
+    """Return an open receivable that no sweep is changing."""
+    record: Record = ctx.need("receivable", receivable)
+    if not is_open(record):
+        ctx.refuse("not_transferable", state=record["state"])
+    if "sweep" in record:
+        ctx.refuse("sweep_running", receivable=receivable)
+    return record
+
+
+def check_pieces(ctx: Context, record: Record, edges: list[int]) -> None:
+    """Refuse pieces below the programme's minimum part."""
+    programme = ctx.need("programme", record["programme"])
+    for position in range(len(edges) - 1):
+        size = edges[position + 1] - edges[position]
+        if size < programme["part_min_minor"]:
+            ctx.refuse("part_too_small", size_minor=size)
+
+
+class Split(Payload):
+    """``receivable.split``: cut a holding at absolute positions."""
+
+    cuts: Annotated[list[Amount], bound(1, 100)]
+    input: Input
+    receivable: Hash
+
+
+def sign_split(ctx: Context, body: Split) -> list[Signer]:
+    """The holder; nothing is given."""
+    return [Signer(need_input(ctx, body.input)["holder"], "manage")]
+
+
+@rule.action(
+    "receivable.split",
+    Split,
+    signers=sign_split,
+    on=("receivable", "receivable"),
+    business=True,
+)
+def split(ctx: Context, body: Split) -> None:
+    """Cut a holding; the holder has all pieces."""
+    check_same(ctx, body.receivable, body.input)
+    record = need_live(ctx, body.receivable)
+    tile = need_free_tile(ctx, body.receivable, body.input.lo, body.input.rev)
+    edges = [tile["lo"], *body.cuts, tile["hi"]]
+    check_rising(ctx, edges)
+    check_pieces(ctx, record, edges)
+    cut_tile(ctx, tile, body.cuts)
+    ctx.emit("split", receivable=body.receivable, pieces=len(body.cuts) + 1)
+
+
+def check_rising(ctx: Context, edges: list[int]) -> None:
+    """Refuse cuts that are not strictly inside and rising."""
+    for position in range(len(edges) - 1):
+        if edges[position] >= edges[position + 1]:
+            ctx.refuse("bad_cut", at=edges[position + 1])
+
+
+def check_same(ctx: Context, receivable: str, given: Input) -> None:
+    """Refuse an input of another receivable than the one acted on."""
+    if given.receivable != receivable:
+        ctx.refuse("stale_input", receivable=given.receivable)
+
+
+class Merge(Payload):
+    """``receivable.merge``: join two neighbouring holdings."""
+
+    left: Input
+    receivable: Hash
+    right: Input
+
+
+def sign_merge(ctx: Context, body: Merge) -> list[Signer]:
+    """The holder; nothing is given."""
+    return [Signer(need_input(ctx, body.left)["holder"], "manage")]
+
+
+@rule.action(
+    "receivable.merge",
+    Merge,
+    signers=sign_merge,
+    on=("receivable", "receivable"),
+    business=True,
+)
+def merge(ctx: Context, body: Merge) -> None:
+    """Join neighbours with the same holder and chain of transferors."""
+    check_same(ctx, body.receivable, body.left)
+    check_same(ctx, body.receivable, body.right)
+    need_live(ctx, body.receivable)
+    need_input(ctx, body.right)
+    left = need_free_tile(ctx, body.receivable, body.left.lo, body.left.rev)
+    right = need_free_tile(ctx, body.receivable, body.right.lo, body.right.rev)
+    same = left["holder"] == right["holder"] and left["chain"] == right["chain"]
+    if not same or left["hi"] != right["lo"] or "pledge" in left or "pledge" in right:
+        ctx.refuse("not_mergeable", lo=right["lo"])
+    merge_tiles(ctx, left, right)
+    ctx.emit("merged", receivable=body.receivable, lo=left["lo"], hi=right["hi"])
+
+
+class Transfer(Payload):
+    """``receivable.transfer``: giver and receiver sign at once."""
+
+    aware_overdue: bool
+    input: Input
+    part: Part
+    receivable: Hash
+    receiver: Hash
+    recourse: Literal["with", "without"]
+    document: Hash | None = None
+
+
+def sign_transfer(ctx: Context, body: Transfer) -> list[Signer]:
+    """The giver for the amount, the receiver for accepting it."""
+    tile = need_input(ctx, body.input)
+    amount = max(0, body.part.hi - body.part.lo)
+    currency = ctx.need("receivable", body.receivable)["currency"]
+    return [
+        Signer(tile["holder"], "give", amount, currency),
+        Signer(body.receiver, "accept", amount, currency),
+    ]
+
+
+@rule.action(
+    "receivable.transfer",
+    Transfer,
+    signers=sign_transfer,
+    on=("receivable", "receivable"),
+    business=True,
+)
+def transfer(ctx: Context, body: Transfer) -> None:
+    """Move a part of a holding at once."""
+    check_same(ctx, body.receivable, body.input)
+    record = need_live(ctx, body.receivable)
+    tile = need_free_tile(ctx, body.receivable, body.input.lo, body.input.rev)
+    check_passing(ctx, record, tile, body.receiver, body.aware_overdue)
+    pass_part(ctx, record, tile, body.part, body.receiver, body.recourse)
+
+
+def check_passing(
+    ctx: Context, record: Record, tile: Record, receiver: str, aware: bool
+) -> None:
+    """Judge whether a part of this tile may pass to a receiver now."""
+    programme = ctx.need("programme", record["programme"])
+    check_receiver(ctx, record, tile, receiver)
+    if tile["transfers"] >= programme["transfer_max"] or "pledge" in tile:
+        ctx.refuse("not_transferable", transfers=tile["transfers"])
+    if record["state"] == "overdue" and not aware:
+        ctx.refuse("overdue_unaware", receivable=record["id"])
+    if programme["record_days"]:
+        last = add_business_days(
+            record["adjusted_date"],
+            -programme["record_days"],
+            ctx.parameters["calendar"],
+        )
+        now = today(ctx, programme)
+        if last <= now and now < record["adjusted_date"]:
+            ctx.refuse("record_date", from_date=last)
+
+
+def check_receiver(ctx: Context, record: Record, tile: Record, receiver: str) -> None:
+    """Refuse the debtor (I5), the holder itself, and whoever is no member."""
+    ctx.need("member", receiver)
+    if receiver in (record["debtor"], tile["holder"]):
+        ctx.refuse("bad_receiver", receiver=receiver)
+
+
+def pass_part(
+    ctx: Context,
+    record: Record,
+    tile: Record,
+    part: Part,
+    receiver: str,
+    recourse: str,
+) -> None:
+    """Cut the part out of its tile and give it to the receiver."""
+    inside = [
+        edge for edge in (part.lo, part.hi) if tile["lo"] < edge and edge < tile["hi"]
+    ]
+    if part.lo < tile["lo"] or part.hi > tile["hi"] or part.lo >= part.hi:
+        ctx.refuse("bad_cut", lo=part.lo, hi=part.hi)
+    check_pieces(ctx, record, [tile["lo"], *inside, tile["hi"]])
+    piece = cut_part(ctx, tile, part.lo, part.hi) if inside else tile
+    move_tile(ctx, piece, receiver, recourse)
+    ctx.emit(
+        "transferred",
+        receivable=record["id"],
+        lo=part.lo,
+        hi=part.hi,
+        giver=tile["holder"],
+        receiver=receiver,
+    )
+
+
+class Offer(Payload):
+    """``receivable.offer``: a part for one receiver until a deadline."""
+
+    input: Input
+    part: Part
+    receivable: Hash
+    receiver: Hash
+    recourse: Literal["with", "without"]
+    until_ms: Millis
+    document: Hash | None = None
+
+
+def sign_offer(ctx: Context, body: Offer) -> list[Signer]:
+    """The holder, for the amount."""
+    tile = need_input(ctx, body.input)
+    amount = max(0, body.part.hi - body.part.lo)
+    currency = ctx.need("receivable", body.receivable)["currency"]
+    return [Signer(tile["holder"], "give", amount, currency)]
+
+
+@rule.action(
+    "receivable.offer",
+    Offer,
+    signers=sign_offer,
+    on=("receivable", "receivable"),
+    business=True,
+)
+def offer(ctx: Context, body: Offer) -> None:
+    """Lock the tile for one receiver; nothing is cut yet."""
+    check_same(ctx, body.receivable, body.input)
+    record = need_live(ctx, body.receivable)
+    tile = need_free_tile(ctx, body.receivable, body.input.lo, body.input.rev)
+    check_receiver(ctx, record, tile, body.receiver)
+    if body.until_ms <= ctx.time or body.until_ms > ctx.time + OFFER_MS_MAX:
+        ctx.refuse("bad_deadline", until_ms=body.until_ms)
+    part = body.part
+    if part.lo < tile["lo"] or part.hi > tile["hi"] or part.lo >= part.hi:
+        ctx.refuse("bad_cut", lo=part.lo, hi=part.hi)
+    inside = [
+        edge for edge in (part.lo, part.hi) if tile["lo"] < edge and edge < tile["hi"]
+    ]
+    check_pieces(ctx, record, [tile["lo"], *inside, tile["hi"]])
+    # An offer is found by the id of the transaction that made it.
+    record_offer = {
+        "currency": record["currency"],
+        "giver": tile["holder"],
+        "hi": part.hi,
+        "id": ctx.source,
+        "kind": "offer",
+        "lo": part.lo,
+        "receivable": record["id"],
+        "receiver": body.receiver,
+        "recourse": body.recourse,
+        "rev": tile["rev"] + 1,
+        "rule": record["rule"],
+        "tile_hi": tile["hi"],
+        "tile_lo": tile["lo"],
+        "until_ms": body.until_ms,
+    }
+    if body.document is not None:
+        record_offer["document"] = body.document
+    ctx.create(record_offer)
+    lock = {
+        "hi": part.hi,
+        "id": ctx.source,
+        "kind": "offer",
+        "lo": part.lo,
+        "until": body.until_ms,
+    }
+    lock_tile(ctx, tile, lock)
+    ctx.schedule(record_offer, "expire", body.until_ms + 1)
+    ctx.emit("offered", receivable=record["id"], offer=ctx.source)
+
+
+class Answer(Payload):
+    """``offer.accept``: repeats the part, so that nothing else is signed."""
+
+    aware_overdue: bool
+    offer: Hash
+    part: Part
+    receivable: Hash
+
+
+def sign_accept(ctx: Context, body: Answer) -> list[Signer]:
+    """The receiver, for the amount."""
+    made = ctx.need("offer", body.offer)
+    amount = made["hi"] - made["lo"]
+    return [Signer(made["receiver"], "accept", amount, made["currency"])]
+
+
+@rule.action(
+    "offer.accept", Answer, signers=sign_accept, on=("offer", "offer"), business=True
+)
+def accept(ctx: Context, body: Answer) -> None:
+    """Cut the part out and move it, all or nothing."""
+    made = ctx.need("offer", body.offer)
+    same = made["receivable"] == body.receivable
+    if not same or made["lo"] != body.part.lo or made["hi"] != body.part.hi:
+        ctx.refuse("offer_changed", offer=body.offer)
+    if made["until_ms"] < ctx.time:
+        ctx.refuse("offer_expired", until_ms=made["until_ms"])
+    record = need_live(ctx, body.receivable)
+    tile = need_tile(ctx, body.receivable, made["tile_lo"], made["rev"])
+    check_passing(ctx, record, tile, made["receiver"], body.aware_overdue)
+    unlock_tile(ctx, body.receivable, made["tile_lo"], made["id"])
+    ctx.remove("offer", made["id"])
+    tile = ctx.need("tile", str(made["tile_lo"]), body.receivable)
+    pass_part(ctx, record, tile, body.part, made["receiver"], made["recourse"])
+
+
+class EndOffer(Payload):
+    """``offer.decline`` by the receiver, ``offer.withdraw`` by the giver."""
+
+    offer: Hash
+
+
+def sign_decline(ctx: Context, body: EndOffer) -> list[Signer]:
+    """The receiver."""
+    return [Signer(ctx.need("offer", body.offer)["receiver"], "decline")]
+
+
+@rule.action("offer.decline", EndOffer, signers=sign_decline, on=("offer", "offer"))
+def decline(ctx: Context, body: EndOffer) -> None:
+    """The receiver does not want it; the tile is free."""
+    end_offer(ctx, ctx.need("offer", body.offer), "declined")
+
+
+def sign_withdraw(ctx: Context, body: EndOffer) -> list[Signer]:
+    """The giver."""
+    return [Signer(ctx.need("offer", body.offer)["giver"], "decline")]
+
+
+@rule.action("offer.withdraw", EndOffer, signers=sign_withdraw, on=("offer", "offer"))
+def withdraw(ctx: Context, body: EndOffer) -> None:
+    """The giver takes it back before it is accepted; the tile is free."""
+    end_offer(ctx, ctx.need("offer", body.offer), "withdrawn")
+
+
+def end_offer(ctx: Context, made: Record, how: str) -> None:
+    """Remove an offer and its lock."""
+    unlock_tile(ctx, made["receivable"], made["tile_lo"], made["id"])
+    ctx.remove("offer", made["id"])
+    ctx.emit(how, offer=made["id"], receivable=made["receivable"])
+
+
+@rule.job("offer", "expire")
+def expire(ctx: Context, target: Record) -> None:
+    """Tidy up an offer nobody accepted; its deadline has long counted."""
+    if target["until_ms"] < ctx.time:
+        end_offer(ctx, target, "expired")

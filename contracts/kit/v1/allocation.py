@@ -1,0 +1,176 @@
+"""Which receivable incoming money is for.
+
+What it names comes first, up to what that still needs; the rest goes to the
+debtor's due receivables on the account, oldest due date first and equal dates
+pro rata on what they need. Money that is early waits; only what nothing of
+the debtor can take is excess and goes to suspense.
+"""
+
+from contracts.kit.v1.arithmetic import allocate_pro_rata
+from contracts.kit.v1.books import move_books
+from contracts.kit.v1.owed import is_due, is_open, need_minor
+from contracts.kit.v1.rule import Context, Record
+
+OWED_MAX = 1000
+
+
+def allocate_receipt(
+    ctx: Context, receipt: Record, amount_minor: int, named: str
+) -> None:
+    """Assign new money of a receipt; afterwards none of it is unplaced.
+
+    Args:
+        ctx: the context.
+        receipt: as it stands in state, with the amount not in any of its sums.
+        amount_minor: the money to place.
+        named: receivable the payment names, "" for none.
+    """
+    allocate_unassigned(ctx, receipt["account"], receipt["debtor"])
+    rest = amount_minor
+    if named:
+        receivable = ctx.need("receivable", named)
+        programme = ctx.need("programme", receivable["programme"])
+        need = need_minor(ctx, programme, receivable, receipt["value_date"])
+        rest -= assign(ctx, receipt, receivable, min(rest, need))
+    rest = allocate_to_due(ctx, receipt, rest)
+    place_rest(ctx, receipt["id"], rest)
+
+
+def assign(ctx: Context, receipt: Record, receivable: Record, amount_minor: int) -> int:
+    """Let money wait for a receivable; it is swept at once if that is due.
+
+    Returns:
+        The amount assigned.
+    """
+    if amount_minor <= 0:
+        return 0
+    share: Record | None = ctx.read("share", receivable["id"], receipt["id"])
+    if share is None:
+        ctx.create(
+            {
+                "amount_minor": amount_minor,
+                "id": receivable["id"],
+                "kind": "share",
+                "order": receipt["order"],
+                "receivable": receivable["id"],
+                "scope": receipt["id"],
+                "value_date": receipt["value_date"],
+            }
+        )
+    else:
+        ctx.write({**share, "amount_minor": share["amount_minor"] + amount_minor})
+    waiting = receivable["waiting_minor"] + amount_minor
+    ctx.write({**receivable, "waiting_minor": waiting})
+    move_books(ctx, receipt["account"], waiting_minor=amount_minor)
+    ctx.emit("assigned", receivable=receivable["id"], amount_minor=amount_minor)
+    programme = ctx.need("programme", receivable["programme"])
+    if is_due(ctx, programme, receivable):
+        ctx.schedule(receivable, "sweep", ctx.time)
+    return amount_minor
+
+
+def allocate_to_due(ctx: Context, receipt: Record, amount_minor: int) -> int:
+    """Assign money to the debtor's due receivables, oldest first.
+
+    Returns:
+        What none of them needs.
+    """
+    rest = amount_minor
+    dates: list[str] = []
+    for receivable in _due_receivables(ctx, receipt):
+        if receivable["adjusted_date"] not in dates:
+            dates.append(receivable["adjusted_date"])
+    for due_date in dates:
+        if rest > 0:
+            rest -= _allocate_date(ctx, receipt, due_date, rest)
+    return rest
+
+
+def _due_receivables(ctx: Context, receipt: Record) -> list[Record]:
+    partition = receipt["account"] + "/" + receipt["debtor"]
+    found = []
+    for receivable in ctx.scan("owed", partition, limit=OWED_MAX):
+        programme = ctx.need("programme", receivable["programme"])
+        if is_due(ctx, programme, receivable):
+            found.append(receivable)
+    return found
+
+
+def _allocate_date(
+    ctx: Context, receipt: Record, due_date: str, amount_minor: int
+) -> int:
+    same = []
+    needs = []
+    for receivable in _due_receivables(ctx, receipt):
+        if receivable["adjusted_date"] == due_date:
+            programme = ctx.need("programme", receivable["programme"])
+            same.append(receivable)
+            needs.append(need_minor(ctx, programme, receivable, receipt["value_date"]))
+    total = min(amount_minor, sum(needs))
+    if total <= 0:
+        return 0
+    shares = allocate_pro_rata(total, needs)
+    for position in range(len(same)):
+        assign(ctx, receipt, same[position], shares[position])
+    return total
+
+
+def place_rest(ctx: Context, receipt_id: str, amount_minor: int) -> None:
+    """Keep money for later while the debtor owes anything, else in suspense."""
+    if amount_minor <= 0:
+        return
+    receipt: Record = ctx.need("receipt", receipt_id)
+    name = "suspense_minor"
+    if owes_anything(ctx, receipt["account"], receipt["debtor"]):
+        name = "unassigned_minor"
+    ctx.write({**receipt, name: receipt[name] + amount_minor})
+    if name == "suspense_minor":
+        move_books(ctx, receipt["account"], suspense_minor=amount_minor)
+    else:
+        move_books(ctx, receipt["account"], unassigned_minor=amount_minor)
+    ctx.emit(name, receipt=receipt_id, amount_minor=amount_minor)
+
+
+def owes_anything(ctx: Context, account: str, debtor: str) -> bool:
+    """Say whether an open receivable of the debtor stands on the account."""
+    if not debtor:
+        return False
+    return bool(ctx.scan("owed", account + "/" + debtor, limit=1))
+
+
+def allocate_unassigned(ctx: Context, account: str, debtor: str) -> None:
+    """Give early money to what has fallen due, in order of attestation."""
+    if not debtor:
+        return
+    for receipt in ctx.scan("unassigned", account + "/" + debtor, limit=OWED_MAX):
+        early = receipt["unassigned_minor"]
+        taken = early - allocate_to_due(ctx, receipt, early)
+        if taken:
+            ctx.write({**receipt, "unassigned_minor": early - taken})
+            move_books(ctx, account, unassigned_minor=-taken)
+
+
+def release_unassigned(ctx: Context, account: str, debtor: str) -> None:
+    """Move early money to suspense once the debtor owes nothing any more."""
+    if owes_anything(ctx, account, debtor):
+        return
+    for receipt in ctx.scan("unassigned", account + "/" + debtor, limit=OWED_MAX):
+        amount = receipt["unassigned_minor"]
+        suspense = receipt["suspense_minor"] + amount
+        ctx.write({**receipt, "suspense_minor": suspense, "unassigned_minor": 0})
+        move_books(ctx, account, suspense_minor=amount, unassigned_minor=-amount)
+
+
+def find_named(ctx: Context, debtor: str, reference: str) -> str:
+    """Return the open receivable a reference names, "" if none or several.
+
+    Args:
+        ctx: the context.
+        debtor: who is known to pay, "" if unknown.
+        reference: a receivable's id, or an invoice number.
+    """
+    if len(reference) == 64:
+        receivable: Record | None = ctx.read("receivable", reference)
+        return reference if receivable is not None and is_open(receivable) else ""
+    found = ctx.scan("used", debtor + "/" + reference, limit=2) if debtor else []
+    return found[0]["id"] if len(found) == 1 else ""

@@ -1,0 +1,179 @@
+"""Moving units: cut, join, move, lock, retire and reopen intervals.
+
+A tile is never edited into another shape by a rule; it goes through here, so
+that every change raises its revision and no unit is lost. An offer's lock is
+judged by block time alone: whether its clean-up job has run never matters.
+"""
+
+from contracts.kit.v1.records import LIVE, RETIRED
+from contracts.kit.v1.rule import Context, Record
+
+
+def need_tile(ctx: Context, receivable: str, lo: int, rev: int) -> Record:
+    """Return a live tile by start and revision.
+
+    Raises:
+        Refusal: ``stale_input``, there is no such live tile any more.
+    """
+    tile: Record | None = ctx.read("tile", str(lo), receivable)
+    if tile is None or tile["state"] != LIVE or tile["rev"] != rev:
+        ctx.refuse("stale_input", lo=lo, rev=rev)
+    return tile
+
+
+def is_locked(ctx: Context, tile: Record) -> bool:
+    """Say whether a lock of a tile is still in force at block time."""
+    for lock in tile["locks"]:
+        if lock["until"] >= ctx.time:
+            return True
+    return False
+
+
+def release_locks(ctx: Context, tile: Record) -> Record:
+    """Return the tile without locks; open offers on it end."""
+    for lock in tile["locks"]:
+        if ctx.read("offer", lock["id"]) is not None:
+            ctx.remove("offer", lock["id"])
+            ctx.emit("offer_ended", offer=lock["id"])
+    return {**tile, "locks": []}
+
+
+def need_free_tile(ctx: Context, receivable: str, lo: int, rev: int) -> Record:
+    """Return a live tile that no lock binds; expired locks are cleared.
+
+    Raises:
+        Refusal: ``stale_input``; ``part_locked``.
+    """
+    tile = need_tile(ctx, receivable, lo, rev)
+    if is_locked(ctx, tile):
+        ctx.refuse("part_locked", lo=lo)
+    return release_locks(ctx, tile)
+
+
+def cut_tile(ctx: Context, tile: Record, cuts: list[int]) -> list[Record]:
+    """Replace a tile by its pieces at the cuts; the pieces tile it.
+
+    Args:
+        ctx: the context.
+        tile: as it stands in state, or with its locks cleared.
+        cuts: positions inside ``(lo, hi)``, strictly rising.
+
+    Returns:
+        The pieces from low to high, written, with a new revision each.
+    """
+    edges = [tile["lo"], *cuts, tile["hi"]]
+    pieces = []
+    for position in range(len(edges) - 1):
+        lo, hi = edges[position], edges[position + 1]
+        if lo >= hi:
+            ctx.refuse("bad_cut", lo=lo, hi=hi)
+        piece = {**tile, "lo": lo, "hi": hi, "rev": tile["rev"] + 1, "locks": []}
+        pieces.append(piece)
+        if position == 0:
+            ctx.write(piece)
+        else:
+            ctx.create(piece)
+    return pieces
+
+
+def cut_part(ctx: Context, tile: Record, lo: int, hi: int) -> Record:
+    """Return the piece ``[lo, hi)`` of a tile after cutting it out."""
+    if lo < tile["lo"] or hi > tile["hi"] or lo >= hi:
+        ctx.refuse("bad_cut", lo=lo, hi=hi)
+    cuts = [edge for edge in (lo, hi) if tile["lo"] < edge and edge < tile["hi"]]
+    for piece in cut_tile(ctx, tile, cuts):
+        if piece["lo"] == lo:
+            return piece
+    ctx.refuse("bad_cut", lo=lo, hi=hi)
+
+
+def merge_tiles(ctx: Context, left: Record, right: Record) -> Record:
+    """Join two neighbouring live tiles; the right one disappears."""
+    joined = {**left, "hi": right["hi"], "rev": max(left["rev"], right["rev"]) + 1}
+    ctx.remove("tile", str(right["lo"]), right["scope"])
+    ctx.write(joined)
+    return joined
+
+
+def chain_class(ctx: Context, chain: list[Record]) -> str:
+    """Return the recourse class of a chain of transferors, "" for none."""
+    if not chain:
+        return ""
+    texts = [link["member"] + "/" + link["recourse"] for link in chain]
+    return ctx.hash_text(" ".join(texts))
+
+
+def move_tile(ctx: Context, tile: Record, receiver: str, recourse: str) -> Record:
+    """Give a whole tile to another holder; the giver joins the chain.
+
+    Args:
+        ctx: the context.
+        tile: a live tile as it stands in state.
+        receiver: the new holder.
+        recourse: ``with`` or ``without``; the terms between giver and receiver.
+    """
+    chain = [*tile["chain"], {"member": tile["holder"], "recourse": recourse}]
+    moved = {
+        **tile,
+        "chain": chain,
+        "holder": receiver,
+        "recourse_class": chain_class(ctx, chain),
+        "rev": tile["rev"] + 1,
+        "transfers": tile["transfers"] + 1,
+    }
+    ctx.write(moved)
+    return moved
+
+
+def lock_tile(ctx: Context, tile: Record, lock: Record) -> Record:
+    """Put a lock on a tile."""
+    locked = {**tile, "locks": [*tile["locks"], lock], "rev": tile["rev"] + 1}
+    ctx.write(locked)
+    return locked
+
+
+def unlock_tile(ctx: Context, receivable: str, lo: int, lock_id: str) -> None:
+    """Take a lock off the tile that has it; nothing happens if it is gone."""
+    tile: Record | None = ctx.read("tile", str(lo), receivable)
+    if tile is None:
+        return
+    kept = [lock for lock in tile["locks"] if lock["id"] != lock_id]
+    if len(kept) < len(tile["locks"]):
+        ctx.write({**tile, "locks": kept, "rev": tile["rev"] + 1})
+
+
+def retire_units(
+    ctx: Context, tile: Record, units: int, receipt: str, line: str
+) -> None:
+    """Retire a tile's highest units; they remember what paid them.
+
+    Args:
+        ctx: the context.
+        tile: a live tile as it stands in state.
+        units: how many, 1 to its length.
+        receipt: the incoming payment.
+        line: the line of the sweep.
+    """
+    tile = release_locks(ctx, tile)
+    split = tile["hi"] - units
+    paid = {"line": line, "receipt": receipt, "state": RETIRED}
+    if split == tile["lo"]:
+        ctx.write({**tile, **paid, "rev": tile["rev"] + 1})
+        return
+    kept, gone = cut_tile(ctx, tile, [split])
+    ctx.write({**gone, **paid, "rev": kept["rev"]})
+
+
+def reopen_units(ctx: Context, tile: Record, units: int) -> Record:
+    """Turn a retired tile's lowest units live again, for its old holder.
+
+    Returns:
+        The live tile.
+    """
+    rev = tile["rev"] + 1
+    live = {name: tile[name] for name in tile if name not in ("line", "receipt")}
+    live = {**live, "hi": tile["lo"] + units, "rev": rev, "state": LIVE}
+    ctx.write(live)
+    if live["hi"] < tile["hi"]:
+        ctx.create({**tile, "lo": live["hi"], "rev": rev})
+    return live

@@ -1,0 +1,292 @@
+"""Programmes, collection accounts and payout accounts.
+
+A programme is the signed terms under which one debtor's receivables are
+issued; it never changes, a new version is a new record. Law, presets and
+conventions are its data, nothing of them is code.
+"""
+
+from contracts.kit.v1 import (
+    Amount,
+    Annotated,
+    Context,
+    Count,
+    Currency,
+    Date,
+    Hash,
+    Literal,
+    Minor,
+    Offset,
+    Payload,
+    Ppm,
+    Record,
+    Rule,
+    Signer,
+    Text,
+    between,
+    bound,
+)
+
+BANK_ROLES = ("settlement_bank", "settlement_agent")
+
+rule = Rule(
+    "receivable",
+    part="programme",
+    writes=("programme", "account", "payout_account"),
+    refusals={
+        "not_a_bank": (
+            "unauthorised",
+            "not a settlement bank or agent",
+            "Collection accounts belong to banks and agents and are attested by them.",
+            "Name a member with that role; see run: allonge member list",
+        ),
+        "not_a_lender": (
+            "unauthorised",
+            "not a lender",
+            "A programme is signed by at least one lender.",
+            "Name a member with that role; see run: allonge member list",
+        ),
+        "bad_terms": (
+            "refused",
+            "the terms contradict each other",
+            "A term is out of the range that another one sets.",
+            "The message names the term.",
+        ),
+        "account_mismatch": (
+            "refused",
+            "the account does not fit",
+            "Currency, attester or owner differ from what is asked for.",
+            "run: allonge member account",
+        ),
+    },
+)
+
+
+class Mandate(Payload):
+    """The account owner's standing order to the bank."""
+
+    document: Hash
+    limit_minor: Amount
+    until: Date
+
+
+class OpenAccount(Payload):
+    """``account.open``: a collection account enters the books."""
+
+    attester: Hash
+    closed_date: Date
+    commitment: Hash
+    currency: Currency
+    opening_minor: Minor
+    owner: Hash
+    mandate: Mandate | None = None
+
+
+def sign_open(ctx: Context, body: OpenAccount) -> list[Signer]:
+    """The account's owner and its attester, both banks or agents."""
+    for member in (body.owner, body.attester):
+        need_bank(ctx, member)
+    signers = [Signer(body.owner, "terms")]
+    if body.attester != body.owner:
+        signers.append(Signer(body.attester, "attest"))
+    return signers
+
+
+def need_bank(ctx: Context, member: str) -> Record:
+    """Return a settlement bank or agent; the operator may never be one."""
+    record: Record = ctx.need("member", member)
+    roles = record["roles"]
+    if "operator" in roles or not any([role in roles for role in BANK_ROLES]):
+        ctx.refuse("not_a_bank", member=member)
+    return record
+
+
+@rule.action("account.open", OpenAccount, signers=sign_open, business=True)
+def open_account(ctx: Context, body: OpenAccount) -> None:
+    """Create the account with empty books."""
+    for member in ctx.scan("members", "", limit=1000):
+        group = ctx.need("member", body.owner).get("group", "")
+        if group and "operator" in member["roles"]:
+            if member.get("group", "") == group:
+                ctx.refuse("not_a_bank", group=group)
+    account: Record = {
+        "attester": body.attester,
+        "claims_minor": 0,
+        "closed_date": body.closed_date,
+        "closing_minor": body.opening_minor,
+        "commitment": body.commitment,
+        "currency": body.currency,
+        "days": [],
+        "id": ctx.allocate("account"),
+        "kind": "account",
+        "owner": body.owner,
+        "paid_minor": 0,
+        "payable_minor": 0,
+        "receipts_minor": 0,
+        "reversals_minor": 0,
+        "rule": ctx.rule,
+        "status": "open",
+        "suspense_minor": 0,
+        "unassigned_minor": 0,
+        "undistributed_minor": 0,
+        "waiting_minor": 0,
+    }
+    if body.mandate is not None:
+        account["mandate"] = {
+            "document": body.mandate.document,
+            "limit_minor": body.mandate.limit_minor,
+            "until": body.mandate.until,
+        }
+    ctx.create(account)
+    ctx.emit("account_opened", account=account["id"])
+
+
+class NewProgramme(Payload):
+    """``programme.new``: the terms, signed by debtor and lenders."""
+
+    account: Hash
+    confirm_days: Annotated[int, between(1, 365)]
+    convention: Literal[
+        "none", "following", "modified_following", "preceding", "modified_preceding"
+    ]
+    currency: Currency
+    debtor: Hash
+    disclosure: Hash
+    forum: Text
+    grace_days: Count
+    late_basis: Literal["act360", "act365f"]
+    late_from: Literal["due", "grace"]
+    late_ppm: Ppm
+    law: Text
+    lenders: Annotated[list[Hash], bound(1, 8)]
+    name: Text
+    offset_minutes: Offset
+    order: Literal["principal_first", "interest_first"]
+    part_min_minor: Amount
+    record_days: Annotated[int, between(0, 60)]
+    registration: bool
+    tenor_cap_days: Annotated[int, between(1, 3660)]
+    tenor_norm_days: Annotated[int, between(1, 3660)]
+    tolerance_minor: Minor
+    tolerance_days: Count
+    transfer_max: Annotated[int, between(0, 32)]
+    undertaking: Literal["absolute", "subject_to_defences"]
+    undertaking_text: Hash
+    exposure_max_minor: Amount | None = None
+    replaces: Hash | None = None
+    suppliers: Annotated[list[Hash], bound(1, 64)] | None = None
+
+
+def sign_programme(ctx: Context, body: NewProgramme) -> list[Signer]:
+    """The debtor and every lender named."""
+    if "debtor" not in ctx.need("member", body.debtor)["roles"]:
+        ctx.refuse("role_missing", role="debtor")
+    signers = [Signer(body.debtor, "terms")]
+    for lender in body.lenders:
+        if "lender" not in ctx.need("member", lender)["roles"]:
+            ctx.refuse("not_a_lender", member=lender)
+        if lender == body.debtor:
+            ctx.refuse("not_a_lender", member=lender)
+        signers.append(Signer(lender, "terms"))
+    return signers
+
+
+@rule.action("programme.new", NewProgramme, signers=sign_programme, business=True)
+def create_programme(ctx: Context, body: NewProgramme) -> None:
+    """Create a programme whose terms do not contradict each other."""
+    account = ctx.need("account", body.account)
+    if account["currency"] != body.currency:
+        ctx.refuse("account_mismatch", field="currency")
+    if body.tenor_norm_days > body.tenor_cap_days:
+        ctx.refuse("bad_terms", field="tenor_norm_days")
+    if body.late_from == "due" and body.grace_days > body.tenor_cap_days:
+        ctx.refuse("bad_terms", field="grace_days")
+    if body.replaces is not None:
+        if ctx.need("programme", body.replaces)["debtor"] != body.debtor:
+            ctx.refuse("bad_terms", field="replaces")
+    record = {
+        **body.model_dump(exclude_none=True),
+        "exposure_minor": 0,
+        "id": ctx.allocate("programme"),
+        "kind": "programme",
+        "rule": ctx.rule,
+    }
+    ctx.create(record)
+    ctx.emit("programme_created", programme=record["id"])
+
+
+class RegisterAccount(Payload):
+    """``payout_account.register``: where a member wants to be paid."""
+
+    attester: Hash
+    commitment: Hash
+    currency: Currency
+    member: Hash
+
+
+def sign_register(ctx: Context, body: RegisterAccount) -> list[Signer]:
+    """The member itself, under its class for accounts."""
+    need_bank(ctx, body.attester)
+    ctx.need("member", body.member)
+    return [Signer(body.member, "account")]
+
+
+@rule.action("payout_account.register", RegisterAccount, signers=sign_register)
+def register_account(ctx: Context, body: RegisterAccount) -> None:
+    """Register an account, or plan its change; the attester verifies it."""
+    known = ctx.read("payout_account", body.currency, body.member)
+    pending = {
+        "attester": body.attester,
+        "commitment": body.commitment,
+        "from_time": ctx.time,
+        "verified": False,
+    }
+    if known is None:
+        ctx.create(
+            {
+                "currency": body.currency,
+                "id": body.currency,
+                "kind": "payout_account",
+                "member": body.member,
+                "next": pending,
+                "rule": ctx.rule,
+                "scope": body.member,
+            }
+        )
+    else:
+        pending["from_time"] = ctx.time + ctx.parameters["account_delay_ms"]
+        ctx.write({**known, "next": pending})
+    ctx.emit("payout_account_registered", member=body.member)
+
+
+class VerifyAccount(Payload):
+    """``payout_account.verify``: the attester knows the account."""
+
+    attester: Hash
+    commitment: Hash
+    currency: Currency
+    member: Hash
+
+
+def sign_verify(ctx: Context, body: VerifyAccount) -> list[Signer]:
+    """The attester whom the member named."""
+    record = ctx.need("payout_account", body.currency, body.member)
+    if record.get("next", {}).get("attester", "") != body.attester:
+        ctx.refuse("account_mismatch", field="attester")
+    return [Signer(body.attester, "attest")]
+
+
+@rule.action("payout_account.verify", VerifyAccount, signers=sign_verify)
+def verify_account(ctx: Context, body: VerifyAccount) -> None:
+    """Mark a planned account as verified; it counts from its time on."""
+    record = ctx.need("payout_account", body.currency, body.member)
+    pending = record["next"]
+    if pending["commitment"] != body.commitment:
+        ctx.refuse("account_mismatch", field="commitment")
+    active = {name: record[name] for name in record if name != "next"}
+    if pending["from_time"] > ctx.time:
+        active["next"] = {**pending, "verified": True}
+    else:
+        active["attester"] = body.attester
+        active["commitment"] = body.commitment
+    ctx.write(active)
+    ctx.emit("payout_account_verified", member=body.member)

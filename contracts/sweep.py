@@ -1,0 +1,463 @@
+"""Sweep: distribute money for one receivable to whoever holds each part.
+
+One sweep a payment, in order of attestation. The plan stores only totals and
+cut-offs; each group's share is then a formula, so the distribution runs in
+chunks of any size and ends the same. From plan to last chunk the receivable
+refuses whatever would change its units, and further money queues.
+"""
+
+from contracts.kit.v1 import (
+    Context,
+    ProRataCutoff,
+    Record,
+    Rule,
+    accrue,
+    allocate_unassigned,
+    group_key,
+    is_due,
+    is_open,
+    late_days,
+    move_books,
+    net_claim,
+    open_payout,
+    order_key,
+    owed_at,
+    place_rest,
+    pro_rata_cutoff,
+    put_payout,
+    release_unassigned,
+    retire_units,
+    share_of,
+    today,
+)
+
+# Tiles handled in one job; only the pace depends on it, never the result.
+CHUNK_TILES = 2000
+
+rule = Rule(
+    "receivable",
+    part="sweep",
+    writes=(
+        "receivable",
+        "tile",
+        "offer",
+        "share",
+        "receipt",
+        "sweep",
+        "line",
+        "interest",
+        "payout",
+        "claim",
+        "account",
+    ),
+    refusals={
+        "sweep_running": (
+            "stale",
+            "a sweep is running",
+            "Money is being distributed; units do not change until it is done.",
+            "Send it again after the next blocks.",
+        ),
+        "books_negative": (
+            "internal",
+            "a sum of the books would be negative",
+            "The change asks for more than the account's books hold.",
+            "Report it; nothing was changed.",
+        ),
+    },
+)
+
+
+@rule.job("receivable", "due")
+def fall_due(ctx: Context, target: Record) -> None:
+    """At 00:00 of the due date: place early money, sweep what waits."""
+    if not is_open(target):
+        return
+    allocate_unassigned(ctx, target["account"], target["debtor"])
+    receivable = ctx.need("receivable", target["id"])
+    if receivable["waiting_minor"]:
+        ctx.schedule(receivable, "sweep", ctx.time)
+
+
+@rule.job("receivable", "sweep")
+def start_sweep(ctx: Context, target: Record) -> None:
+    """Plan the distribution of the oldest money waiting and pay a chunk."""
+    programme = ctx.need("programme", target["programme"])
+    shares = ctx.scan("shares", target["id"], limit=1)
+    if not shares or "sweep" in target or not is_due(ctx, programme, target):
+        return
+    share = shares[0]
+    owed = owed_at(programme, target, share["value_date"])
+    first, second = owed.principal_minor, owed.interest_minor
+    if programme["order"] == "interest_first":
+        first, second = second, first
+    first = min(first, share["amount_minor"])
+    second = min(second, share["amount_minor"] - first)
+    principal, interest = first, second
+    if programme["order"] == "interest_first":
+        principal, interest = second, first
+    excess = share["amount_minor"] - principal - interest
+    receivable = take_share(ctx, target, share, principal + interest)
+    if principal + interest:
+        sweep = plan(ctx, programme, receivable, share, principal, interest)
+        pay_chunk(ctx, sweep)
+    elif receivable["waiting_minor"]:
+        ctx.schedule(receivable, "sweep", ctx.time + 1)
+    place_rest(ctx, share["scope"], excess)
+
+
+def take_share(
+    ctx: Context, receivable: Record, share: Record, distributed: int
+) -> Record:
+    """Take money out of what waits; what is distributed is now under way."""
+    amount = share["amount_minor"]
+    ctx.remove("share", share["id"], share["scope"])
+    taken = {
+        **receivable,
+        "undistributed_minor": receivable["undistributed_minor"] + distributed,
+        "waiting_minor": receivable["waiting_minor"] - amount,
+    }
+    ctx.write(taken)
+    move_books(
+        ctx,
+        receivable["account"],
+        waiting_minor=-amount,
+        undistributed_minor=distributed,
+    )
+    return taken
+
+
+def plan(
+    ctx: Context,
+    programme: Record,
+    receivable: Record,
+    share: Record,
+    principal: int,
+    interest: int,
+) -> Record:
+    """Write the plan: totals and cut-offs over the groups as they stand."""
+    groups = gather_groups(ctx, receivable["id"])
+    weights = [(group["key"], group["units"]) for group in groups if group["units"]]
+    days = late_days(programme, receivable, share["value_date"])
+    sweep = {
+        "account": receivable["account"],
+        "cursor": "",
+        "cut_interest": [],
+        "cut_owed": [],
+        "cut_principal": store_cutoff(principal, weights),
+        "days": days,
+        "id": ctx.allocate("sweep"),
+        "interest_minor": interest,
+        "kind": "sweep",
+        "late_ppm": programme["late_ppm"],
+        "lines": 0,
+        "principal_minor": principal,
+        "receipt": share["scope"],
+        "receivable": receivable["id"],
+        "value_date": share["value_date"],
+    }
+    if interest:
+        plan_interest(ctx, programme, receivable, sweep, groups)
+    ctx.create(sweep)
+    ctx.write({**receivable, "sweep": sweep["id"]})
+    ctx.emit(
+        "sweep_planned",
+        receivable=receivable["id"],
+        principal_minor=principal,
+        interest_minor=interest,
+        groups=len(groups),
+    )
+    return sweep
+
+
+def gather_groups(ctx: Context, receivable: str) -> list[Record]:
+    """Return all groups with units, accumulator, what was paid, and a key.
+
+    The key is the group's lowest live unit, or its lowest retired one if it
+    has none live; no two groups share it, so it breaks ties.
+    """
+    groups: dict[str, Record] = {}
+    for tile in ctx.scan("live", receivable, limit=10_000_000):
+        name = group_key(tile)
+        if name not in groups:
+            groups[name] = {"key": tile["lo"], "units": 0, "acc": 0, "paid": 0}
+        groups[name]["units"] += tile["hi"] - tile["lo"]
+    for record in ctx.scan("interest", receivable, limit=10_000_000):
+        name = record["id"]
+        if name not in groups:
+            tiles = ctx.scan("retired_groups", receivable + "/" + name, limit=1)
+            if not tiles:
+                continue
+            groups[name] = {"key": tiles[0]["lo"], "units": 0, "acc": 0, "paid": 0}
+        groups[name]["acc"] = int(record["accumulator"])
+        groups[name]["paid"] = record["paid_minor"]
+    return [groups[name] for name in groups]
+
+
+def plan_interest(
+    ctx: Context,
+    programme: Record,
+    receivable: Record,
+    sweep: Record,
+    groups: list[Record],
+) -> None:
+    """Add the cut-offs by which late interest is owed and paid."""
+    owed = owed_at(programme, receivable, sweep["value_date"])
+    total = owed.interest_total_minor
+    weights = []
+    for group in groups:
+        running = accrue(group["units"], sweep["late_ppm"], sweep["days"])
+        weights.append((group["key"], group["acc"] + running))
+    cut = pro_rata_cutoff(total, weights)
+    sweep["cut_interest"] = pack_cutoff(cut)
+    owing = []
+    for position in range(len(groups)):
+        key, weight = weights[position]
+        due = max(0, share_of(cut, weight, key) - groups[position]["paid"])
+        owing.append((key, due))
+    sweep["cut_owed"] = store_cutoff(sweep["interest_minor"], owing)
+
+
+def store_cutoff(total: int, weights: list[tuple[int, int]]) -> list[str]:
+    """Return a cut-off in its stored form; empty if there is nothing to share."""
+    return pack_cutoff(pro_rata_cutoff(total, weights)) if total else []
+
+
+def pack_cutoff(cut: ProRataCutoff) -> list[str]:
+    """Return a cut-off as decimal strings: weights may pass 2**53."""
+    return [str(cut.total), str(cut.weight_sum), str(cut.remainder), str(cut.key)]
+
+
+def share_by(stored: list[str], weight: int, key: int) -> int:
+    """Return a group's share by a stored cut-off."""
+    if not stored:
+        return 0
+    cut = ProRataCutoff(int(stored[0]), int(stored[1]), int(stored[2]), int(stored[3]))
+    return share_of(cut, weight, key)
+
+
+@rule.job("sweep", "chunk")
+def continue_sweep(ctx: Context, target: Record) -> None:
+    """Pay the next chunk of a sweep."""
+    pay_chunk(ctx, target)
+
+
+def pay_chunk(ctx: Context, sweep: Record) -> None:
+    """Pay some groups; plan the next chunk or finish."""
+    tiles = next_tiles(ctx, sweep)
+    sums = {"accumulator": 0, "claims": 0, "interest": 0, "principal": 0}
+    start = 0
+    while start < len(tiles):
+        name = group_key(tiles[start])
+        stop = start
+        while stop < len(tiles) and group_key(tiles[stop]) == name:
+            stop += 1
+        pay_group(ctx, sweep, sums, tiles[start:stop])
+        start = stop
+    done = not tiles
+    if tiles:
+        # "~" sorts behind every digit: the whole group is behind the cursor.
+        sweep["cursor"] = group_key(tiles[-1]) + "/~"
+        done = not ctx.scan("live", sweep["receivable"], sweep["cursor"], 1)
+    if done:
+        pay_retired_groups(ctx, sweep, sums)
+    book_chunk(ctx, sweep, sums)
+    ctx.write(sweep)
+    if done:
+        finish(ctx, sweep)
+    else:
+        ctx.schedule(sweep, "chunk", ctx.time + 1)
+
+
+def next_tiles(ctx: Context, sweep: Record) -> list[Record]:
+    """Return the tiles of the next whole groups, about a chunk of them."""
+    tiles = ctx.scan("live", sweep["receivable"], sweep["cursor"], CHUNK_TILES)
+    if len(tiles) < CHUNK_TILES:
+        return tiles
+    last = group_key(tiles[-1])
+    whole = [tile for tile in tiles if group_key(tile) != last]
+    if whole:
+        return whole
+    while len(tiles) % CHUNK_TILES == 0:
+        after = last + "/" + order_key(tiles[-1]["lo"])
+        more = ctx.scan("live", sweep["receivable"], after, CHUNK_TILES)
+        own = [tile for tile in more if group_key(tile) == last]
+        tiles = [*tiles, *own]
+        if len(own) < CHUNK_TILES:
+            break
+    return tiles
+
+
+def pay_group(
+    ctx: Context, sweep: Record, sums: dict[str, int], tiles: list[Record]
+) -> None:
+    """Retire a group's share from its highest units down and credit it."""
+    units = sum([tile["hi"] - tile["lo"] for tile in tiles])
+    key = tiles[0]["lo"]
+    principal = share_by(sweep["cut_principal"], units, key)
+    line = ctx.allocate("line")
+    left = principal
+    for tile in reversed(tiles):
+        taken = min(left, tile["hi"] - tile["lo"])
+        if taken:
+            retire_units(ctx, tile, taken, sweep["receipt"], line)
+            left -= taken
+    gained = accrue(principal, sweep["late_ppm"], sweep["days"])
+    running = accrue(units, sweep["late_ppm"], sweep["days"])
+    interest = pay_interest(ctx, sweep, tiles[0], key, running, gained)
+    sums["accumulator"] += gained
+    credit(ctx, sweep, sums, tiles[0], line, principal, interest)
+
+
+def pay_interest(
+    ctx: Context, sweep: Record, tile: Record, key: int, running: int, gained: int
+) -> int:
+    """Update a group's accumulator and return the interest it gets now.
+
+    Args:
+        ctx: the context.
+        sweep: the plan.
+        tile: any tile of the group.
+        key: the group's key in the plan.
+        running: accrual of its live units up to the value date.
+        gained: the part of that which belongs to units retired now.
+    """
+    if not running and not sweep["cut_interest"]:
+        return 0
+    name = group_key(tile)
+    record = ctx.read("interest", name, sweep["receivable"])
+    before = 0 if record is None else int(record["accumulator"])
+    paid = 0 if record is None else record["paid_minor"]
+    interest = 0
+    if sweep["cut_interest"]:
+        due = share_by(sweep["cut_interest"], before + running, key) - paid
+        interest = share_by(sweep["cut_owed"], max(0, due), key)
+    after = {
+        "accumulator": str(before + gained),
+        "holder": tile["holder"],
+        "id": name,
+        "kind": "interest",
+        "paid_minor": paid + interest,
+        "recourse_class": tile["recourse_class"],
+        "scope": sweep["receivable"],
+        "sweep": sweep["id"],
+    }
+    if "pledge" in tile:
+        after["pledge"] = tile["pledge"]
+    if record is not None:
+        ctx.write(after)
+    elif gained or interest:
+        ctx.create(after)
+    return interest
+
+
+def pay_retired_groups(ctx: Context, sweep: Record, sums: dict[str, int]) -> None:
+    """Pay late interest to groups whose units are all retired."""
+    if not sweep["cut_interest"]:
+        return
+    for record in ctx.scan("interest", sweep["receivable"], limit=10_000_000):
+        if record.get("sweep", "") == sweep["id"]:
+            continue
+        name = sweep["receivable"] + "/" + record["id"]
+        tiles = ctx.scan("retired_groups", name, limit=1)
+        if tiles:
+            interest = pay_interest(ctx, sweep, tiles[0], tiles[0]["lo"], 0, 0)
+            line = ctx.allocate("line")
+            credit(ctx, sweep, sums, tiles[0], line, 0, interest)
+
+
+def credit(
+    ctx: Context,
+    sweep: Record,
+    sums: dict[str, int],
+    tile: Record,
+    line: str,
+    principal: int,
+    interest: int,
+) -> None:
+    """Write a group's line and add it to the holder's payout, claims first."""
+    amount = principal + interest
+    if not amount:
+        return
+    receivable = sweep["receivable"]
+    claimed = net_claim(ctx, sweep["account"], receivable, tile["holder"], amount)
+    record = {
+        "claimed_minor": claimed,
+        "holder": tile["holder"],
+        "id": line,
+        "interest_minor": interest,
+        "kind": "line",
+        "order": order_key(ctx.height, sweep["id"], sweep["lines"]),
+        "principal_minor": principal,
+        "receipt": sweep["receipt"],
+        "receivable": receivable,
+        "recourse_class": tile["recourse_class"],
+        "reversed_interest_minor": 0,
+        "reversed_principal_minor": 0,
+        "sweep": sweep["id"],
+    }
+    if "pledge" in tile:
+        record["pledge"] = tile["pledge"]
+    if amount > claimed:
+        account = ctx.need("account", sweep["account"])
+        programme = ctx.need(
+            "programme", ctx.need("receivable", receivable)["programme"]
+        )
+        payout = open_payout(ctx, account, tile["holder"], today(ctx, programme))
+        payout["amount_minor"] += amount - claimed
+        put_payout(ctx, payout)
+        record["payout"] = payout["id"]
+    ctx.create(record)
+    sweep["lines"] += 1
+    sums["principal"] += principal
+    sums["interest"] += interest
+    sums["claims"] += claimed
+
+
+def book_chunk(ctx: Context, sweep: Record, sums: dict[str, int]) -> None:
+    """Carry a chunk's sums into the receivable and the account."""
+    amount = sums["principal"] + sums["interest"]
+    receivable = ctx.need("receivable", sweep["receivable"])
+    accumulator = int(receivable["retired_accumulator"]) + sums["accumulator"]
+    ctx.write(
+        {
+            **receivable,
+            "interest_paid_minor": receivable["interest_paid_minor"] + sums["interest"],
+            "live_minor": receivable["live_minor"] - sums["principal"],
+            "retired_accumulator": str(accumulator),
+            "retired_minor": receivable["retired_minor"] + sums["principal"],
+            "undistributed_minor": receivable["undistributed_minor"] - amount,
+        }
+    )
+    if amount:
+        move_books(
+            ctx,
+            sweep["account"],
+            claims_minor=-sums["claims"],
+            payable_minor=amount - sums["claims"],
+            undistributed_minor=-amount,
+        )
+
+
+def finish(ctx: Context, sweep: Record) -> None:
+    """End a sweep: judge the state, go on with the next money."""
+    receivable = ctx.need("receivable", sweep["receivable"])
+    programme = ctx.need("programme", receivable["programme"])
+    owed = owed_at(programme, receivable, sweep["value_date"])
+    state = receivable["state"]
+    if not owed.principal_minor and not owed.interest_minor:
+        state = "settled"
+    elif state == "live" and receivable["retired_minor"]:
+        state = "part_paid"
+    ended = {name: receivable[name] for name in receivable if name != "sweep"}
+    ended = {**ended, "state": state}
+    ctx.write(ended)
+    ctx.emit(
+        "swept",
+        receivable=receivable["id"],
+        principal_minor=sweep["principal_minor"],
+        interest_minor=sweep["interest_minor"],
+        lines=sweep["lines"],
+    )
+    if ended["waiting_minor"]:
+        ctx.schedule(ended, "sweep", ctx.time + 1)
+    release_unassigned(ctx, receivable["account"], receivable["debtor"])
