@@ -1,0 +1,279 @@
+"""Who may act: keys, persons and approval policies, judged by the kernel.
+
+A rule only declares which members must sign and what each gives. Whether the
+keys under an envelope speak for those members is decided here, from state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple, Protocol
+
+from ledger.encoding import JSONObject
+from ledger.errors import LedgerError
+from ledger.state import View, read_record
+from ledger.transactions import Envelope
+
+ANY: Final = "any"
+ADMIN: Final = "admin"
+DUTIES: Final = ("maker", "checker", "admin")
+
+
+class Signer(NamedTuple):
+    """A member that must sign and what its policy is asked for."""
+
+    member: str
+    action: str
+    amount_minor: int = 0
+    currency: str = ""
+
+
+class Demand(Protocol):
+    """The shape of a declared signer, whoever declares it."""
+
+    @property
+    def member(self) -> str:
+        """Member id."""
+
+    @property
+    def action(self) -> str:
+        """Action class of the policy."""
+
+    @property
+    def amount_minor(self) -> int:
+        """What the member gives, minor units."""
+
+    @property
+    def currency(self) -> str:
+        """ISO 4217 code, empty without amount."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActingKey:
+    """A registered key that is active at the height of a block."""
+
+    key_id: str
+    public: bytes
+    member: str
+    person: str
+    duties: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayTotal:
+    """A running total that a successful act adds to."""
+
+    member: str
+    action: str
+    currency: str
+    date: str
+    total_minor: int
+
+
+def find_acting_keys(
+    view: View, envelope: Envelope, height: int, by: Sequence[str]
+) -> list[ActingKey]:
+    """Return the active keys of an envelope's signatures.
+
+    Raises:
+        LedgerError: ``unknown_key``, a key that is not registered or not
+            active at this height; ``wrong_signers``, a key of a member that
+            does not act, or an acting member without a signature.
+    """
+    keys = []
+    for signature in envelope.signatures:
+        record = read_record(view, "key", signature.key_id)
+        if record is None or not is_active(record, height):
+            raise LedgerError("unknown_key", found=signature.key_id[:16])
+        keys.append(
+            ActingKey(
+                signature.key_id,
+                bytes.fromhex(record["public"]),
+                record["member"],
+                record["person"],
+                tuple(record["duties"]),
+            )
+        )
+    signing = {key.member for key in keys}
+    if signing != set(by):
+        raise LedgerError(
+            "wrong_signers",
+            expected=_short(by),
+            found=_short(signing),
+        )
+    return keys
+
+
+def _short(members: Iterable[str]) -> str:
+    return " ".join(sorted(member[:12] for member in members))
+
+
+def is_active(key: JSONObject, height: int) -> bool:
+    """Say whether a key record counts in the block of this height."""
+    until = key.get("until_height")
+    return bool(key["from_height"] <= height and (until is None or height < until))
+
+
+def check_demands(
+    view: View,
+    demands: Sequence[Demand],
+    by: Sequence[str],
+    keys: Sequence[ActingKey],
+    time: int,
+) -> list[DayTotal]:
+    """Return the day totals to write if the signatures satisfy every policy.
+
+    Several demands on one member are met one by one and their amounts add up.
+
+    Raises:
+        LedgerError: ``wrong_signers``, ``by`` differs from the declared
+            members; ``policy_not_met``, too few distinct persons, or no maker
+            with another person as checker.
+    """
+    if sorted({demand.member for demand in demands}) != list(by):
+        raise LedgerError(
+            "wrong_signers",
+            expected=_short({demand.member for demand in demands}),
+            found=_short(by),
+        )
+    totals: dict[tuple[str, str, str], DayTotal] = {}
+    for demand in demands:
+        policy = policy_in_force(view, demand.member, time)
+        own = [key for key in keys if key.member == demand.member]
+        total = _day_total(view, policy, demand, time)
+        pending = totals.get((demand.member, demand.action, demand.currency))
+        if pending is not None:
+            total = pending.total_minor + demand.amount_minor
+        needed, counted = _persons_needed(policy, demand, total)
+        check_persons(own, needed, admin=demand.action == ADMIN)
+        if counted:
+            totals[(demand.member, demand.action, demand.currency)] = DayTotal(
+                demand.member,
+                demand.action,
+                demand.currency,
+                policy_date(policy, time),
+                total,
+            )
+    return list(totals.values())
+
+
+def policy_in_force(view: View, member: str, time: int) -> JSONObject:
+    """Return a member's policy as it stands at a block time."""
+    policy = read_record(view, "policy", member)
+    if policy is None:
+        raise LedgerError("wrong_signers", found=f"no member {member[:12]}")
+    if "next" in policy and policy["from_time"] <= time:
+        return {**policy, **policy["next"]}
+    return policy
+
+
+def policy_date(policy: JSONObject, time: int) -> str:
+    """Return the calendar day of a block time at the policy's UTC offset."""
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(
+        milliseconds=time, minutes=policy["offset_minutes"]
+    )
+    return moment.date().isoformat()
+
+
+def total_id(action: str, currency: str, date: str) -> str:
+    """Return the id of a running total within its member's scope."""
+    return f"{action}/{currency}/{date}"
+
+
+def _day_total(view: View, policy: JSONObject, demand: Demand, time: int) -> int:
+    if not demand.amount_minor:
+        return 0
+    item = total_id(demand.action, demand.currency, policy_date(policy, time))
+    record = read_record(view, "total", item, demand.member)
+    before = 0 if record is None else int(record["total_minor"])
+    return before + demand.amount_minor
+
+
+def _persons_needed(
+    policy: JSONObject, demand: Demand, total_minor: int
+) -> tuple[int, bool]:
+    """Return how many persons must sign, and whether the total is counted.
+
+    No matching band, or another currency, means the top band: an unknown
+    currency must never be a way around a limit. Acts on keys and policies
+    always take the top band.
+    """
+    for action in (demand.action, ANY):
+        rows = [row for row in policy["approvals"] if row["action"] == action]
+        if not rows:
+            continue
+        matching = [row for row in rows if row.get("currency", "") == demand.currency]
+        if not matching or demand.action == ADMIN:
+            return max(row["bands"][-1]["persons"] for row in rows), False
+        bands = matching[0]["bands"]
+        for band in bands[:-1]:
+            if total_minor <= band["up_to_minor"]:
+                return int(band["persons"]), True
+        return int(bands[-1]["persons"]), len(bands) > 1
+    raise LedgerError("policy_not_met", expected=f"a policy for {demand.action}")
+
+
+def check_persons(keys: Sequence[ActingKey], needed: int, *, admin: bool) -> None:
+    """Return if the keys of one member stand for enough distinct persons.
+
+    Args:
+        keys: acting keys of one member.
+        needed: distinct persons the policy asks for, 1 or more.
+        admin: the act is on keys and policies; only admins count.
+
+    Raises:
+        LedgerError: ``policy_not_met``.
+    """
+    duties = ("admin",) if admin else ("maker", "checker")
+    counting = [key for key in keys if any(duty in key.duties for duty in duties)]
+    persons = {key.person for key in counting}
+    if len(persons) < needed:
+        raise LedgerError(
+            "policy_not_met", expected=f"{needed} persons", found=len(persons)
+        )
+    if needed == 1 or admin:
+        return
+    makers = {key.person for key in counting if "maker" in key.duties}
+    checkers = {key.person for key in counting if "checker" in key.duties}
+    if not any(maker != checker for maker in makers for checker in checkers):
+        raise LedgerError("policy_not_met", expected="a maker and a different checker")
+
+
+def check_not_suspended(view: View, members: Iterable[str]) -> None:
+    """Return if none of the members is suspended.
+
+    Raises:
+        LedgerError: ``member_suspended``.
+    """
+    for member in members:
+        record = read_record(view, "member", member)
+        if record is not None and record["status"] == "suspended":
+            raise LedgerError("member_suspended", found=member[:12])
+
+
+def check_approvals(approvals: Sequence[Mapping[str, object]]) -> None:
+    """Return if a list of approval rows is a usable policy.
+
+    Raises:
+        LedgerError: ``bad_body``, no row for any act, bands out of order, a
+            last band with a limit, or two rows for one act and currency.
+    """
+    seen = set()
+    for row in approvals:
+        name = (row["action"], row.get("currency", ""))
+        if name in seen:
+            raise LedgerError("bad_body", expected="one row an act and currency")
+        seen.add(name)
+        bands: list[JSONObject] = row["bands"]  # type: ignore[assignment]
+        limits = [band.get("up_to_minor") for band in bands]
+        if limits[-1] is not None or None in limits[:-1]:
+            raise LedgerError("bad_body", expected="limits on all bands but the last")
+        if limits[:-1] != sorted(set(limits[:-1])):
+            raise LedgerError("bad_body", expected="bands in rising order")
+        persons = [band["persons"] for band in bands]
+        if persons != sorted(persons):
+            raise LedgerError("bad_body", expected="not fewer persons for more money")
+    if (ANY, "") not in seen:
+        raise LedgerError("bad_body", expected="a row for action any")

@@ -1,0 +1,268 @@
+"""The pure core: state and block input in, candidate block out.
+
+No clock, no randomness, no I/O. The order of checks is the documented one,
+cheap first: form, chain, window, duplicate, keys, signatures, suspension,
+rule, body, declared signers, policies; then the handler, then invariants.
+What fails before its handler never becomes a leaf. What its handler refuses is
+dropped by a builder, and is a leaf with the refusal's code in a block that
+contains it all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from ledger.authority import (
+    ActingKey,
+    DayTotal,
+    check_demands,
+    check_not_suspended,
+    find_acting_keys,
+    total_id,
+)
+from ledger.context import Context
+from ledger.encoding import JSONObject, digest
+from ledger.errors import InvariantBroken, LedgerError
+from ledger.gas import Meter, OutOfGas, charge, metered
+from ledger.invariants import check_changes, touched
+from ledger.kernel import MANIFEST_HASH
+from ledger.keys import verify_signature
+from ledger.rulebook import Rulebook
+from ledger.state import Layer, State, View, key_of, read_record
+from ledger.transactions import WINDOW_MS_MAX, Transaction, parse_transaction
+
+TRANSACTION_GAS_MAX: Final = 2_000_000
+
+VerifiedEnvelopes = Container[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Where a block stands: what every check and handler is told.
+
+    Attributes:
+        height: of the block being made.
+        time: its time, UTC milliseconds.
+        chain: hex digest of the genesis payload.
+        parameters: the chain's parameters.
+        rulebook: what is active.
+    """
+
+    height: int
+    time: int
+    chain: str
+    parameters: JSONObject
+    rulebook: Rulebook
+
+
+def check_form(raw: bytes, situation: Situation, seen: Container[str]) -> Transaction:
+    """Return the transaction if form, chain, window and freshness are right.
+
+    Raises:
+        LedgerError: those of ``parse_transaction``; ``wrong_chain``;
+            ``expired``; ``window_too_long``; ``duplicate``.
+    """
+    transaction = parse_transaction(raw)
+    if transaction.chain != situation.chain:
+        raise LedgerError("wrong_chain", found=transaction.chain[:16])
+    if transaction.not_after < situation.time:
+        raise LedgerError("expired", found=transaction.not_after)
+    if transaction.not_after > situation.time + WINDOW_MS_MAX:
+        raise LedgerError("window_too_long", found=transaction.not_after)
+    if transaction.id in seen:
+        raise LedgerError("duplicate", found=transaction.id)
+    return transaction
+
+
+def check_keys(
+    view: View,
+    transaction: Transaction,
+    situation: Situation,
+    verified: VerifiedEnvelopes,
+) -> list[ActingKey]:
+    """Return the acting keys if every signature is valid and of such a key.
+
+    Raises:
+        LedgerError: ``unknown_key``, ``wrong_signers``, ``bad_signature``.
+    """
+    envelope = transaction.envelope
+    keys = find_acting_keys(view, envelope, situation.height, transaction.by)
+    if digest(envelope.raw) not in verified:
+        message = envelope.preimage
+        for key, signature in zip(keys, envelope.signatures, strict=True):
+            verify_signature(key.public, message, signature.value)
+    return keys
+
+
+def open_context(
+    layer: Layer, situation: Situation, source: str, rule: str, writes: frozenset[str]
+) -> Context:
+    """Return a context on a layer for one source of changes."""
+    return Context(
+        layer,
+        time=situation.time,
+        height=situation.height,
+        source=source,
+        rule=rule,
+        parameters=situation.parameters,
+        writable=writes,
+        charge=charge,
+    )
+
+
+def parse_body(action: Any, body: JSONObject) -> Any:
+    """Return the body as the action's payload model.
+
+    Raises:
+        LedgerError: ``bad_body``, naming the first field that does not fit.
+    """
+    try:
+        return action.payload.model_validate(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise LedgerError(
+            "bad_body", expected=first["msg"], found=place, pointer=place
+        ) from error
+
+
+def check_rule(view: View, transaction: Transaction, situation: Situation) -> Any:
+    """Return the action of a transaction if it was signed under the right rule.
+
+    The right rule is that of the record acted on, or the current one for acts
+    that create.
+
+    Raises:
+        LedgerError: ``unknown_act``, ``rule_changed``, ``not_found``.
+    """
+    rulebook = situation.rulebook
+    action = rulebook.find_action(transaction.act, transaction.rule)
+    expected = rulebook.current_rule(transaction.act)
+    if action.on is not None:
+        kind, name = action.on
+        item = transaction.body.get(name)
+        if not isinstance(item, str):
+            raise LedgerError("bad_body", expected=name, found="no id")
+        record = read_record(view, kind, item)
+        if record is None:
+            raise LedgerError("not_found", found=f"{kind} {item[:16]}")
+        expected = record["rule"]
+    if transaction.rule != expected:
+        raise LedgerError("rule_changed", expected=expected, found=transaction.rule)
+    return action
+
+
+def execute_transaction(
+    parent: State | Layer,
+    transaction: Transaction,
+    keys: Sequence[ActingKey],
+    situation: Situation,
+) -> tuple[Layer, JSONObject, list[bytes]]:
+    """Return the writes, receipt and events of a transaction.
+
+    Raises:
+        LedgerError: before its handler: ``unknown_act``, ``rule_changed``,
+            ``bad_body``, ``wrong_signers``, ``policy_not_met``,
+            ``member_suspended`` and what the declared signers function
+            refuses; all with ``sealable`` false. From the handler: the rule's
+            refusal, ``out_of_gas``, ``rule_fault``, ``invariant_broken``.
+    """
+    layer = Layer(parent, parent.kinds)
+    action = check_rule(layer, transaction, situation)
+    body = parse_body(action, transaction.body)
+    writes = situation.rulebook.writes_of(transaction.act, transaction.rule)
+    meter = Meter(TRANSACTION_GAS_MAX)
+    ctx = open_context(layer, situation, transaction.id, transaction.rule, writes)
+    totals = _authorise(ctx, layer, transaction, keys, situation, (action, body, meter))
+    run_metered(lambda: action.apply(ctx, body), meter)
+    _count_totals(layer, totals)
+    check_changes(touched(layer), layer.kinds, situation.rulebook.check_changes)
+    events, events_hash = ctx.take_events()
+    receipt = {
+        "code": "ok",
+        "events": events_hash,
+        "gas": meter.used,
+        "tx": transaction.id,
+    }
+    return layer, receipt, events
+
+
+class _BeforeAuthority(LedgerError):
+    """A failure of form or authority: never a leaf."""
+
+
+def _authorise(  # noqa: PLR0913 - one step of execute_transaction
+    ctx: Context,
+    layer: Layer,
+    transaction: Transaction,
+    keys: Sequence[ActingKey],
+    situation: Situation,
+    step: tuple[Any, Any, Meter],
+) -> list[DayTotal]:
+    action, body, meter = step
+    try:
+        if action.business:
+            check_not_suspended(layer, transaction.by)
+        with metered(meter):
+            demands = action.signers(ctx, body)
+        return check_demands(layer, demands, transaction.by, keys, situation.time)
+    except LedgerError as error:
+        raise _early(error) from error
+    except OutOfGas as error:
+        raise _early(LedgerError("out_of_gas")) from error
+    except Exception as error:
+        raise _early(_as_fault(error)) from error
+
+
+def _early(error: LedgerError) -> _BeforeAuthority:
+    return _BeforeAuthority(
+        error.code, expected=error.expected, found=error.found, **error.details
+    )
+
+
+def is_sealable(error: LedgerError) -> bool:
+    """Say whether a refusal may stand in a block as a leaf with its code."""
+    return not isinstance(error, _BeforeAuthority) and error.code not in _EARLY_CODES
+
+
+_EARLY_CODES: Final = frozenset(("unknown_act", "rule_changed", "bad_body"))
+
+
+def _as_fault(error: Exception) -> LedgerError:
+    code = getattr(error, "code", "")
+    if isinstance(code, str) and code and hasattr(error, "is_refusal"):
+        return LedgerError(code)
+    return LedgerError("rule_fault", found=type(error).__name__)
+
+
+def run_metered(apply: Callable[[], None], meter: Meter) -> None:
+    """Run a handler under a meter; only declared failures leave it.
+
+    Raises:
+        LedgerError: the refusal, ``out_of_gas``, ``rule_fault``.
+    """
+    try:
+        with metered(meter):
+            apply()
+    except (LedgerError, InvariantBroken):
+        raise
+    except OutOfGas as error:
+        raise LedgerError("out_of_gas", expected=meter.limit) from error
+    except Exception as error:
+        raise _as_fault(error) from error
+
+
+def _count_totals(layer: Layer, totals: Sequence[DayTotal]) -> None:
+    for total in totals:
+        record: JSONObject = {
+            "id": total_id(total.action, total.currency, total.date),
+            "kind": "total",
+            "rule": MANIFEST_HASH,
+            "scope": total.member,
+            "total_minor": total.total_minor,
+        }
+        layer.put(key_of(layer.kinds, record), record)

@@ -1,0 +1,288 @@
+"""Committed state and the overlays in which every change is tried first.
+
+``State`` is the read-only base: records by key, ordered indexes, the Merkle
+map. A ``Layer`` holds writes above a base or another layer; dropping a layer
+is the rollback, absorbing it into its parent is the savepoint's success.
+Records are kept as the canonical bytes that the map commits to, prefixed by
+the height of their last write, which the salt of the commitment needs.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import sha256
+from heapq import merge
+from typing import Final, Protocol
+
+from ledger.encoding import JSONObject, encode, load_record
+from ledger.errors import LedgerError
+from ledger.statemap import StateMap, commit_value, derive_salt
+
+HEIGHT_BYTES: Final = 8
+# A few rows more than this are cheaper to merge by sorting the whole list.
+BULK_ROWS: Final = 64
+
+Entry = tuple[str, bytes]  # sort key, record key
+Partition = tuple[str, str]  # index, partition
+IndexFunction = Callable[[JSONObject], list[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How records of one kind are keyed and indexed.
+
+    Attributes:
+        name: the kind.
+        scoped: the key has the parent's id as scope.
+        interval: records are intervals ``[lo, hi)`` tiling their scope.
+        indexes: index name and function record -> [(partition, sort key)].
+    """
+
+    name: str
+    scoped: bool = False
+    interval: bool = False
+    indexes: tuple[tuple[str, IndexFunction], ...] = ()
+
+
+Kinds = Mapping[str, Kind]
+
+
+@lru_cache(maxsize=65_536)
+def _prefix(kind: str, scope: str) -> bytes:
+    return sha256(f"{kind}\0{scope}".encode()).digest()[:16]
+
+
+def record_key(kind: Kind, item: str, scope: str) -> bytes:
+    """Return the 32-byte key of a record in the state map.
+
+    Args:
+        kind: its kind; an interval's item is its ``lo`` in decimal.
+        item: id of the record within its scope.
+        scope: the parent's id, empty for kinds without scope.
+    """
+    if kind.interval:
+        return _prefix(kind.name, scope) + int(item).to_bytes(8, "big") + bytes(8)
+    return _prefix(kind.name, scope) + sha256(item.encode()).digest()[:16]
+
+
+def key_of(kinds: Kinds, record: JSONObject) -> bytes:
+    """Return the key a record stands under."""
+    kind = kinds[record["kind"]]
+    item = str(record["lo"]) if kind.interval else record["id"]
+    return record_key(kind, item, record["scope"] if kind.scoped else "")
+
+
+class View(Protocol):
+    """What can be read: the committed state or a layer above it."""
+
+    kinds: Kinds
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the record's canonical bytes."""
+
+    def entries(
+        self, partition: Partition, after: str, limit: int | None
+    ) -> Iterator[Entry]:
+        """Yield index entries in order, after a sort key."""
+
+
+class State:
+    """The committed state at one height.
+
+    Attributes:
+        kinds: the kind table.
+        records: key -> 8 bytes height of last write ‖ canonical record.
+        map: the Merkle map over them.
+    """
+
+    def __init__(self, kinds: Kinds, secret: bytes) -> None:
+        """Start empty.
+
+        Args:
+            kinds: the kind table, kernel and rules together.
+            secret: S of the salted commitments, 32 bytes.
+        """
+        self.kinds = kinds
+        self.secret = secret
+        self.records: dict[bytes, bytes] = {}
+        self.map = StateMap()
+        self._indexes: dict[Partition, list[Entry]] = {}
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the record's canonical bytes, None if there is no record."""
+        stored = self.records.get(key)
+        return None if stored is None else stored[HEIGHT_BYTES:]
+
+    def entries(
+        self, partition: Partition, after: str, limit: int | None
+    ) -> Iterator[Entry]:
+        """Yield index entries in order, after a sort key."""
+        rows = self._indexes.get(partition, [])
+        start = bisect_right(rows, (after, b"\xff" * 33)) if after else 0
+        stop = len(rows) if limit is None else min(len(rows), start + limit)
+        for position in range(start, stop):
+            yield rows[position]
+
+    def commitments(
+        self, writes: Mapping[bytes, bytes | None], height: int
+    ) -> dict[bytes, tuple[int, bytes] | None]:
+        """Return what the map is told of writes made at a height."""
+        changes: dict[bytes, tuple[int, bytes] | None] = {}
+        for key, raw in writes.items():
+            changes[key] = None if raw is None else self._commit(key, raw, height)
+        return changes
+
+    def _commit(self, key: bytes, raw: bytes, height: int) -> tuple[int, bytes]:
+        salt = derive_salt(self.secret, key, height)
+        return published(self.kinds, raw), commit_value(salt, raw)
+
+    def apply(self, layer: Layer, new_map: StateMap, height: int) -> None:
+        """Make a block's writes the committed state."""
+        mark = height.to_bytes(HEIGHT_BYTES, "big")
+        for key, raw in layer.writes.items():
+            if raw is None:
+                self.records.pop(key, None)
+            else:
+                self.records[key] = mark + raw
+        for partition, delta in layer.deltas.items():
+            _apply_delta(self._indexes.setdefault(partition, []), delta)
+            if not self._indexes[partition]:
+                del self._indexes[partition]
+        self.map = new_map
+
+    def restore(self, items: Iterable[tuple[bytes, bytes]]) -> None:
+        """Fill an empty state from a snapshot's records; builds map, indexes."""
+        for key, stored in items:
+            self.records[key] = stored
+            record = load_record(stored[HEIGHT_BYTES:])
+            for partition, sort in index_entries(self.kinds, record):
+                self._indexes.setdefault(partition, []).append((sort, key))
+        for rows in self._indexes.values():
+            rows.sort()
+        self.map = StateMap.build(
+            (key, *self._commit(key, stored[HEIGHT_BYTES:], height_of(stored)))
+            for key, stored in self.records.items()
+        )
+
+
+def height_of(stored: bytes) -> int:
+    """Return the height at which a stored record was last written."""
+    return int.from_bytes(stored[:HEIGHT_BYTES], "big")
+
+
+def published(kinds: Kinds, raw: bytes) -> int:
+    """Return the number the map publishes of a record: an interval's hi."""
+    # Only interval kinds begin their life with an "hi"; the prefix test keeps
+    # the common case free of parsing.
+    if b'"hi":' not in raw:
+        return 0
+    record = load_record(raw)
+    return int(record["hi"]) if kinds[record["kind"]].interval else 0
+
+
+def index_entries(kinds: Kinds, record: JSONObject) -> list[tuple[Partition, str]]:
+    """Return where a record stands in the ordered indexes of its kind."""
+    return [
+        ((name, partition), sort)
+        for name, function in kinds[record["kind"]].indexes
+        for partition, sort in function(record)
+    ]
+
+
+def _apply_delta(rows: list[Entry], delta: Mapping[Entry, bool]) -> None:
+    if len(delta) > BULK_ROWS:
+        kept = [row for row in rows if row not in delta]
+        kept += [row for row, present in delta.items() if present]
+        kept.sort()
+        rows[:] = kept
+        return
+    for row, present in delta.items():
+        position = bisect_left(rows, row)
+        stands = position < len(rows) and rows[position] == row
+        if present and not stands:
+            insort(rows, row)
+        elif stands and not present:
+            del rows[position]
+
+
+@dataclass(slots=True)
+class Layer:
+    """Writes above a view, invisible to it until absorbed."""
+
+    parent: State | Layer
+    kinds: Kinds
+    writes: dict[bytes, bytes | None] = field(default_factory=dict)
+    deltas: dict[Partition, dict[Entry, bool]] = field(default_factory=dict)
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the record's bytes as this layer sees them."""
+        if key in self.writes:
+            return self.writes[key]
+        return self.parent.get(key)
+
+    def put(self, key: bytes, record: JSONObject | None) -> None:
+        """Write or delete a record and keep the ordered indexes in step.
+
+        Raises:
+            LedgerError: ``bad_json``, the record is outside the profile.
+        """
+        raw = None if record is None else encode(record)
+        before = self.get(key)
+        if before == raw:
+            return
+        self.writes[key] = raw
+        if before is not None:
+            for partition, sort in index_entries(self.kinds, load_record(before)):
+                self.deltas.setdefault(partition, {})[(sort, key)] = False
+        if record is not None:
+            for partition, sort in index_entries(self.kinds, record):
+                self.deltas.setdefault(partition, {})[(sort, key)] = True
+
+    def entries(
+        self, partition: Partition, after: str, limit: int | None
+    ) -> Iterator[Entry]:
+        """Yield index entries in order, after a sort key, this layer's included."""
+        delta = self.deltas.get(partition)
+        if not delta:
+            yield from self.parent.entries(partition, after, limit)
+            return
+        added = sorted(row for row, present in delta.items() if present)
+        if after:
+            added = added[bisect_right(added, (after, b"\xff" * 33)) :]
+        below = (
+            row
+            for row in self.parent.entries(partition, after, None)
+            if row not in delta
+        )
+        for count, row in enumerate(merge(below, added)):
+            if limit is not None and count >= limit:
+                return
+            yield row
+
+    def absorb(self, above: Layer) -> None:
+        """Take over the writes of a layer above that succeeded."""
+        self.writes.update(above.writes)
+        for partition, delta in above.deltas.items():
+            self.deltas.setdefault(partition, {}).update(delta)
+
+
+def read_record(view: View, kind: str, item: str, scope: str = "") -> JSONObject | None:
+    """Return a record of a view, None if there is none."""
+    declared = view.kinds.get(kind)
+    if declared is None:
+        raise LedgerError("rule_fault", found=f"undeclared kind {kind}")
+    raw = view.get(record_key(declared, item, scope))
+    return None if raw is None else load_record(raw)
+
+
+def scan_records(
+    view: View, index: str, partition: str, after: str = "", limit: int | None = None
+) -> Iterator[JSONObject]:
+    """Yield the records of an index's partition in order, after a sort key."""
+    for _, key in view.entries((index, partition), after, limit):
+        raw = view.get(key)
+        if raw is not None:
+            yield load_record(raw)
