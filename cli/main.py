@@ -1,0 +1,101 @@
+"""The command line ``allonge``: one group whose commands load when called."""
+
+# ruff: noqa: ARG002 - the methods of a click group all take the context
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Final, NamedTuple
+
+import click
+from click.shell_completion import CompletionItem
+
+from cli.terminal import CommandGroup, run_command
+
+
+class Lazy(NamedTuple):
+    """Where a command is, and its line in the help of the group.
+
+    Attributes:
+        target: ``module:attribute`` of a click command.
+        summary: the line, kept here so that help loads no command.
+    """
+
+    target: str
+    summary: str
+
+
+# In the order of the help. To add a command, add its line.
+COMMANDS: Final = {
+    "wallet": Lazy("cli.wallet:wallet", "Make, restore, show and back up keys."),
+    "draft": Lazy("cli.draft:draft", "Read an invoice into a draft to sign."),
+    "help": Lazy("cli.help:help_command", "Explain exit codes or a command."),
+}
+
+
+class LazyGroup(CommandGroup):
+    """A group that imports a command only to run it or to show its help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by name, importing its module."""
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        module_name, attribute = entry.target.split(":")
+        command = getattr(import_module(module_name), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(entry.target)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command of the first word; a near miss is named.
+
+        Raises:
+            click.NoSuchCommand: no command has this name.
+        """
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.NoSuchCommand(
+                error.command_name, possibilities=COMMANDS, ctx=ctx
+            ) from error
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, row.summary) for name, row in COMMANDS.items()])
+
+    def shell_complete(
+        self, ctx: click.Context, incomplete: str
+    ) -> list[CompletionItem[str]]:
+        """Return completions of a first word without importing commands."""
+        found = [
+            CompletionItem(name, help=row.summary)
+            for name, row in COMMANDS.items()
+            if name.startswith(incomplete)
+        ]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="allonge", message="%(prog)s %(version)s")
+def allonge() -> None:
+    """A ledger for receivables: sign, hold, prove, audit.
+
+    Results go to stdout, everything else to stderr. Every command has --help
+    and --json; `allonge help exit-codes` lists how commands end.
+    """
+
+
+def main() -> None:
+    """Run the command line of this process and end it."""
+    sys.exit(run_command(allonge))

@@ -1,0 +1,235 @@
+"""``allonge wallet``: make a key, rebuild it from paper, show it, back it up.
+
+Only ``show`` and the public ``export`` work without a passphrase; they load
+no cryptography, so that they answer at once.
+"""
+
+# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from cli.folder import WalletFolder, fingerprint, list_wallets, open_folder
+from cli.keyheader import KeyHeader, check_label, read_header
+from cli.private import read_private
+from cli.terminal import (
+    json_option,
+    passphrase_option,
+    print_facts,
+    print_json,
+    print_note,
+    read_answer,
+    read_passphrase,
+    wallet_options,
+)
+from ledger.encoding import JSONObject
+from ledger.errors import LedgerError
+
+RECOVERY_FILE_BYTES_MAX = 512
+RECOVERY_TRIES_MAX = 3
+
+
+@click.group("wallet")
+def wallet() -> None:
+    """Make, restore, show and back up the keys you sign with."""
+
+
+label_option = click.option(
+    "--label", help="A name for the key, readable without the passphrase."
+)
+
+
+@wallet.command("init")
+@wallet_options
+@label_option
+@passphrase_option
+@json_option
+def init_wallet(
+    *,
+    wallet: str,
+    home: str | None,
+    label: str | None,
+    passphrase_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Make a new key, sealed under a passphrase."""
+    folder = open_folder(wallet, home)
+    _write_key(folder, label, passphrase_file, lambda: None)
+    _print_wallet(folder, as_json=as_json)
+    print_note(
+        "Back the key up on paper now: "
+        f"run: allonge wallet export --recovery-code --wallet {folder.name}"
+    )
+
+
+@wallet.command("restore")
+@wallet_options
+@label_option
+@passphrase_option
+@click.option(
+    "--recovery-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read the recovery code from a file of mode 600, or a pipe.",
+)
+@json_option
+def restore_wallet(
+    *,
+    wallet: str,
+    home: str | None,
+    label: str | None,
+    passphrase_file: Path | None,
+    recovery_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Rebuild a key from its recovery code under a new passphrase."""
+    folder = open_folder(wallet, home)
+    _write_key(folder, label, passphrase_file, lambda: _read_recovery(recovery_file))
+    _print_wallet(folder, as_json=as_json)
+    print_note("Compare the key id with the one on the paper.")
+
+
+def _write_key(
+    folder: WalletFolder,
+    label: str | None,
+    passphrase_file: Path | None,
+    read_seed: Callable[[], bytes | None],
+) -> None:
+    from cli.keyfile import check_passphrase, save_key
+    from ledger.keys import SigningKey
+
+    # Whatever can be refused is refused before anything is asked.
+    if folder.exists():
+        raise LedgerError("wallet_exists", found=folder.name, home=folder.home)
+    name = folder.name if label is None else label
+    check_label(name)
+    seed = read_seed()
+    passphrase = read_passphrase(
+        passphrase_file, prompt="New passphrase: ", confirm=True
+    )
+    check_passphrase(passphrase)
+    key = SigningKey.generate() if seed is None else SigningKey.from_seed(seed)
+    folder.create()
+    save_key(folder.key_path, key, passphrase, name)
+
+
+def _read_recovery(recovery_file: Path | None) -> bytes:
+    from cli.recovery import decode_recovery
+
+    if recovery_file is not None:
+        raw = read_private(
+            recovery_file, size_bytes_max=RECOVERY_FILE_BYTES_MAX, pipe=True
+        )
+        return decode_recovery(raw.decode("utf-8", "replace"))
+    for _ in range(RECOVERY_TRIES_MAX - 1):
+        try:
+            return decode_recovery(_ask_recovery())
+        except LedgerError as error:
+            if error.code != "bad_recovery_code":
+                raise
+            print_note(f"{error}. Once more, please.")
+    return decode_recovery(_ask_recovery())
+
+
+def _ask_recovery() -> str:
+    return read_answer("Recovery code, 13 groups: ", fix="use --recovery-file FILE")
+
+
+@wallet.command("show")
+@wallet_options
+@json_option
+def show_wallet(*, wallet: str, home: str | None, as_json: bool) -> None:
+    """Show a wallet's key, chain and member; needs no passphrase."""
+    _print_wallet(open_folder(wallet, home), as_json=as_json)
+
+
+def _print_wallet(folder: WalletFolder, *, as_json: bool) -> None:
+    config = folder.load_config()
+    header = read_header(folder.key_path)
+    facts = _key_facts(folder, header) | {
+        "key_file": str(folder.key_path),
+        "wallets": list_wallets(folder.home),
+    }
+    facts |= {
+        "node": config.node_url,
+        "chain": config.chain,
+        "genesis_fingerprint": config.genesis_fingerprint,
+        "member": config.member,
+    }
+    if config.chain:
+        facts["test_chain"] = config.test_chain
+    if config.head is not None:
+        facts |= {"height": config.head.height, "log_root": config.head.log_root}
+    _print_set(facts, as_json=as_json)
+    if header.is_test:
+        print_note("TEST KEY: it opens cheaply and signs on test chains only.")
+    if config.test_chain:
+        print_note("TEST CHAIN: nothing on it has value.")
+
+
+def _key_facts(folder: WalletFolder, header: KeyHeader) -> JSONObject:
+    return {
+        "wallet": folder.name,
+        "label": header.label,
+        "key_id": header.key_id,
+        "fingerprint": fingerprint(header.key_id),
+        "public": header.public.hex(),
+        "test_key": header.is_test,
+    }
+
+
+def _print_set(facts: JSONObject, *, as_json: bool) -> None:
+    known = {name: value for name, value in facts.items() if value not in ("", [])}
+    if as_json:
+        print_json(known)
+        return
+    words = {True: "yes", False: "no"}
+    shown = {
+        name.replace("_", " "): ", ".join(value)
+        if isinstance(value, list)
+        else words.get(value, value)
+        for name, value in known.items()
+    }
+    print_facts(shown)
+
+
+@wallet.command("export")
+@wallet_options
+@click.option(
+    "--recovery-code",
+    is_flag=True,
+    help="Also print the secret recovery code, after asking the passphrase.",
+)
+@passphrase_option
+@json_option
+def export_wallet(
+    *,
+    wallet: str,
+    home: str | None,
+    recovery_code: bool,
+    passphrase_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Print the public key to give away, or the paper backup to hide."""
+    folder = open_folder(wallet, home)
+    folder.require()
+    facts = _key_facts(folder, read_header(folder.key_path))
+    if recovery_code:
+        facts["recovery_code"] = _recovery_code(folder, passphrase_file)
+    _print_set(facts, as_json=as_json)
+    if recovery_code:
+        print_note("Whoever reads this code owns the key. Paper only; no photograph.")
+
+
+def _recovery_code(folder: WalletFolder, passphrase_file: Path | None) -> str:
+    from cli.keyfile import load_key
+    from cli.recovery import encode_recovery
+
+    # A backup signs nothing, so a test key may be backed up on any chain.
+    passphrase = read_passphrase(passphrase_file)
+    key = load_key(folder.key_path, passphrase, allow_test=True)
+    return encode_recovery(key.seed)
