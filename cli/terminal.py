@@ -453,7 +453,18 @@ def _report(error: BaseException, *, as_json: bool) -> int:
     except (OSError, LedgerError):
         # Stdout is what failed: full, or closed.
         print_error(known)
+    _settle_stdout()
     return exit_code(known.code, known.row.kind)
+
+
+def _settle_stdout() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What is still buffered would fail again at exit, under another code.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _as_ledger_error(error: BaseException) -> LedgerError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -313,7 +314,7 @@ def test_a_test_key_is_refused_by_default(path: Path) -> None:
     "cost", [DEFAULT_COST, ScryptCost()], ids=["argon2id", "scrypt"]
 )
 def test_a_real_key_costs_a_guesser_dearly(
-    tmp_path: Path, cost: KeyCost, record_property: pytest.RecordProperty
+    tmp_path: Path, cost: KeyCost, record_property: Callable[[str, object], None]
 ) -> None:
     """A real key opens, and one core tries well under 50 passphrases a second."""
     path = tmp_path / "key.json"

@@ -245,6 +245,7 @@ def test_a_full_disk_behind_stdout_is_a_failure() -> None:
         assert done.returncode == 1
         assert done.stderr.startswith("error[system_error]: ")
         assert "Traceback" not in done.stderr
+        assert "Exception ignored" not in done.stderr
 
 
 class Screen(io.StringIO):
