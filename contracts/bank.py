@@ -24,11 +24,13 @@ from contracts.kit.v1 import (
     attestation_order,
     bound,
     date_of_ms,
+    end_to_end_id,
     find_named,
     is_open,
     move_books,
     need_minor,
     new_payout,
+    to_record,
 )
 
 CREDITS = ("receipt", "return", "interest")
@@ -190,7 +192,7 @@ def apply_entry(ctx: Context, body: RecordEntries, entry: Entry, n: int) -> None
         ctx.refuse("reference_used", key=entry.key)
     ctx.create(
         {
-            **entry.model_dump(exclude_none=True),
+            **to_record(entry),
             "account": body.account,
             "file_hash": body.file_hash,
             "id": item,
@@ -460,8 +462,7 @@ def instruct(ctx: Context, body: Instruct) -> None:
             ctx.refuse("wrong_state_of_payout", state=payout["state"])
         if payout["purpose"] == "holding":
             check_payee(ctx, payout)
-        number = str(len(payout["attempts"]) + 1)
-        attempt = "AL" + payout["id"][:28] + "-" + number.rjust(3, "0")
+        attempt = end_to_end_id(payout)
         attempts = [*payout["attempts"], attempt]
         ctx.write({**payout, "attempts": attempts, "state": "instructed"})
         total += payout["amount_minor"]

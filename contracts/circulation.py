@@ -6,8 +6,8 @@ block time here, never by whether a clean-up job has run.
 """
 
 from contracts.kit.v1 import (
-    Annotated,
     Amount,
+    Annotated,
     Context,
     Count,
     Hash,

@@ -24,6 +24,7 @@ from contracts.kit.v1 import (
     Text,
     between,
     bound,
+    to_record,
 )
 
 BANK_ROLES = ("settlement_bank", "settlement_agent")
@@ -204,7 +205,7 @@ def create_programme(ctx: Context, body: NewProgramme) -> None:
         if ctx.need("programme", body.replaces)["debtor"] != body.debtor:
             ctx.refuse("bad_terms", field="replaces")
     record = {
-        **body.model_dump(exclude_none=True),
+        **to_record(body),
         "exposure_minor": 0,
         "id": ctx.allocate("programme"),
         "kind": "programme",

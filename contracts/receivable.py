@@ -27,6 +27,7 @@ from contracts.kit.v1 import (
     is_locked,
     order_key,
     reserve_uses,
+    to_record,
     today,
 )
 
@@ -180,7 +181,7 @@ def propose(
     check_supplier(ctx, programme, body.supplier)
     check_due(ctx, programme, body.terms)
     face = face_of(ctx, body.terms)
-    uses = [use.model_dump(exclude_none=True) for use in body.invoices]
+    uses = [to_record(use) for use in body.invoices]
     if sum([use["used_minor"] for use in uses]) != body.terms.gross_minor:
         ctx.refuse("sum_mismatch", gross=body.terms.gross_minor)
     deadline_ms = ctx.time + programme["confirm_days"] * DAY_MS
@@ -213,7 +214,7 @@ def propose(
         "waiting_minor": 0,
     }
     if body.terms.deductions is not None:
-        record["deductions"] = [row.model_dump() for row in body.terms.deductions]
+        record["deductions"] = [to_record(row) for row in body.terms.deductions]
     if body.document is not None:
         record["document"] = body.document
     reserve_uses(ctx, record, [], confirming=False)
@@ -390,7 +391,7 @@ def counter(ctx: Context, body: Counter) -> None:
     changed["proposer"] = body.party
     changed["state"] = "countered"
     if body.terms.deductions is not None:
-        changed["deductions"] = [row.model_dump() for row in body.terms.deductions]
+        changed["deductions"] = [to_record(row) for row in body.terms.deductions]
     if body.party == "debtor":
         reserve_uses(ctx, record, body.different or [], confirming=True)
         check_tenor(ctx, programme, body.terms, body.reason)

@@ -180,7 +180,8 @@ def gather_groups(ctx: Context, receivable: str) -> list[Record]:
         name = group_key(tile)
         if name not in groups:
             groups[name] = {"key": tile["lo"], "units": 0, "acc": 0, "paid": 0}
-        groups[name]["units"] += tile["hi"] - tile["lo"]
+        group = groups[name]
+        group["units"] += tile["hi"] - tile["lo"]
     for record in ctx.scan("interest", receivable, limit=10_000_000):
         name = record["id"]
         if name not in groups:
@@ -188,8 +189,9 @@ def gather_groups(ctx: Context, receivable: str) -> list[Record]:
             if not tiles:
                 continue
             groups[name] = {"key": tiles[0]["lo"], "units": 0, "acc": 0, "paid": 0}
-        groups[name]["acc"] = int(record["accumulator"])
-        groups[name]["paid"] = record["paid_minor"]
+        group = groups[name]
+        group["acc"] = int(record["accumulator"])
+        group["paid"] = record["paid_minor"]
     return [groups[name] for name in groups]
 
 

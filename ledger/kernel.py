@@ -210,6 +210,10 @@ def _index_by_name(record: JSONObject) -> list[tuple[str, str]]:
     return [("", f"{record['name']}/{record['id']}")]
 
 
+def _index_by_id(record: JSONObject) -> list[tuple[str, str]]:
+    return [("", record["id"])]
+
+
 KINDS: Final = (
     Kind("chain"),
     Kind("member", indexes=(("members", _index_by_name),)),
@@ -217,7 +221,7 @@ KINDS: Final = (
     Kind("key", indexes=(("keys", _index_by_member),)),
     Kind("policy"),
     Kind("total", scoped=True),
-    Kind("rule_file"),
+    Kind("rule_file", indexes=(("rule_files", _index_by_id),)),
     Kind("job", indexes=(("jobs", _index_jobs),)),
     Kind("quarantine"),
 )

@@ -269,6 +269,14 @@ class Layer:
             self.deltas.setdefault(partition, {}).update(delta)
 
 
+def load_at(view: View, key: bytes) -> JSONObject:
+    """Return the record an index entry leads to."""
+    raw = view.get(key)
+    if raw is None:
+        raise LedgerError("bad_block", expected="an indexed record")
+    return load_record(raw)
+
+
 def read_record(view: View, kind: str, item: str, scope: str = "") -> JSONObject | None:
     """Return a record of a view, None if there is none."""
     declared = view.kinds.get(kind)

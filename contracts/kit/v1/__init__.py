@@ -21,6 +21,7 @@ from contracts.kit.v1.books import (
     add_claim,
     add_day,
     attestation_order,
+    end_to_end_id,
     move_books,
     net_claim,
     new_payout,
@@ -78,6 +79,7 @@ from contracts.kit.v1.rule import (
     between,
     bound,
     order_key,
+    to_record,
 )
 
 __all__ = [
@@ -122,6 +124,7 @@ __all__ = [
     "date_of_ms",
     "days_between",
     "due_moment_ms",
+    "end_to_end_id",
     "find_named",
     "free_uses",
     "group_key",
@@ -149,6 +152,7 @@ __all__ = [
     "reserve_uses",
     "retire_units",
     "share_of",
+    "to_record",
     "today",
     "unlock_tile",
 ]

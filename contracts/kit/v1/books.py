@@ -66,6 +66,13 @@ def new_payout(
     }
 
 
+def end_to_end_id(payout: Record) -> str:
+    """Return the id of a payout's next attempt, at most 35 characters."""
+    number = str(len(payout["attempts"]) + 1).rjust(3, "0")
+    item: str = payout["id"]
+    return "AL" + item[:28] + "-" + number
+
+
 def put_payout(ctx: Context, payout: Record) -> None:
     """Write a payout whether it is new or not."""
     if ctx.read("payout", payout["id"]) is None:

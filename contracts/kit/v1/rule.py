@@ -56,6 +56,12 @@ class Payload(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
+def to_record(payload: Payload) -> Record:
+    """Return a body as the JSON object that was signed: absent is omitted."""
+    record: Record = payload.model_dump(exclude_none=True)
+    return record
+
+
 class Signer(NamedTuple):
     """A member that must sign, and what its approval policy is asked for.
 

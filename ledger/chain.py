@@ -1,0 +1,336 @@
+"""The façade of a ledger: check, execute, commit, prove, head, next due.
+
+It has the shape of a consensus engine's application on purpose: the embedded
+writer and a distributed engine drive the same calls. One thread executes and
+commits; reading and checking may happen beside it between commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ledger.automatic import has_due_work, next_due_ms
+from ledger.blocks import Block, Header
+from ledger.encoding import JSONObject, digest
+from ledger.errors import LedgerError
+from ledger.execution import (
+    Situation,
+    check_form,
+    check_keys,
+    execute_transaction,
+)
+from ledger.founding import Foundation, execute_block_zero, load_published
+from ledger.genesis import Founded, parse_genesis
+from ledger.log import Log
+from ledger.rulebook import Rulebook
+from ledger.sealing import BlockInput, Candidate, Position, execute_block
+from ledger.state import Layer, State, record_key
+from ledger.statemap import Proof, RangeProof
+from ledger.store import Store
+from ledger.transactions import Transaction, parse_transaction
+
+SECRET_NAME = "salt_secret"
+VERIFIED_MAX = 100_000
+
+
+class _All:
+    """Contains everything: what this node verified when it was sealed."""
+
+    def __contains__(self, item: object) -> bool:
+        return True
+
+
+class Chain:
+    """A ledger at its head, in memory, with or without a store behind it.
+
+    Attributes:
+        founded: the checked genesis.
+        rulebook: what is active.
+        state: committed state at the head.
+        log: all leaves.
+        header: the last header.
+        store: the durable copies; None for a chain in memory only.
+    """
+
+    def __init__(
+        self, foundation: Foundation | None, store: Store | None = None
+    ) -> None:
+        """Start at block 0; ``found`` and ``open`` are the ways in."""
+        self.store = store
+        self.log = Log()
+        self.seen: dict[str, int] = {}
+        self.verified: dict[bytes, None] = {}
+        if foundation is not None:
+            self.founded = foundation.founded
+            self.rulebook = foundation.rulebook
+            self.state = foundation.state
+            self._enter(foundation.block, foundation.header)
+            for item in foundation.transactions:
+                self.seen[item.id] = item.not_after
+
+    @classmethod
+    def found(
+        cls,
+        genesis: bytes,
+        publications: list[bytes],
+        secret: bytes,
+        folder: Path | None = None,
+    ) -> Chain:
+        """Return a new chain at height 0; with a folder it is durable there.
+
+        Raises:
+            LedgerError: those of ``execute_block_zero``; ``occupied``, the
+                folder holds a ledger; ``storage_failed``.
+        """
+        foundation = execute_block_zero(genesis, publications, secret)
+        store = None
+        if folder is not None:
+            store = Store.open(folder)
+            if store.head is not None:
+                store.close()
+                raise LedgerError("occupied", found="a ledger")
+            store.append(foundation.block, meta={SECRET_NAME: secret.hex()})
+        return cls(foundation, store)
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        report: Callable[[int, int], None] | None = None,
+    ) -> Chain:
+        """Return the chain a folder holds, recovered: snapshot, then replay.
+
+        Args:
+            folder: of the store.
+            report: called with blocks done and blocks in all.
+
+        Raises:
+            LedgerError: those of ``Store.open``; ``incomplete``, no ledger;
+                ``bad_block``, replay contradicts a header, with the height.
+        """
+        store = Store.open(folder)
+        try:
+            return cls._open(store, report)
+        except BaseException:
+            store.close()
+            raise
+
+    @classmethod
+    def _open(cls, store: Store, report: Callable[[int, int], None] | None) -> Chain:
+        head, secret = store.head, store.meta(SECRET_NAME)
+        if head is None or secret is None:
+            raise LedgerError("incomplete", expected="a founded ledger")
+        snapshot = store.load_snapshot()
+        if snapshot is None:
+            block = store.block(0)
+            foundation = execute_block_zero(
+                block.transactions[0],
+                list(block.transactions[1:]),
+                bytes.fromhex(secret),
+            )
+            if foundation.block != block:
+                raise LedgerError("bad_block", expected="block 0", height=0)
+            chain = cls(foundation, store)
+            start = 1
+        else:
+            chain = cls(None, store)
+            chain._restore(snapshot[0], snapshot[2], bytes.fromhex(secret))
+            start = snapshot[0] + 1
+        for block in store.blocks(start):
+            chain.replay(block)
+            if report is not None:
+                report(block.height, head.height)
+        return chain
+
+    def _restore(
+        self, height: int, items: Iterator[tuple[bytes, bytes]], secret: bytes
+    ) -> None:
+        if self.store is None:
+            raise LedgerError("incomplete", expected="a store")
+        since = Header.decode(self.store.block(height).header).time
+        for block in self.store.blocks(0):
+            if block.height > height:
+                break
+            header = Header.decode(block.header)
+            if block.height == 0:
+                self.founded = parse_genesis(block.transactions[0])
+                published = block.transactions[1:]
+            else:
+                published = block.transactions
+            self._enter(block, header)
+            self._remember(published, since)
+        plain = State(Rulebook().kinds, secret)
+        records = list(items)
+        # The rules that say how records are indexed are records themselves.
+        plain.records = dict(records)
+        self.rulebook = load_published_records(plain, self.founded.genesis.rulebook)
+        self.state = State(self.rulebook.kinds, secret)
+        self.state.restore(records)
+        if self.state.map.root.hex() != self.header.state_root:
+            raise LedgerError("bad_block", expected="state root", height=height)
+
+    def _remember(self, envelopes: tuple[bytes, ...], since: int) -> None:
+        for raw in envelopes:
+            transaction = parse_transaction(raw)
+            if transaction.not_after >= since:
+                self.seen[transaction.id] = transaction.not_after
+
+    def _enter(self, block: Block, header: Header) -> None:
+        for raw in block.transactions:
+            self.log.append(raw)
+        self.log.append(block.header)
+        self.header = header
+
+    @property
+    def chain_id(self) -> str:
+        """Hex digest of the genesis payload."""
+        return self.founded.chain
+
+    @property
+    def parameters(self) -> JSONObject:
+        """The chain's parameters."""
+        return self.founded.parameters
+
+    def situation(self, time: int) -> Situation:
+        """Return where the next block stands at a time."""
+        return Situation(
+            height=self.header.height + 1,
+            time=max(self.header.time + 1, time),
+            chain=self.chain_id,
+            parameters=self.parameters,
+            rulebook=self.rulebook,
+        )
+
+    def check(self, raw: bytes, time: int) -> tuple[Transaction, JSONObject]:
+        """Return the transaction and the receipt it would get now.
+
+        Nothing is changed, but its signatures are remembered as verified.
+
+        Raises:
+            LedgerError: the first check that fails, in the documented order.
+        """
+        situation = self.situation(time)
+        transaction = check_form(raw, situation, self.seen)
+        keys = check_keys(self.state, transaction, situation, self.verified)
+        self.remember_verified(raw)
+        _, receipt, _ = execute_transaction(
+            Layer(self.state, self.state.kinds), transaction, keys, situation
+        )
+        return transaction, receipt
+
+    def admit(self, raw: bytes, time: int) -> Transaction:
+        """Return the transaction if form and signatures hold; runs no rule.
+
+        Raises:
+            LedgerError: those of ``check_form`` and ``check_keys``.
+        """
+        situation = self.situation(time)
+        transaction = check_form(raw, situation, self.seen)
+        check_keys(self.state, transaction, situation, self.verified)
+        self.remember_verified(raw)
+        return transaction
+
+    def remember_verified(self, raw: bytes) -> None:
+        """Note that all signatures of these envelope bytes are valid."""
+        while len(self.verified) >= VERIFIED_MAX:
+            self.verified.pop(next(iter(self.verified)))
+        self.verified[digest(raw)] = None
+
+    def execute(self, given: BlockInput) -> Candidate:
+        """Return the candidate for the next block; changes nothing.
+
+        Raises:
+            LedgerError: ``bad_block`` when the input is no builder's.
+            InvariantBroken: a defect; the node must stop.
+        """
+        situation = self.situation(given.time)
+        return execute_block(
+            self.state,
+            Position(self.log, self.header.hash.hex()),
+            situation,
+            given,
+            seen=self.seen,
+            verified=self.verified if given.building else _All(),
+        )
+
+    def commit(self, candidate: Candidate) -> None:
+        """Make a candidate durable, then make it the head.
+
+        Raises:
+            LedgerError: ``storage_failed``: the outcome is unknown and the
+                process must end, so that the next start decides.
+        """
+        block, header = candidate.block, candidate.header
+        if block is None or header is None:
+            return
+        if self.store is not None:
+            self.store.append(block, ids=[item.id for item in candidate.transactions])
+        self._advance(candidate, block, header)
+
+    def _advance(self, candidate: Candidate, block: Block, header: Header) -> None:
+        self.state.apply(candidate.layer, candidate.map, header.height)
+        self._enter(block, header)
+        for item in candidate.transactions:
+            self.seen[item.id] = item.not_after
+        if header.height % 64 == 0:
+            for item_id in [i for i, until in self.seen.items() if until < header.time]:
+                del self.seen[item_id]
+
+    def replay(self, block: Block) -> None:
+        """Execute a stored block and make it the head if it comes out equal.
+
+        Raises:
+            LedgerError: ``bad_block`` with the height.
+        """
+        header = Header.decode(block.header)
+        candidate = self.execute(
+            BlockInput(header.time, block.transactions, building=False)
+        )
+        if candidate.block != block or candidate.header is None:
+            raise LedgerError(
+                "bad_block", expected="the replayed block", height=block.height
+            )
+        self._advance(candidate, block, candidate.header)
+
+    def save_snapshot(self) -> None:
+        """Write the state at the head, so that the next start is short."""
+        if self.store is not None:
+            self.store.save_snapshot(
+                self.header.height, self.header.hash, self.state.records.items()
+            )
+
+    def has_due_work(self, time: int) -> bool:
+        """Say whether a block at this time has automatic work."""
+        return has_due_work(self.state, time)
+
+    def next_due_ms(self) -> int | None:
+        """Return when automatic work falls due next."""
+        return next_due_ms(self.state)
+
+    def prove(self, kind: str, item: str, scope: str = "") -> Proof:
+        """Return the proof that a record exists, or does not, at the head."""
+        return self.state.map.prove(record_key(self.state.kinds[kind], item, scope))
+
+    def prove_free(self, scope: str, lo: int, hi: int) -> RangeProof:
+        """Return the proof of what overlaps ``[lo, hi)`` of a receivable."""
+        key = record_key(self.state.kinds["tile"], str(lo), scope)
+        return self.state.map.prove_range(key[:16], lo, hi)
+
+    def close(self) -> None:
+        """Write a snapshot and close the store."""
+        if self.store is not None:
+            self.save_snapshot()
+            self.store.close()
+
+
+def load_published_records(plain: State, expected_hash: str) -> Rulebook:
+    """Return the rulebook of a plain record set without indexes."""
+    wanted = State(plain.kinds, plain.secret)
+    wanted.restore(
+        (key, stored)
+        for key, stored in plain.records.items()
+        if b'"kind":"rule_file"' in stored[:100_000]
+    )
+    return load_published(wanted, expected_hash)
