@@ -1,0 +1,580 @@
+"""The money side of the naive model: allocation, sweeps, payouts and reversals.
+
+Written from the business rules alone and for clarity alone: every figure is
+recomputed from the whole history whenever it is asked for.
+"""
+
+import datetime as dt
+import functools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+DAY_MS = 86_400_000
+ZONE_MS = 480 * 60_000
+
+M = TypeVar("M", bound="MoneyModel")
+P = ParamSpec("P")
+
+Group = tuple[str, tuple[str, ...]]  # holder, chain of transferors
+Invoice = tuple[str, str, int, int]  # number, issue date, amount, amount used
+
+
+class RefusedError(Exception):
+    """Raised inside an operation that changes nothing."""
+
+
+def need(*, reason: str, that: bool) -> None:
+    """Stop the operation for this reason unless the condition holds."""
+    if not that:
+        raise RefusedError(reason)
+
+
+def operation(
+    act: Callable[Concatenate[M, P], None],
+) -> Callable[Concatenate[M, P], str]:
+    """Turn a method that may raise a refusal into one that answers."""
+
+    @functools.wraps(act)
+    def answer(model: M, /, *args: P.args, **kwargs: P.kwargs) -> str:
+        try:
+            act(model, *args, **kwargs)
+        except RefusedError as refusal:
+            model.reason = str(refusal)
+            return "refused"
+        model.reason = ""
+        model.end_excess()
+        return "ok"
+
+    return answer
+
+
+def share(amount: int, weights: Sequence[int]) -> list[int]:
+    """Share an amount by largest remainder; ties go to the earlier weight."""
+    total = sum(weights)
+    if total == 0:
+        return [0 for _ in weights]
+    exact = [Fraction(amount * weight, total) for weight in weights]
+    shares = [math.floor(value) for value in exact]
+    by_rest = sorted(range(len(exact)), key=lambda i: (shares[i] - exact[i], i))
+    for i in by_rest[: amount - sum(shares)]:
+        shares[i] += 1
+    return shares
+
+
+def parse_date(text: str) -> dt.date:
+    """Return the date an ISO text names, or refuse."""
+    try:
+        date = dt.date.fromisoformat(text)
+    except ValueError:
+        raise RefusedError("not a date") from None
+    need(that=date.isoformat() == text, reason="not a date as the rules write it")
+    return date
+
+
+@dataclass
+class Line:
+    """What one sweep paid one group of one receivable."""
+
+    ref: str
+    rid: str
+    holder: str
+    chain: tuple[str, ...]
+    value_date: str
+    principal: int  # what stands, earlier reversals taken off
+    interest: int
+    owed: int  # what the group was owed just before
+    due: int = 0  # of its payout, not yet paid
+    paid: int = 0  # of its payout, paid and not returned
+
+    @property
+    def net(self) -> int:
+        """What the line paid and nobody took back."""
+        return self.principal + self.interest
+
+
+@dataclass
+class Tile:
+    """Units of a receivable that were cut together."""
+
+    lo: int
+    hi: int
+    holder: str
+    chain: tuple[str, ...]
+    line: Line | None = None  # the line that retired it
+
+    @property
+    def size(self) -> int:
+        """Number of units."""
+        return self.hi - self.lo
+
+    @property
+    def group(self) -> Group:
+        """Those that are paid together."""
+        return self.holder, self.chain
+
+
+@dataclass
+class Receipt:
+    """A credit, and where the part of it is that no sweep has used."""
+
+    ref: str
+    amount: int
+    value_date: str
+    suspense: int = 0
+    unassigned: int = 0
+    returned: int = 0
+    reversed: int = 0
+    waiting: dict[str, int] = field(default_factory=dict)  # by receivable
+
+    @property
+    def unswept(self) -> int:
+        """Money that is still to be used."""
+        return self.suspense + self.unassigned + sum(self.waiting.values())
+
+
+@dataclass
+class Receivable:
+    """One receivable from its first proposal on."""
+
+    rid: str
+    supplier: str
+    gross: int
+    deductions: list[int]
+    due_date: str
+    invoices: list[Invoice]
+    stage: str  # as the state, but "live" for all that follows confirmation
+    proposer: str
+    created_ms: int
+    different: set[str] = field(default_factory=set)
+    holds_uses: bool = True
+    confirmed: int = 0  # order of confirmation
+    overdue: bool = False
+    tiles: list[Tile] = field(default_factory=list)
+
+    @property
+    def face(self) -> int:
+        """The confirmed net."""
+        return self.gross - sum(self.deductions)
+
+    @property
+    def live(self) -> list[Tile]:
+        """Live tiles, lowest first."""
+        return sorted((t for t in self.tiles if not t.line), key=lambda t: t.lo)
+
+    @property
+    def outstanding(self) -> int:
+        """Live units."""
+        return sum(tile.size for tile in self.live)
+
+
+@dataclass
+class Offer:
+    """Part of a tile offered to one receiver."""
+
+    oid: str
+    rid: str
+    tile: Tile
+    lo: int
+    hi: int
+    to: str
+    deadline_ms: int
+    is_open: bool = True
+
+
+def groups_of(tiles: Iterable[Tile]) -> list[Group]:
+    """Return the groups in the order of their lowest unit."""
+    ordered = sorted(tiles, key=lambda tile: tile.lo)
+    return list(dict.fromkeys(tile.group for tile in ordered))
+
+
+class MoneyModel:
+    """What happens to money, on one collection account of one debtor."""
+
+    def __init__(self, programme: dict[str, Any]) -> None:
+        self.terms = programme
+        self.reason = ""
+        self.now = 0
+        self.receivables: dict[str, Receivable] = {}
+        self.offers: dict[str, Offer] = {}
+        self.receipts: dict[str, Receipt] = {}  # in order of attestation
+        self.reversals: dict[str, int] = {}
+        self.lines: list[Line] = []
+        self.claims: dict[tuple[str, str], int] = {}  # holder, receivable
+        self.payments: dict[str, list[list[tuple[Line, int]]]] = {}  # by holder
+        self.entries: list[tuple[str, int]] = []  # booking date, signed amount
+        self.closed = ""
+        self.blocked = False
+
+    # Time
+
+    @property
+    def today(self) -> str:
+        """The date in the programme's zone."""
+        days = (self.now + ZONE_MS) // DAY_MS
+        return (dt.date(1970, 1, 1) + dt.timedelta(days=days)).isoformat()
+
+    def is_business_day(self, day: dt.date) -> bool:
+        """Tell whether banks work: a make-up workday beats everything."""
+        calendar = self.terms["calendar"]
+        if day.isoformat() in calendar["workdays"]:
+            return True
+        weekend = day.weekday() in calendar["weekend"]
+        return not weekend and day.isoformat() not in calendar["holidays"]
+
+    def adjust(self, text: str) -> str:
+        """Return the business day on or after a date."""
+        day = parse_date(text)
+        while not self.is_business_day(day):
+            day += dt.timedelta(days=1)
+        return day.isoformat()
+
+    def is_due(self, rec: Receivable) -> bool:
+        """Tell whether the adjusted due date has begun."""
+        return self.adjust(rec.due_date) <= self.today
+
+    def start_day(self) -> None:
+        """Do what 00:00 of an adjusted due date brings."""
+        for receipt in self.receipts.values():
+            amount, receipt.unassigned = receipt.unassigned, 0
+            self.place(receipt, amount)
+        self.sweep_waiting()
+
+    # What is owed
+
+    def accruals(self, rec: Receivable, date: str) -> dict[Group, int]:
+        """Return unit-days after the due date, by group, retired units included."""
+        start = parse_date(self.adjust(rec.due_date))
+        sums = dict.fromkeys(groups_of(rec.tiles), 0)
+        for tile in rec.tiles:
+            end = parse_date(tile.line.value_date if tile.line else date)
+            sums[tile.group] += tile.size * max(0, (end - start).days)
+        return sums
+
+    def interest_total(self, rec: Receivable, date: str) -> int:
+        """Return late interest to a date, paid or not, rounded once half up."""
+        unit_days = sum(self.accruals(rec, date).values())
+        parts = 1_000_000 * self.terms["late_basis"]
+        exact = Fraction(unit_days * self.terms["late_rate_ppm"], parts)
+        return math.floor(exact + Fraction(1, 2))
+
+    def interest_paid(self, rec: Receivable, group: Group | None = None) -> int:
+        """Return late interest paid and not reversed, to all or to one group."""
+        return sum(
+            line.interest
+            for line in self.lines
+            if line.rid == rec.rid and group in {None, (line.holder, line.chain)}
+        )
+
+    def interest_due(self, rec: Receivable, date: str) -> int:
+        """Return late interest of the receivable that is still to be paid."""
+        return max(0, self.interest_total(rec, date) - self.interest_paid(rec))
+
+    def interest_by_group(self, rec: Receivable, date: str) -> dict[Group, int]:
+        """Return what each group is owed of the interest, by lowest unit."""
+        sums = self.accruals(rec, date)
+        shares = share(self.interest_total(rec, date), list(sums.values()))
+        return {
+            group: max(0, part - self.interest_paid(rec, group))
+            for group, part in zip(sums, shares, strict=True)
+        }
+
+    def owed(self, rec: Receivable, date: str) -> int:
+        """Return principal and interest of a receivable at a value date."""
+        return rec.outstanding + self.interest_due(rec, date)
+
+    def is_open(self, rec: Receivable | None) -> bool:
+        """Tell whether a receivable is confirmed and not settled."""
+        return bool(rec and rec.stage == "live" and self.owed(rec, self.today))
+
+    def open_receivables(self) -> list[Receivable]:
+        """Return what the debtor still owes, in order of confirmation."""
+        found = [rec for rec in self.receivables.values() if self.is_open(rec)]
+        return sorted(found, key=lambda rec: rec.confirmed)
+
+    def reserved(self, rid: str) -> int:
+        """Return the money waiting for a receivable."""
+        return sum(receipt.waiting.get(rid, 0) for receipt in self.receipts.values())
+
+    def room(self, rec: Receivable, date: str) -> int:
+        """Return what is owed less what already waits for it."""
+        return max(0, self.owed(rec, date) - self.reserved(rec.rid))
+
+    # Allocation
+
+    def assign(self, receipt: Receipt, rec: Receivable, amount: int) -> None:
+        """Reserve money of a receipt to a receivable."""
+        if amount:
+            receipt.waiting[rec.rid] = receipt.waiting.get(rec.rid, 0) + amount
+
+    def place(self, receipt: Receipt, amount: int) -> None:
+        """Give money that names nothing to what is due; the rest is excess."""
+        due = [rec for rec in self.open_receivables() if self.is_due(rec)]
+        for date in sorted({self.adjust(rec.due_date) for rec in due}):
+            same = [rec for rec in due if self.adjust(rec.due_date) == date]
+            rooms = [self.room(rec, receipt.value_date) for rec in same]
+            parts = share(min(amount, sum(rooms)), rooms)
+            for rec, part in zip(same, parts, strict=True):
+                self.assign(receipt, rec, part)
+            amount -= sum(parts)
+        if all(self.is_due(rec) for rec in self.open_receivables()):
+            receipt.suspense += amount
+        else:
+            receipt.unassigned += amount
+
+    def end_excess(self) -> None:
+        """Move what is unassigned to suspense once nothing is open any more."""
+        if not self.open_receivables():
+            for receipt in self.receipts.values():
+                receipt.suspense += receipt.unassigned
+                receipt.unassigned = 0
+
+    def find_receipt(self, ref: str) -> Receipt:
+        """Return a receipt, or refuse."""
+        receipt = self.receipts.get(ref)
+        if receipt is None:
+            raise RefusedError("no such receipt")
+        return receipt
+
+    def book(self, amount: int) -> None:
+        """Record a credit (or, negative, a debit) of today."""
+        self.entries.append((self.today, amount))
+
+    @operation
+    def receipt(
+        self,
+        ref: str,
+        amount: int,
+        value_date: str,
+        payer: str | None,
+        names: str | None = None,
+    ) -> None:
+        """Apply a credit: named receivable, what is due, excess, in this order."""
+        need(that=ref not in self.receipts, reason="applied once")
+        need(that=amount > 0, reason="no amount")
+        parse_date(value_date)
+        receipt = self.receipts[ref] = Receipt(ref, amount, value_date)
+        self.book(amount)
+        named = self.receivables.get(names or "")
+        named = named if self.is_open(named) else None
+        if payer not in {None, self.terms["debtor"]} or not (payer or named):
+            receipt.suspense = amount
+            return
+        first = min(amount, self.room(named, value_date)) if named else 0
+        if named:
+            self.assign(receipt, named, first)
+        self.place(receipt, amount - first)
+        self.sweep_waiting()
+
+    @operation
+    def pay_early(self, rid: str) -> None:
+        """The debtor lets the money waiting for a receivable be swept now."""
+        need(that=self.reserved(rid) > 0, reason="nothing waits")
+        self.sweep_waiting(early=rid)
+
+    @operation
+    def match(self, ref: str, rid: str, amount: int) -> None:
+        """The debtor assigns money in suspense as if the payment had named it."""
+        receipt, rec = self.find_receipt(ref), self.receivables.get(rid)
+        if rec is None or not self.is_open(rec):
+            raise RefusedError("not open")
+        need(that=0 < amount <= receipt.suspense, reason="not in suspense")
+        room = self.room(rec, receipt.value_date)
+        need(that=amount <= room, reason="more than is owed")
+        receipt.suspense -= amount
+        self.assign(receipt, rec, amount)
+        self.sweep_waiting()
+
+    def take_back(self, receipt: Receipt, amount: int) -> int:
+        """Take money from unassigned, then waiting, latest first; tell the rest."""
+        part = min(amount, receipt.unassigned)
+        receipt.unassigned -= part
+        amount -= part
+        for rid in reversed(list(receipt.waiting)):
+            part = min(amount, receipt.waiting[rid])
+            receipt.waiting[rid] -= part
+            amount -= part
+        receipt.waiting = {rid: left for rid, left in receipt.waiting.items() if left}
+        return amount
+
+    @operation
+    def return_early(self, ref: str, amount: int) -> None:
+        """The debtor has money that still waits sent back where it came from."""
+        receipt = self.find_receipt(ref)
+        early = receipt.unswept - receipt.suspense
+        need(that=0 < amount <= early, reason="not that much waits")
+        self.take_back(receipt, amount)
+        receipt.returned += amount
+        self.book(-amount)
+
+    @operation
+    def return_suspense(self, ref: str, amount: int) -> None:
+        """Money in suspense is sent back where it came from."""
+        receipt = self.find_receipt(ref)
+        need(that=0 < amount <= receipt.suspense, reason="not in suspense")
+        receipt.suspense -= amount
+        receipt.returned += amount
+        self.book(-amount)
+
+    # Sweep
+
+    def sweep_waiting(self, early: str = "") -> None:
+        """Sweep what waits for due receivables, a receipt after the other."""
+        again = False
+        for receipt in self.receipts.values():
+            for rid in list(receipt.waiting):
+                rec = self.receivables[rid]
+                if self.is_due(rec) or rid == early:
+                    left = self.sweep(rec, receipt, receipt.waiting.pop(rid))
+                    self.place(receipt, left)
+                    again = again or left > 0
+        if again:
+            self.sweep_waiting()
+
+    def sweep(self, rec: Receivable, receipt: Receipt, money: int) -> int:
+        """Pay a receivable from one receipt; tell what it did not need."""
+        date = receipt.value_date
+        interest = self.interest_due(rec, date)
+        principal = min(money, rec.outstanding)
+        if self.terms["order"] == "interest_first":
+            principal = min(money - min(money, interest), rec.outstanding)
+        interest = min(money - principal, interest)
+        held = {
+            group: sum(tile.size for tile in rec.live if tile.group == group)
+            for group in groups_of(rec.live)
+        }
+        unpaid = self.interest_by_group(rec, date)
+        principals = dict(zip(held, share(principal, [*held.values()]), strict=True))
+        interests = dict(zip(unpaid, share(interest, [*unpaid.values()]), strict=True))
+        for group in groups_of(rec.tiles):
+            parts = principals.get(group, 0), interests[group]
+            if sum(parts):
+                owed = held.get(group, 0) + unpaid[group]
+                line = Line(receipt.ref, rec.rid, *group, date, *parts, owed)
+                self.retire(rec, line)
+                self.pay_out(line)
+        if not self.owed(rec, date):
+            rec.overdue = False
+        return money - principal - interest
+
+    def retire(self, rec: Receivable, line: Line) -> None:
+        """Retire units of the line's group from the highest downwards."""
+        left = line.principal
+        for tile in reversed(rec.live):
+            if left and tile.group == (line.holder, line.chain):
+                part = min(left, tile.size)
+                if part < tile.size:
+                    paid = Tile(tile.hi - part, tile.hi, *tile.group, line)
+                    rec.tiles.append(paid)
+                    tile.hi -= part
+                else:
+                    tile.line = line
+                left -= part
+                for offer in self.offers.values():
+                    offer.is_open = offer.is_open and offer.tile is not tile
+
+    def pay_out(self, line: Line) -> None:
+        """Make the line's payout due, less what its holder has to give back."""
+        self.lines.append(line)
+        claim = self.claims.get((line.holder, line.rid), 0)
+        kept = min(claim, line.net)
+        if claim:
+            self.claims[line.holder, line.rid] = claim - kept
+        line.due = line.net - kept
+
+    # Payouts
+
+    @operation
+    def pay_payouts(self, holder: str) -> None:
+        """The bank attests that everything due to a holder was paid."""
+        need(that=not self.blocked, reason="account blocked")
+        lines = [line for line in self.lines if line.holder == holder and line.due]
+        need(that=bool(lines), reason="nothing is due")
+        payment = [(line, line.due) for line in lines]
+        self.payments.setdefault(holder, []).append(payment)
+        for line, amount in payment:
+            line.due -= amount
+            line.paid += amount
+        self.book(-sum(amount for _, amount in payment))
+
+    @operation
+    def return_payout(self, holder: str, amount_paid_before: int) -> None:
+        """The last payout to a holder comes back in full and is due again."""
+        payments = self.payments.get(holder, [])
+        need(that=bool(payments), reason="nothing was paid")
+        total = sum(amount for _, amount in payments[-1])
+        need(that=amount_paid_before == total, reason="not its full amount")
+        for line, amount in payments.pop():
+            line.due += amount
+            line.paid -= amount
+        self.book(total)
+
+    # Reversal
+
+    @operation
+    def reverse(self, ref: str, original_ref: str, amount: int) -> None:
+        """Take back a receipt in whole or in part; what it paid is owed again."""
+        need(that=ref not in self.reversals, reason="applied once")
+        receipt = self.find_receipt(original_ref)
+        lines = [line for line in self.lines if line.ref == original_ref]
+        left = receipt.unswept + sum(line.net for line in lines)
+        need(that=0 < amount <= left, reason="more than is left of the receipt")
+        self.reversals[ref] = amount
+        receipt.reversed += amount
+        self.book(-amount)
+        part = min(amount, receipt.suspense)
+        receipt.suspense -= part
+        rest = self.take_back(receipt, amount - part)
+        parts = share(rest, [line.net for line in lines])
+        for line, part in zip(lines, parts, strict=True):
+            self.undo(line, part)
+
+    def undo(self, line: Line, amount: int) -> None:
+        """Take an amount back from a line: its units, interest and payout."""
+        rec = self.receivables[line.rid]
+        settled = not self.is_open(rec)
+        principal = min(amount, line.principal)
+        self.reopen(rec, line, principal)
+        line.principal -= principal
+        line.interest -= amount - principal
+        unsent = min(amount, line.due)
+        line.due -= unsent
+        if amount > unsent:
+            key = line.holder, line.rid
+            self.claims[key] = self.claims.get(key, 0) + amount - unsent
+        if settled and amount:
+            rec.overdue = False
+
+    def reopen(self, rec: Receivable, line: Line, units: int) -> None:
+        """Make units that a line retired live again, lowest first."""
+        mine = [tile for tile in rec.tiles if tile.line is line]
+        for tile in sorted(mine, key=lambda tile: tile.lo):
+            part = min(units, tile.size)
+            if part == tile.size:
+                tile.line = None
+            elif part:
+                rec.tiles.append(Tile(tile.lo, tile.lo + part, *tile.group))
+                tile.lo += part
+            units -= part
+
+    # Day close
+
+    def balance(self, date: str) -> int:
+        """Return what the account should hold at the end of a date."""
+        return sum(amount for booked, amount in self.entries if booked <= date)
+
+    @operation
+    def close_day(self, date: str, closing: int) -> None:
+        """Close a day on its balance and judge what is overdue, or block."""
+        parse_date(date)
+        need(that=self.closed < date <= self.today, reason="not the next day")
+        self.blocked = closing != self.balance(date)
+        if self.blocked:
+            return
+        self.closed = date
+        idle = sum(r.unassigned + r.suspense for r in self.receipts.values())
+        for rec in self.open_receivables():
+            if rec.outstanding and self.adjust(rec.due_date) <= date:
+                rec.overdue = idle < self.owed(rec, date)

@@ -1,0 +1,230 @@
+"""Random walks of the naive model over all its operations."""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from tests.test_model import DUE, INTEREST_FIRST, START, at, day, new
+
+MEMBERS = st.sampled_from("SPBCD")
+AMOUNTS = st.integers(0, 120)
+RIDS = st.sampled_from(["R0", "R1", "R2", "R3"])
+DATES = st.sampled_from([day(-40), day(-1), DUE, day(3), day(4), day(12)])
+NAMES = RIDS | st.none()
+OPEN_ACTS = ["confirm", "agree", "reject", "cancel"]
+ACTS = {
+    "submitted": OPEN_ACTS,
+    "countered": OPEN_ACTS,
+    "issued": ["accept_issue", "accept_issue", "decline_issue", "cancel"],
+    "live": ["pay_early", "pay_early", "pay_early", "cancel_live"],
+    "part_paid": ["pay_early"],
+}
+
+
+class Walk(RuleBasedStateMachine):
+    """Random walks over all operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = new()
+        self.count = 0
+
+    def try_out(self, act: str, *args: Any, **options: Any) -> None:
+        """Do one operation; a refusal must leave everything as it was."""
+        before = self.photograph()
+        answer = getattr(self.model, act)(*args, **options)
+        assert answer in {"ok", "refused"}
+        assert (answer == "refused") == bool(self.model.reason)
+        if answer == "refused":
+            assert self.photograph() == before
+
+    def photograph(self) -> str:
+        """Return everything the model knows, apart from the last reason."""
+        return repr({**vars(self.model), "reason": ""})
+
+    def next_id(self) -> str:
+        """Return an id that nothing has."""
+        self.count += 1
+        return f"x{self.count}"
+
+    @initialize(terms=st.sampled_from([{}, INTEREST_FIRST]))
+    def begin(self, terms: dict[str, str]) -> None:
+        """Begin with two receivables due on one day."""
+        self.model = new(record_days=1, part_min_minor=2, **terms)
+        self.enter("R0")
+        self.enter("R1")
+
+    @rule(rid=RIDS)
+    def enter(self, rid: str) -> None:
+        """Make a receivable live at once."""
+        due = day(4 * (int(rid[1]) // 2))
+        invoices = [(rid + "-A", START, 100, 100)]
+        self.try_out("submit", rid, "S", 100, [], due, invoices)
+        self.try_out("confirm", rid)
+
+    @rule(
+        act=st.sampled_from(["submit", "issue"]),
+        number=st.sampled_from(["1", "01", "2"]),
+        deduction=AMOUNTS,
+        due=DATES,
+        used=AMOUNTS,
+    )
+    def propose(
+        self, act: str, number: str, deduction: int, due: str, used: int
+    ) -> None:
+        """Enter by either way, with invoices that look alike."""
+        invoices = [(number, START, 100, used)]
+        terms = ("S", used, [deduction], due, invoices)
+        self.try_out(act, self.next_id(), *terms)
+
+    def some(self, data: st.DataObject, things: Iterable[str]) -> str:
+        """Return one of the ids, or one that nothing has."""
+        return data.draw(st.sampled_from([*things, "nothing"]))
+
+    @rule(data=st.data(), fit=st.booleans())
+    def on_receivable(self, data: st.DataObject, fit: bool) -> None:
+        """Do something that takes a receivable alone, mostly in a fitting state."""
+        rid = self.some(data, self.model.receivables)
+        acts = sorted({act for acts in ACTS.values() for act in acts})
+        if fit and rid in self.model.receivables:
+            acts = ACTS.get(self.model.state(rid), acts)
+        self.try_out(data.draw(st.sampled_from(acts)), rid)
+
+    @rule(
+        data=st.data(),
+        by=st.sampled_from(["debtor", "supplier"]),
+        due=DATES,
+        different=st.lists(st.sampled_from(["1", "01"])),
+    )
+    def counter(
+        self, data: st.DataObject, by: str, due: str, different: list[str]
+    ) -> None:
+        """Propose other terms."""
+        states = {rid: self.model.state(rid) for rid in self.model.receivables}
+        fit = [rid for rid in states if states[rid] in {"submitted", "countered"}]
+        self.try_out("counter", self.some(data, fit), by, [1], due, different)
+
+    def tile(self, data: st.DataObject, rid: str) -> tuple[int, int, int]:
+        """Return the start of a live tile and two units inside, if there is one."""
+        rec = self.model.receivables.get(rid)
+        tiles = [(tile.lo, tile.hi) for tile in rec.live] if rec else []
+        lo, hi = data.draw(st.sampled_from(tiles or [(0, 9)]))
+        start, end = sorted(data.draw(st.tuples(*[st.integers(lo, hi)] * 2)))
+        return lo, start, end
+
+    @rule(data=st.data(), rid=RIDS, to=MEMBERS, aware=st.booleans())
+    def transfer(self, data: st.DataObject, rid: str, to: str, aware: bool) -> None:
+        """Pass on a part at once."""
+        self.try_out("transfer", rid, *self.tile(data, rid), to, aware=aware)
+
+    @rule(data=st.data(), rid=RIDS, to=MEMBERS, hours=st.integers(0, 99))
+    def offer(self, data: st.DataObject, rid: str, to: str, hours: int) -> None:
+        """Offer a part."""
+        deadline_ms = self.model.now + hours * 3_600_000
+        place = self.tile(data, rid)
+        self.try_out("offer", self.next_id(), rid, *place, to, deadline_ms)
+
+    @rule(data=st.data(), rid=RIDS, cut=st.booleans())
+    def cut_or_join(self, data: st.DataObject, rid: str, cut: bool) -> None:
+        """Split or merge."""
+        lo, *cuts = self.tile(data, rid)
+        self.try_out("split", rid, lo, cuts) if cut else self.try_out("merge", rid, lo)
+
+    @precondition(lambda self: self.model.open_offers())
+    @rule(
+        data=st.data(),
+        act=st.sampled_from(["accept", "accept", "decline", "withdraw"]),
+    )
+    def end_offer(self, data: st.DataObject, act: str) -> None:
+        """Answer an open offer."""
+        self.try_out(act, data.draw(st.sampled_from(sorted(self.model.open_offers()))))
+
+    @rule(
+        again=st.sampled_from([False, False, False, True]),
+        amount=AMOUNTS,
+        late=st.integers(-3, 3),
+        payer=st.sampled_from(["D", "D", "D", None, "X"]),
+        names=NAMES,
+    )
+    def receipt(
+        self, again: bool, amount: int, late: int, payer: str | None, names: str | None
+    ) -> None:
+        """Let money come in, valued around today."""
+        value = dt.date.fromisoformat(self.model.today) + dt.timedelta(days=late)
+        ref = "again" if again else self.next_id()
+        self.try_out("receipt", ref, amount, value.isoformat(), payer, names)
+
+    @rule(
+        act=st.sampled_from(["return_early", "return_suspense"]),
+        data=st.data(),
+        amount=AMOUNTS,
+    )
+    def send_back(self, act: str, data: st.DataObject, amount: int) -> None:
+        """Return money to its remitter."""
+        self.try_out(act, self.some(data, self.model.receipts), amount)
+
+    @rule(data=st.data(), rid=RIDS, amount=AMOUNTS)
+    def match(self, data: st.DataObject, rid: str, amount: int) -> None:
+        """Assign money in suspense."""
+        receipts = self.model.receipts.values()
+        refs = [receipt.ref for receipt in receipts if receipt.suspense]
+        self.try_out("match", self.some(data, refs), rid, amount)
+
+    @rule(data=st.data(), amount=AMOUNTS)
+    def reverse(self, data: st.DataObject, amount: int) -> None:
+        """Reverse a receipt."""
+        ref = self.some(data, self.model.receipts)
+        self.try_out("reverse", self.next_id(), ref, amount)
+
+    @rule(holder=st.sampled_from("SSSPB"), back=st.booleans())
+    def payouts(self, holder: str, back: bool) -> None:
+        """Pay a holder, and let it come back."""
+        amount = self.model.payable(holder)
+        self.try_out("pay_payouts", holder)
+        if back:
+            self.try_out("return_payout", holder, amount)
+
+    @rule(wrong=st.sampled_from([0, 0, 0, 1]))
+    def close(self, wrong: int) -> None:
+        """Close the day, sometimes on a wrong balance."""
+        today = self.model.today
+        self.try_out("close_day", today, self.model.balance(today) + wrong)
+
+    @rule(member=MEMBERS, act=st.sampled_from(["suspend", "resume", "resume"]))
+    def standing(self, member: str, act: str) -> None:
+        """Suspend or resume a member."""
+        self.try_out(act, member)
+
+    @rule(hours=st.sampled_from([-1, 1, 24, 24 * 7]))
+    def wait(self, hours: int) -> None:
+        """Let time pass."""
+        self.try_out("advance_to", self.model.now + hours * 3_600_000)
+
+    @rule(date=DATES)
+    def wait_for(self, date: str) -> None:
+        """Let a date come."""
+        self.try_out("advance_to", at(date))
+
+    @invariant()
+    def holds(self) -> None:
+        """Every invariant holds after every step."""
+        self.model.check()
+
+
+TestWalk = Walk.TestCase
+TestWalk.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
