@@ -127,6 +127,7 @@ def open_account(ctx: Context, body: OpenAccount) -> None:
         "rule": ctx.rule,
         "status": "open",
         "suspense_minor": 0,
+        "sweeps": 0,
         "unassigned_minor": 0,
         "undistributed_minor": 0,
         "waiting_minor": 0,

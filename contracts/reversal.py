@@ -24,9 +24,9 @@ from contracts.kit.v1 import (
     date_of_ms,
     days_between,
     group_key,
-    is_open,
     late_days,
     move_books,
+    owed_at,
     reopen_units,
 )
 
@@ -265,21 +265,33 @@ def cancel_payout(ctx: Context, line: Record, amount_minor: int) -> int:
 def judge_day(ctx: Context, target: Record) -> None:
     """After a day is closed: what fell due by then and is owed is overdue.
 
-    Nothing is overdue while money nobody has assigned yet could cover it.
+    Nothing is overdue while money nobody has assigned yet could cover it, and
+    what was called overdue is withdrawn as soon as that is so.
     """
     closed = target["closed_date"]
-    cover = target["suspense_minor"] + target["unassigned_minor"]
     for receivable in ctx.scan("on_account", target["id"], limit=100_000):
         if receivable["adjusted_date"] > closed:
             break
-        owes = receivable["live_minor"] - receivable["waiting_minor"]
-        owes -= receivable["undistributed_minor"]
-        if not is_open(receivable) or receivable["state"] == "overdue" or owes <= 0:
-            continue
         programme = ctx.need("programme", receivable["programme"])
-        tolerated = owes <= programme["tolerance_minor"]
-        waited = days_between(receivable["adjusted_date"], closed)
-        if owes <= cover or (tolerated and waited < programme["tolerance_days"]):
-            continue
-        ctx.write({**receivable, "overdue_date": closed, "state": "overdue"})
-        ctx.emit("overdue", receivable=receivable["id"], owed_minor=owes)
+        late = is_late(programme, receivable, target)
+        if late and receivable["state"] != "overdue":
+            ctx.write({**receivable, "overdue_date": closed, "state": "overdue"})
+            ctx.emit("overdue", receivable=receivable["id"])
+        elif not late and receivable["state"] == "overdue":
+            state = "part_paid" if receivable["retired_minor"] else "live"
+            ctx.write({**receivable, "state": state})
+            ctx.emit("overdue_withdrawn", receivable=receivable["id"])
+
+
+def is_late(programme: Record, receivable: Record, account: Record) -> bool:
+    """Say whether a receivable is overdue once its due day is closed."""
+    closed = account["closed_date"]
+    owed = owed_at(programme, receivable, closed)
+    coming = receivable["waiting_minor"] + receivable["undistributed_minor"]
+    owes = owed.principal_minor + owed.interest_minor - coming
+    cover = account["suspense_minor"] + account["unassigned_minor"]
+    if owes <= cover:
+        return False
+    waited = days_between(receivable["adjusted_date"], closed)
+    tolerated = owes <= programme["tolerance_minor"]
+    return not (tolerated and waited < programme["tolerance_days"])

@@ -150,6 +150,7 @@ def plan(
         "kind": "sweep",
         "late_ppm": programme["late_ppm"],
         "lines": 0,
+        "number": count_sweep(ctx, receivable["account"]),
         "principal_minor": principal,
         "receipt": share["scope"],
         "receivable": receivable["id"],
@@ -167,6 +168,14 @@ def plan(
         groups=len(groups),
     )
     return sweep
+
+
+def count_sweep(ctx: Context, account: str) -> int:
+    """Return the number of a new sweep on an account, from 1."""
+    record = ctx.need("account", account)
+    number: int = record["sweeps"] + 1
+    ctx.write({**record, "sweeps": number})
+    return number
 
 
 def gather_groups(ctx: Context, receivable: str) -> list[Record]:
@@ -388,7 +397,7 @@ def credit(
         "id": line,
         "interest_minor": interest,
         "kind": "line",
-        "order": order_key(ctx.height, sweep["id"], sweep["lines"]),
+        "order": order_key(sweep["number"], tile["lo"]),
         "principal_minor": principal,
         "receipt": sweep["receipt"],
         "receivable": receivable,

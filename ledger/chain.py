@@ -17,8 +17,10 @@ from ledger.errors import LedgerError
 from ledger.execution import (
     Situation,
     check_form,
+    Prepared,
     check_keys,
     execute_transaction,
+    prepare_act,
 )
 from ledger.founding import Foundation, execute_block_zero, load_published
 from ledger.genesis import Founded, parse_genesis
@@ -26,7 +28,7 @@ from ledger.log import Log
 from ledger.rulebook import Rulebook
 from ledger.sealing import BlockInput, Candidate, Position, execute_block
 from ledger.state import Layer, State, record_key
-from ledger.statemap import Proof, RangeProof
+from ledger.mapproofs import Proof, RangeProof
 from ledger.store import Store
 from ledger.transactions import Transaction, parse_transaction
 
@@ -232,6 +234,16 @@ class Chain:
         self.remember_verified(raw)
         return transaction
 
+    def prepare(self, act: str, body: JSONObject, time: int) -> Prepared:
+        """Return under which rule an act is signed, and by whom.
+
+        Raises:
+            LedgerError: ``unknown_act``, ``not_found``, ``bad_body``, and
+                what the act's signers function refuses.
+        """
+        layer = Layer(self.state, self.state.kinds)
+        return prepare_act(layer, act, body, self.situation(time))
+
     def remember_verified(self, raw: bytes) -> None:
         """Note that all signatures of these envelope bytes are valid."""
         while len(self.verified) >= VERIFIED_MAX:
@@ -311,12 +323,24 @@ class Chain:
 
     def prove(self, kind: str, item: str, scope: str = "") -> Proof:
         """Return the proof that a record exists, or does not, at the head."""
-        return self.state.map.prove(record_key(self.state.kinds[kind], item, scope))
+        key = record_key(self.state.kinds[kind], item, scope)
+        return self.state.map.prove(key, self.state.value_of)
 
-    def prove_free(self, scope: str, lo: int, hi: int) -> RangeProof:
-        """Return the proof of what overlaps ``[lo, hi)`` of a receivable."""
-        key = record_key(self.state.kinds["tile"], str(lo), scope)
-        return self.state.map.prove_range(key[:16], lo, hi)
+    def prove_free(self, receivable: str, lo: int, hi: int) -> RangeProof:
+        """Return the proof that no other tile reaches into ``[lo, hi)``.
+
+        Args:
+            receivable: whose tile at ``lo`` is the only one that may.
+            lo: first unit.
+            hi: first unit after it.
+
+        Raises:
+            LedgerError: ``overlap``.
+        """
+        key = record_key(self.state.kinds["tile"], str(lo), receivable)
+        return self.state.map.prove_range(
+            key[:16], lo, hi, self.state.value_of, allow=key
+        )
 
     def close(self) -> None:
         """Write a snapshot and close the store."""

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from ledger.authority import (
     ActingKey,
     DayTotal,
+    Demand,
     check_demands,
     check_not_suspended,
     find_acting_keys,
@@ -36,6 +37,7 @@ from ledger.state import Layer, State, View, key_of, read_record
 from ledger.transactions import WINDOW_MS_MAX, Transaction, parse_transaction
 
 TRANSACTION_GAS_MAX: Final = 2_000_000
+BODY_GAS_MAX: Final = 1_000_000
 
 VerifiedEnvelopes = Container[bytes]
 
@@ -121,7 +123,9 @@ def parse_body(action: Any, body: JSONObject) -> Any:
         LedgerError: ``bad_body``, naming the first field that does not fit.
     """
     try:
-        return action.payload.model_validate(body)
+        # A payload's own validators are kit code and run on the meter.
+        with metered(Meter(BODY_GAS_MAX)):
+            return action.payload.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -154,6 +158,49 @@ def check_rule(view: View, transaction: Transaction, situation: Situation) -> An
     if transaction.rule != expected:
         raise LedgerError("rule_changed", expected=expected, found=transaction.rule)
     return action
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What must be known to sign an act.
+
+    Attributes:
+        rule: manifest hash that the payload names.
+        by: the acting members, sorted.
+        demands: who must sign, for which class and amount.
+    """
+
+    rule: str
+    by: tuple[str, ...]
+    demands: tuple[Demand, ...]
+
+
+def prepare_act(
+    layer: Layer, act: str, body: JSONObject, situation: Situation
+) -> Prepared:
+    """Return the rule and the signers an act asks for as things stand.
+
+    Raises:
+        LedgerError: ``unknown_act``, ``not_found``, ``bad_body``, and what
+            the act's signers function refuses.
+    """
+    rule = situation.rulebook.current_rule(act)
+    action = situation.rulebook.find_action(act, rule)
+    if action.on is not None:
+        kind, name = action.on
+        record = read_record(layer, kind, str(body.get(name, "")))
+        if record is None:
+            raise LedgerError("not_found", found=kind)
+        rule = record["rule"]
+        action = situation.rulebook.find_action(act, rule)
+    given = parse_body(action, body)
+    ctx = open_context(layer, situation, "0" * 64, rule, frozenset())
+    demands: list[Demand] = []
+    run_metered(
+        lambda: demands.extend(action.signers(ctx, given)), Meter(TRANSACTION_GAS_MAX)
+    )
+    by = tuple(sorted({demand.member for demand in demands}))
+    return Prepared(rule, by, tuple(demands))
 
 
 def execute_transaction(

@@ -19,11 +19,14 @@ from typing import Final, Protocol
 
 from ledger.encoding import JSONObject, encode, load_record
 from ledger.errors import LedgerError
+from ledger.gas import Meter, metered
 from ledger.statemap import StateMap, commit_value, derive_salt
 
 HEIGHT_BYTES: Final = 8
 # A few rows more than this are cheaper to merge by sorting the whole list.
 BULK_ROWS: Final = 64
+# Index functions are kit code and run on a meter; a restore must not end.
+RESTORE_GAS_MAX: Final = 10**15
 
 Entry = tuple[str, bytes]  # sort key, record key
 Partition = tuple[str, str]  # index, partition
@@ -139,6 +142,12 @@ class State:
         salt = derive_salt(self.secret, key, height)
         return published(self.kinds, raw), commit_value(salt, raw)
 
+    def value_of(self, key: bytes) -> bytes:
+        """Return what the map holds of a record: its salted commitment."""
+        stored = self.records[key]
+        salt = derive_salt(self.secret, key, height_of(stored))
+        return commit_value(salt, stored[HEIGHT_BYTES:])
+
     def apply(self, layer: Layer, new_map: StateMap, height: int) -> None:
         """Make a block's writes the committed state."""
         mark = height.to_bytes(HEIGHT_BYTES, "big")
@@ -155,11 +164,12 @@ class State:
 
     def restore(self, items: Iterable[tuple[bytes, bytes]]) -> None:
         """Fill an empty state from a snapshot's records; builds map, indexes."""
-        for key, stored in items:
-            self.records[key] = stored
-            record = load_record(stored[HEIGHT_BYTES:])
-            for partition, sort in index_entries(self.kinds, record):
-                self._indexes.setdefault(partition, []).append((sort, key))
+        with metered(Meter(RESTORE_GAS_MAX)):
+            for key, stored in items:
+                self.records[key] = stored
+                record = load_record(stored[HEIGHT_BYTES:])
+                for partition, sort in index_entries(self.kinds, record):
+                    self._indexes.setdefault(partition, []).append((sort, key))
         for rows in self._indexes.values():
             rows.sort()
         self.map = StateMap.build(
