@@ -102,7 +102,7 @@ class Store(StoredLedger):
         Args:
             block: the block that follows the head.
             ids: ids of its transactions in order, if the caller knows them;
-                finding them out costs 6 us a transaction.
+                finding them out costs 10 us a transaction.
             meta: names to set in the same SQLite transaction.
 
         Raises:

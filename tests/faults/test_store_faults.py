@@ -290,6 +290,42 @@ def test_fork_is_refused(folder: Path, replaced: str) -> None:
         assert (caught.value.code, caught.value.details["height"]) == ("bad_block", 2)
 
 
+def test_made_up_head_is_refused(folder: Path) -> None:
+    """Rows of another head, whole in themselves, fail the checkpoint's root."""
+    other = folder.with_name("other")
+    for place, seed in ((folder, "a"), (other, "b")):
+        store, chain = Store.open(place), Chain("common")
+        store.append(chain.seal(1))
+        chain.seed = seed
+        store.append(chain.seal(2))
+        store.add_checkpoint(chain.log.size, chain.note())
+        store.close()
+    shutil.copy(other / "ledger.db", folder)
+    with sqlite3.connect(folder / "ledger.db") as connection:
+        connection.execute("UPDATE state SET content=x'' WHERE name='facts'")
+    connection.close()
+    flip(folder / LOG, frame_start(folder, 1) + 100)
+    with pytest.raises(LedgerError, match="root") as caught:
+        Store.open(folder)
+    assert caught.value.details["height"] == 1
+
+
+def test_damaged_index_is_made_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bad run is never asked: refused while open, rebuilt at the next start."""
+    monkeypatch.setattr("ledger.rows.RUN_TRANSACTIONS", 4)
+    chain = Chain()
+    store = fill(folder, chain)
+    right = answers(store)
+    store._writer.execute("UPDATE transaction_runs SET first=first+1")
+    with pytest.raises(LedgerError) as caught:
+        store.find_transaction(envelope_id(chain.blocks[0].transactions[0]))
+    assert caught.value.code == "storage_failed"
+    store.close()
+    assert check_never_wrong(folder, right, 5) == "repaired"
+
+
 def test_old_backup_is_refused(folder: Path) -> None:
     """A ledger behind its own last checkpoint was rolled back."""
     chain = Chain()
