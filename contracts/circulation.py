@@ -267,12 +267,12 @@ def transfer(ctx: Context, body: Transfer) -> None:
     check_same(ctx, body.receivable, body.input)
     record = need_live(ctx, body.receivable)
     tile = need_free_tile(ctx, body.receivable, body.input.lo, body.input.rev)
-    check_passing(ctx, record, tile, body.receiver, body.aware_overdue)
+    check_passing(ctx, record, tile, body.receiver, aware=body.aware_overdue)
     pass_part(ctx, record, tile, body.part, body.receiver, body.recourse)
 
 
 def check_passing(
-    ctx: Context, record: Record, tile: Record, receiver: str, aware: bool
+    ctx: Context, record: Record, tile: Record, receiver: str, *, aware: bool
 ) -> None:
     """Judge whether a part of this tile may pass to a receiver now."""
     programme = ctx.need("programme", record["programme"])
@@ -288,7 +288,7 @@ def check_passing(
             ctx.parameters["calendar"],
         )
         now = today(ctx, programme)
-        if last <= now and now < record["adjusted_date"]:
+        if last <= now < record["adjusted_date"]:
             ctx.refuse("record_date", from_date=last)
 
 
@@ -308,9 +308,7 @@ def pass_part(
     recourse: str,
 ) -> None:
     """Cut the part out of its tile and give it to the receiver."""
-    inside = [
-        edge for edge in (part.lo, part.hi) if tile["lo"] < edge and edge < tile["hi"]
-    ]
+    inside = [edge for edge in (part.lo, part.hi) if tile["lo"] < edge < tile["hi"]]
     if part.lo < tile["lo"] or part.hi > tile["hi"] or part.lo >= part.hi:
         ctx.refuse("bad_cut", lo=part.lo, hi=part.hi)
     check_pieces(ctx, record, [tile["lo"], *inside, tile["hi"]])
@@ -364,9 +362,7 @@ def offer(ctx: Context, body: Offer) -> None:
     part = body.part
     if part.lo < tile["lo"] or part.hi > tile["hi"] or part.lo >= part.hi:
         ctx.refuse("bad_cut", lo=part.lo, hi=part.hi)
-    inside = [
-        edge for edge in (part.lo, part.hi) if tile["lo"] < edge and edge < tile["hi"]
-    ]
+    inside = [edge for edge in (part.lo, part.hi) if tile["lo"] < edge < tile["hi"]]
     check_pieces(ctx, record, [tile["lo"], *inside, tile["hi"]])
     # An offer is found by the id of the transaction that made it.
     record_offer = {
@@ -429,7 +425,7 @@ def accept(ctx: Context, body: Answer) -> None:
         ctx.refuse("offer_expired", until_ms=made["until_ms"])
     record = need_live(ctx, body.receivable)
     tile = need_tile(ctx, body.receivable, made["tile_lo"], made["rev"])
-    check_passing(ctx, record, tile, made["receiver"], body.aware_overdue)
+    check_passing(ctx, record, tile, made["receiver"], aware=body.aware_overdue)
     unlock_tile(ctx, body.receivable, made["tile_lo"], made["id"])
     ctx.remove("offer", made["id"])
     tile = ctx.need("tile", str(made["tile_lo"]), body.receivable)

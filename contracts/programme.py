@@ -96,7 +96,7 @@ def need_bank(ctx: Context, member: str) -> Record:
     """Return a settlement bank or agent; the operator may never be one."""
     record: Record = ctx.need("member", member)
     roles = record["roles"]
-    if "operator" in roles or not any([role in roles for role in BANK_ROLES]):
+    if "operator" in roles or not any(role in roles for role in BANK_ROLES):
         ctx.refuse("not_a_bank", member=member)
     return record
 
@@ -104,11 +104,11 @@ def need_bank(ctx: Context, member: str) -> Record:
 @rule.action("account.open", OpenAccount, signers=sign_open, business=True)
 def open_account(ctx: Context, body: OpenAccount) -> None:
     """Create the account with empty books."""
+    group = ctx.need("member", body.owner).get("group", "")
     for member in ctx.scan("members", "", limit=1000):
-        group = ctx.need("member", body.owner).get("group", "")
-        if group and "operator" in member["roles"]:
-            if member.get("group", "") == group:
-                ctx.refuse("not_a_bank", group=group)
+        related = group and member.get("group", "") == group
+        if related and "operator" in member["roles"]:
+            ctx.refuse("not_a_bank", group=group)
     account: Record = {
         "attester": body.attester,
         "claims_minor": 0,
@@ -202,9 +202,9 @@ def create_programme(ctx: Context, body: NewProgramme) -> None:
         ctx.refuse("bad_terms", field="tenor_norm_days")
     if body.late_from == "due" and body.grace_days > body.tenor_cap_days:
         ctx.refuse("bad_terms", field="grace_days")
-    if body.replaces is not None:
-        if ctx.need("programme", body.replaces)["debtor"] != body.debtor:
-            ctx.refuse("bad_terms", field="replaces")
+    replaced = body.replaces or ""
+    if replaced and ctx.need("programme", replaced)["debtor"] != body.debtor:
+        ctx.refuse("bad_terms", field="replaces")
     record = {
         **to_record(body),
         "exposure_minor": 0,

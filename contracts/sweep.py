@@ -316,7 +316,7 @@ def pay_group(
     running = accrue(units, sweep["late_ppm"], sweep["days"])
     interest = pay_interest(ctx, sweep, tiles[0], key, running, gained)
     sums["accumulator"] += gained
-    credit(ctx, sweep, sums, tiles[0], line, principal, interest)
+    credit(ctx, sweep, sums, tiles[0], line, (principal, interest))
 
 
 def pay_interest(
@@ -373,7 +373,7 @@ def pay_retired_groups(ctx: Context, sweep: Record, sums: dict[str, int]) -> Non
         if tiles:
             interest = pay_interest(ctx, sweep, tiles[0], tiles[0]["lo"], 0, 0)
             line = ctx.allocate("line")
-            credit(ctx, sweep, sums, tiles[0], line, 0, interest)
+            credit(ctx, sweep, sums, tiles[0], line, (0, interest))
 
 
 def credit(
@@ -382,10 +382,10 @@ def credit(
     sums: dict[str, int],
     tile: Record,
     line: str,
-    principal: int,
-    interest: int,
+    paid: tuple[int, int],
 ) -> None:
     """Write a group's line and add it to the holder's payout, claims first."""
+    principal, interest = paid
     amount = principal + interest
     if not amount:
         return

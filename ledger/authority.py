@@ -267,10 +267,10 @@ def check_approvals(approvals: Sequence[Mapping[str, object]]) -> None:
             raise LedgerError("bad_body", expected="one row an act and currency")
         seen.add(name)
         bands: list[JSONObject] = row["bands"]  # type: ignore[assignment]
-        limits = [band.get("up_to_minor") for band in bands]
-        if limits[-1] is not None or None in limits[:-1]:
-            raise LedgerError("bad_body", expected="limits on all bands but the last")
-        if limits[:-1] != sorted(set(limits[:-1])):
+        if "up_to_minor" in bands[-1]:
+            raise LedgerError("bad_body", expected="no limit on the last band")
+        limits = [band.get("up_to_minor", 0) for band in bands[:-1]]
+        if limits != sorted(set(limits)) or 0 in limits:
             raise LedgerError("bad_body", expected="bands in rising order")
         persons = [band["persons"] for band in bands]
         if persons != sorted(persons):

@@ -15,24 +15,24 @@ from ledger.blocks import Block, Header
 from ledger.encoding import JSONObject, digest
 from ledger.errors import LedgerError
 from ledger.execution import (
+    Prepared,
     Situation,
     check_form,
-    Prepared,
     check_keys,
     execute_transaction,
     prepare_act,
 )
 from ledger.founding import Foundation, execute_block_zero, load_published
-from ledger.genesis import Founded, parse_genesis
+from ledger.genesis import parse_genesis
 from ledger.log import Log
+from ledger.mapproofs import Proof, RangeProof
 from ledger.rulebook import Rulebook
 from ledger.sealing import BlockInput, Candidate, Position, execute_block
 from ledger.state import Layer, State, record_key
-from ledger.mapproofs import Proof, RangeProof
 from ledger.store import Store
 from ledger.transactions import Transaction, parse_transaction
 
-SECRET_NAME = "salt_secret"
+SALT_META = "salt_secret"
 VERIFIED_MAX = 100_000
 
 
@@ -92,7 +92,7 @@ class Chain:
             if store.head is not None:
                 store.close()
                 raise LedgerError("occupied", found="a ledger")
-            store.append(foundation.block, meta={SECRET_NAME: secret.hex()})
+            store.append(foundation.block, meta={SALT_META: secret.hex()})
         return cls(foundation, store)
 
     @classmethod
@@ -121,7 +121,7 @@ class Chain:
 
     @classmethod
     def _open(cls, store: Store, report: Callable[[int, int], None] | None) -> Chain:
-        head, secret = store.head, store.meta(SECRET_NAME)
+        head, secret = store.head, store.meta(SALT_META)
         if head is None or secret is None:
             raise LedgerError("incomplete", expected="a founded ledger")
         snapshot = store.load_snapshot()

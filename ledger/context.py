@@ -27,7 +27,7 @@ PHASE_MONEY: Final = 0
 PHASE_DUE: Final = 1
 
 
-class Refused(LedgerError):
+class RefusalError(LedgerError):
     """A rule said no with one of its declared codes."""
 
 
@@ -52,7 +52,7 @@ class Context:
         rule: str,
         parameters: JSONObject,
         writable: Collection[str],
-        charge: Callable[[int], None],
+        charge: Callable[[int], object],
         step: int = 0,
     ) -> None:
         """Open access for one source of changes.
@@ -90,22 +90,22 @@ class Context:
         """Return a record.
 
         Raises:
-            Refused: ``not_found``.
+            RefusalError: ``not_found``.
         """
         record = self.read(kind, item, scope)
         if record is None:
-            raise Refused("not_found", found=f"{kind} {item[:16]}")
+            raise RefusalError("not_found", found=f"{kind} {item[:16]}")
         return record
 
     def create(self, record: JSONObject) -> None:
         """Write a record whose key is free; it names the rule that governs it.
 
         Raises:
-            Refused: ``occupied``.
+            RefusalError: ``occupied``.
         """
         key = self._check_write(record)
         if self._layer.get(key) is not None:
-            raise Refused("occupied", found=record["kind"])
+            raise RefusalError("occupied", found=record["kind"])
         self._layer.put(key, record)
 
     def write(self, record: JSONObject) -> None:
@@ -116,7 +116,7 @@ class Context:
         self._layer.put(key, record)
 
     def _check_write(self, record: JSONObject) -> bytes:
-        kind = record.get("kind")
+        kind = str(record.get("kind"))
         if kind not in self._writable:
             raise LedgerError("rule_fault", found=f"undeclared write of {kind}")
         record.setdefault("rule", self.rule)
@@ -202,9 +202,9 @@ class Context:
         """Refuse with a declared code; facts go to the log, not to receipts.
 
         Raises:
-            Refused: always.
+            RefusalError: always.
         """
-        raise Refused(code, **facts)  # type: ignore[arg-type]
+        raise RefusalError(code, **facts)
 
     def take_events(self) -> tuple[list[bytes], str]:
         """Return the events' canonical bytes and their common hash."""

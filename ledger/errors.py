@@ -136,7 +136,7 @@ def invariant(condition: bool, name: str, **facts: object) -> None:
 
 def fail(code: str, **facts: object) -> NoReturn:
     """Raise ``LedgerError(code)``; for use inside expressions."""
-    raise LedgerError(code, **facts)  # type: ignore[arg-type]
+    raise LedgerError(code, **facts)
 
 
 _FORM = "Compare the bytes with ledger/README.md, sections 1 to 3."

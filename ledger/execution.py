@@ -238,11 +238,11 @@ def execute_transaction(
     return layer, receipt, events
 
 
-class _BeforeAuthority(LedgerError):
+class _EarlyError(LedgerError):
     """A failure of form or authority: never a leaf."""
 
 
-def _authorise(  # noqa: PLR0913 - one step of execute_transaction
+def _authorise(
     ctx: Context,
     layer: Layer,
     transaction: Transaction,
@@ -265,15 +265,15 @@ def _authorise(  # noqa: PLR0913 - one step of execute_transaction
         raise _early(_as_fault(error)) from error
 
 
-def _early(error: LedgerError) -> _BeforeAuthority:
-    return _BeforeAuthority(
+def _early(error: LedgerError) -> _EarlyError:
+    return _EarlyError(
         error.code, expected=error.expected, found=error.found, **error.details
     )
 
 
 def is_sealable(error: LedgerError) -> bool:
     """Say whether a refusal may stand in a block as a leaf with its code."""
-    return not isinstance(error, _BeforeAuthority) and error.code not in _EARLY_CODES
+    return not isinstance(error, _EarlyError) and error.code not in _EARLY_CODES
 
 
 _EARLY_CODES: Final = frozenset(("unknown_act", "rule_changed", "bad_body"))

@@ -7,7 +7,6 @@ header 0. The hash of the genesis payload is the chain's name.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -186,7 +185,7 @@ def build_publications(
                 body={"operator": founded.operator, "path": path, "source": source},
                 by=[founded.operator],
                 chain=founded.chain,
-                nonce=secrets.token_hex(16),
+                nonce=hex_digest(f"{founded.chain}/{path}".encode())[:32],
                 not_after=founded.genesis.time + WINDOW_MS_MAX,
                 rule=kernel.MANIFEST_HASH,
             ),

@@ -50,12 +50,42 @@ GUARDIAN_ROLES: Final = frozenset(("lender", "regulator"))
 KEYS_MAX: Final = 16
 
 register(
-    Code("key_taken", "refused", "the key is registered already", "A key belongs to one member for ever.", "Make another key with: run: allonge wallet init"),
-    Code("last_admin", "refused", "no admin key would be left", "A member without an active admin key could never act on its keys again.", "Add another admin key first."),
-    Code("delay_too_short", "refused", "the change takes effect too early", "Changes of policy need the delay that genesis names.", "Prepare it anew with a later time."),
-    Code("group_conflict", "unauthorised", "the co-signer is of the same group", "Trusted roles need a lender or regulator of another group.", "Ask a lender or regulator outside the group to sign."),
-    Code("rules_fixed", "refused", "rule files are published in block 0 only", "Later versions take the vote that genesis names.", "Wait for a release with governance of rules."),
-)  # fmt: skip
+    Code(
+        "key_taken",
+        "refused",
+        "the key is registered already",
+        "A key belongs to one member for ever.",
+        "Make another key with: run: allonge wallet init",
+    ),
+    Code(
+        "last_admin",
+        "refused",
+        "no admin key would be left",
+        "Without an active admin key a member could never act on its keys again.",
+        "Add another admin key first.",
+    ),
+    Code(
+        "delay_too_short",
+        "refused",
+        "the change takes effect too early",
+        "Changes of policy need the delay that genesis names.",
+        "Prepare it anew with a later time.",
+    ),
+    Code(
+        "group_conflict",
+        "unauthorised",
+        "the co-signer is of the same group",
+        "Trusted roles need a lender or regulator of another group.",
+        "Ask a lender or regulator outside the group to sign.",
+    ),
+    Code(
+        "rules_fixed",
+        "refused",
+        "rule files are published in block 0 only",
+        "Later versions take the vote that genesis names.",
+        "Wait for a release with governance of rules.",
+    ),
+)
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Proof = Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]

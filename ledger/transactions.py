@@ -38,7 +38,9 @@ PAYLOAD_BYTES_MAX: Final = 46_900
 _HEX_64: Final = re.compile(r"[0-9a-f]{64}")
 _HEX_32: Final = re.compile(r"[0-9a-f]{32}")
 _ACT: Final = re.compile(r"[a-z][a-z0-9_]{0,31}(?:\.[a-z][a-z0-9_]{0,31})+")
-_FIELDS: Final = frozenset("act body by chain nonce not_after rule v".split())
+_FIELDS: Final = frozenset(
+    ("act", "body", "by", "chain", "nonce", "not_after", "rule", "v")
+)
 
 
 @dataclass(frozen=True, slots=True)

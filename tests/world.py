@@ -17,14 +17,23 @@ from contracts import read_sources
 from ledger.chain import Chain
 from ledger.encoding import load_record
 from ledger.errors import LedgerError
-from ledger.genesis import build_genesis, build_publications, salt_commitment
-from ledger.genesis import parse_genesis
+from ledger.genesis import (
+    build_genesis,
+    build_publications,
+    parse_genesis,
+    salt_commitment,
+)
 from ledger.keys import SigningKey
 from ledger.loader import load_rulebook
 from ledger.sealing import BlockInput, Candidate
 from ledger.state import read_record, scan_records
-from ledger.transactions import build_payload, prove_possession, sign_payload
-from ledger.transactions import TYPE_TRANSACTION, object_id
+from ledger.transactions import (
+    TYPE_TRANSACTION,
+    build_payload,
+    object_id,
+    prove_possession,
+    sign_payload,
+)
 
 DAY_MS = 86_400_000
 START = "2026-01-05"

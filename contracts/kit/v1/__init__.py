@@ -83,6 +83,8 @@ from contracts.kit.v1.rule import (
 )
 
 __all__ = [
+    "LIVE",
+    "RETIRED",
     "Amount",
     "Annotated",
     "Any",
@@ -92,7 +94,6 @@ __all__ = [
     "Date",
     "Hash",
     "InvoiceUse",
-    "LIVE",
     "Literal",
     "Millis",
     "Minor",
@@ -100,7 +101,6 @@ __all__ = [
     "Payload",
     "Ppm",
     "ProRataCutoff",
-    "RETIRED",
     "Record",
     "Rule",
     "Signer",

@@ -15,8 +15,8 @@ def move_books(ctx: Context, account: str, **deltas: int) -> Record:
         Refusal: ``books_negative``, a sum would fall below zero.
     """
     record: Record = ctx.need("account", account)
-    for name in deltas:
-        record[name] += deltas[name]
+    for name, delta in deltas.items():
+        record[name] += delta
         if record[name] < 0:
             ctx.refuse("books_negative", sum=name)
     ctx.write(record)

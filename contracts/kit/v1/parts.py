@@ -23,10 +23,7 @@ def need_tile(ctx: Context, receivable: str, lo: int, rev: int) -> Record:
 
 def is_locked(ctx: Context, tile: Record) -> bool:
     """Say whether a lock of a tile is still in force at block time."""
-    for lock in tile["locks"]:
-        if lock["until"] >= ctx.time:
-            return True
-    return False
+    return any(lock["until"] >= ctx.time for lock in tile["locks"])
 
 
 def release_locks(ctx: Context, tile: Record) -> Record:
@@ -80,11 +77,9 @@ def cut_part(ctx: Context, tile: Record, lo: int, hi: int) -> Record:
     """Return the piece ``[lo, hi)`` of a tile after cutting it out."""
     if lo < tile["lo"] or hi > tile["hi"] or lo >= hi:
         ctx.refuse("bad_cut", lo=lo, hi=hi)
-    cuts = [edge for edge in (lo, hi) if tile["lo"] < edge and edge < tile["hi"]]
-    for piece in cut_tile(ctx, tile, cuts):
-        if piece["lo"] == lo:
-            return piece
-    ctx.refuse("bad_cut", lo=lo, hi=hi)
+    cuts = [edge for edge in (lo, hi) if tile["lo"] < edge < tile["hi"]]
+    pieces = cut_tile(ctx, tile, cuts)
+    return pieces[0] if lo == tile["lo"] else pieces[1]
 
 
 def merge_tiles(ctx: Context, left: Record, right: Record) -> Record:

@@ -230,37 +230,44 @@ KINDS = (
 Change = tuple[Record | None, Record | None]
 
 # I6: what a receivable is never changes.
-FIXED = ("account", "currency", "debtor", "face_minor", "programme", "rule", "terms")
+FIXED = (
+    "account",
+    "adjusted_date",
+    "currency",
+    "debtor",
+    "face_minor",
+    "programme",
+    "rule",
+    "terms",
+)
 
 
 def check_changes(changes: list[Change]) -> str:
     """Return the name of a broken invariant over touched records, or ""."""
     units: dict[str, int] = {}
     for before, after in changes:
-        record = after or before
-        if record is not None and record["kind"] == "tile":
-            _add_units(units, before, -1)
-            _add_units(units, after, 1)
+        _add_units(units, before, -1)
+        _add_units(units, after, 1)
     for before, after in changes:
-        if after is None:
-            continue
-        broken = ""
-        if after["kind"] == "receivable":
-            broken = _check_receivable(before, after, units)
-        elif after["kind"] == "account":
-            broken = _check_account(after)
-        elif after["kind"] == "invoice":
-            broken = "I4" if after["used_minor"] > after["amount_minor"] else ""
-        if broken:
-            return broken
-    for delta in units.values():
-        if delta:
-            return "I2"
+        if after is not None:
+            broken = _check_record(before, after, units)
+            if broken:
+                return broken
+    return "I2" if any(units.values()) else ""
+
+
+def _check_record(before: Record | None, after: Record, units: dict[str, int]) -> str:
+    if after["kind"] == "receivable":
+        return _check_receivable(before, after, units) or _check_fixed(before, after)
+    if after["kind"] == "account":
+        return _check_account(after)
+    if after["kind"] == "invoice" and after["used_minor"] > after["amount_minor"]:
+        return "I4"
     return ""
 
 
 def _add_units(units: dict[str, int], tile: Record | None, sign: int) -> None:
-    if tile is not None:
+    if tile is not None and tile["kind"] == "tile":
         key = tile["scope"] + "/" + tile["state"]
         units[key] = units.get(key, 0) + sign * (tile["hi"] - tile["lo"])
 
@@ -281,13 +288,14 @@ def _check_receivable(
         return "I2"
     if after["waiting_minor"] < 0 or after["live_minor"] < 0:
         return "I9"
-    if before is not None and before["state"] in OPEN_STATES:
-        for name in FIXED:
-            if before[name] != after[name]:
-                return "I6"
-        if before["adjusted_date"] != after["adjusted_date"]:
-            return "I6"
     return ""
+
+
+def _check_fixed(before: Record | None, after: Record) -> str:
+    if before is None or before["state"] not in OPEN_STATES:
+        return ""
+    changed = [name for name in FIXED if before[name] != after[name]]
+    return "I6" if changed else ""
 
 
 def _check_account(account: Record) -> str:

@@ -224,7 +224,6 @@ class Rule:
 
 def order_key(*parts: int | str) -> str:
     """Return a sort key: numbers padded, parts in order of importance."""
-    texts = []
-    for part in parts:
-        texts.append(str(part).rjust(16, "0") if isinstance(part, int) else part)
-    return "/".join(texts)
+    return "/".join(
+        [str(part).rjust(16, "0") if isinstance(part, int) else part for part in parts]
+    )
