@@ -142,20 +142,20 @@ def check_demands(
     for demand in demands:
         policy = policy_in_force(view, demand.member, time)
         own = [key for key in keys if key.member == demand.member]
-        total = _day_total(view, policy, demand, time)
-        pending = totals.get((demand.member, demand.action, demand.currency))
-        if pending is not None:
-            total = pending.total_minor + demand.amount_minor
-        needed, counted = _persons_needed(policy, demand, total)
-        check_persons(own, needed, admin=demand.action == ADMIN)
+        place = (demand.member, demand.action, demand.currency)
+        bands, counted = find_bands(policy, demand)
+        total = demand.amount_minor
         if counted:
-            totals[(demand.member, demand.action, demand.currency)] = DayTotal(
-                demand.member,
-                demand.action,
-                demand.currency,
-                policy_date(policy, time),
-                total,
+            date = policy_date(policy, time)
+            pending = totals.get(place)
+            total += (
+                read_total(view, demand, date)
+                if pending is None
+                else pending.total_minor
             )
+            totals[place] = DayTotal(*place, date, total)
+        needed = choose_persons(bands, total)
+        check_persons(own, needed, admin=demand.action == ADMIN)
     return list(totals.values())
 
 
@@ -182,23 +182,22 @@ def total_id(action: str, currency: str, date: str) -> str:
     return f"{action}/{currency}/{date}"
 
 
-def _day_total(view: View, policy: JSONObject, demand: Demand, time: int) -> int:
-    if not demand.amount_minor:
-        return 0
-    item = total_id(demand.action, demand.currency, policy_date(policy, time))
+def read_total(view: View, demand: Demand, date: str) -> int:
+    """Return what a member gave so far on a day, in a class and currency."""
+    item = total_id(demand.action, demand.currency, date)
     record = read_record(view, "total", item, demand.member)
-    before = 0 if record is None else int(record["total_minor"])
-    return before + demand.amount_minor
+    return 0 if record is None else int(record["total_minor"])
 
 
-def _persons_needed(
-    policy: JSONObject, demand: Demand, total_minor: int
-) -> tuple[int, bool]:
-    """Return how many persons must sign, and whether the total is counted.
+def find_bands(policy: JSONObject, demand: Demand) -> tuple[list[JSONObject], bool]:
+    """Return the bands that judge a demand, and whether totals count.
 
     No matching band, or another currency, means the top band: an unknown
     currency must never be a way around a limit. Acts on keys and policies
     always take the top band.
+
+    Raises:
+        LedgerError: ``policy_not_met``, the policy says nothing of the class.
     """
     for action in (demand.action, ANY):
         rows = [row for row in policy["approvals"] if row["action"] == action]
@@ -206,13 +205,23 @@ def _persons_needed(
             continue
         matching = [row for row in rows if row.get("currency", "") == demand.currency]
         if not matching or demand.action == ADMIN:
-            return max(row["bands"][-1]["persons"] for row in rows), False
+            top = max((row["bands"][-1] for row in rows), key=_persons_of)
+            return [top], False
         bands = matching[0]["bands"]
-        for band in bands[:-1]:
-            if total_minor <= band["up_to_minor"]:
-                return int(band["persons"]), True
-        return int(bands[-1]["persons"]), len(bands) > 1
+        return bands, len(bands) > 1 and demand.amount_minor > 0
     raise LedgerError("policy_not_met", expected=f"a policy for {demand.action}")
+
+
+def _persons_of(band: JSONObject) -> int:
+    return int(band["persons"])
+
+
+def choose_persons(bands: Sequence[JSONObject], total_minor: int) -> int:
+    """Return how many persons a running total asks for."""
+    for band in bands[:-1]:
+        if total_minor <= band["up_to_minor"]:
+            return _persons_of(band)
+    return _persons_of(bands[-1])
 
 
 def check_persons(keys: Sequence[ActingKey], needed: int, *, admin: bool) -> None:

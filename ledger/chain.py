@@ -36,13 +36,6 @@ SALT_META = "salt_secret"
 VERIFIED_MAX = 100_000
 
 
-class _All:
-    """Contains everything: what this node verified when it was sealed."""
-
-    def __contains__(self, item: object) -> bool:
-        return True
-
-
 class Chain:
     """A ledger at its head, in memory, with or without a store behind it.
 
@@ -62,7 +55,7 @@ class Chain:
         self.store = store
         self.log = Log()
         self.seen: dict[str, int] = {}
-        self.verified: dict[bytes, None] = {}
+        self.verified: dict[bytes, Transaction] = {}
         if foundation is not None:
             self.founded = foundation.founded
             self.rulebook = foundation.rulebook
@@ -214,9 +207,9 @@ class Chain:
             LedgerError: the first check that fails, in the documented order.
         """
         situation = self.situation(time)
-        transaction = check_form(raw, situation, self.seen)
+        transaction = check_form(raw, situation, self.seen, self.verified)
         keys = check_keys(self.state, transaction, situation, self.verified)
-        self.remember_verified(raw)
+        self.remember_verified(transaction)
         _, receipt, _ = execute_transaction(
             Layer(self.state, self.state.kinds), transaction, keys, situation
         )
@@ -229,9 +222,9 @@ class Chain:
             LedgerError: those of ``check_form`` and ``check_keys``.
         """
         situation = self.situation(time)
-        transaction = check_form(raw, situation, self.seen)
+        transaction = check_form(raw, situation, self.seen, self.verified)
         check_keys(self.state, transaction, situation, self.verified)
-        self.remember_verified(raw)
+        self.remember_verified(transaction)
         return transaction
 
     def prepare(self, act: str, body: JSONObject, time: int) -> Prepared:
@@ -244,11 +237,11 @@ class Chain:
         layer = Layer(self.state, self.state.kinds)
         return prepare_act(layer, act, body, self.situation(time))
 
-    def remember_verified(self, raw: bytes) -> None:
-        """Note that all signatures of these envelope bytes are valid."""
+    def remember_verified(self, transaction: Transaction) -> None:
+        """Note that all signatures of a transaction's envelope are valid."""
         while len(self.verified) >= VERIFIED_MAX:
             self.verified.pop(next(iter(self.verified)))
-        self.verified[digest(raw)] = None
+        self.verified[digest(transaction.envelope.raw)] = transaction
 
     def execute(self, given: BlockInput) -> Candidate:
         """Return the candidate for the next block; changes nothing.
@@ -264,8 +257,13 @@ class Chain:
             situation,
             given,
             seen=self.seen,
-            verified=self.verified if given.building else _All(),
+            verified=self.verified if given.building else self._sealed(given),
         )
+
+    def _sealed(self, given: BlockInput) -> dict[bytes, Transaction]:
+        # This node verified them when it sealed them, and the frames they
+        # come from are hashed into the chain; the audit verifies them again.
+        return {digest(raw): parse_transaction(raw) for raw in given.transactions}
 
     def commit(self, candidate: Candidate) -> None:
         """Make a candidate durable, then make it the head.

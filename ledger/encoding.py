@@ -43,10 +43,41 @@ def encode(value: object) -> bytes:
     Raises:
         LedgerError: ``bad_json``, the value is outside the profile.
     """
-    raw = _dump(value)
-    if not _PROFILE.fullmatch(raw):
-        raise LedgerError("bad_json", expected="the JSON profile of the ledger")
-    return raw
+    _check_profile(value, DEPTH_MAX)
+    return _dump(value)
+
+
+_KEY: Final = re.compile(r"[a-z][a-z0-9_]*")
+# Keys seen before; field names are few, and looking one up is all it costs.
+_known_keys: set[str] = set()
+_KNOWN_KEYS_MAX: Final = 10_000
+
+
+def _check_profile(value: object, levels: int) -> None:
+    kind = type(value)
+    if kind is str or kind is int or kind is bool:
+        return
+    if not levels:
+        raise LedgerError("bad_json", expected=f"at most {DEPTH_MAX} levels")
+    if kind is dict:
+        for key, item in value.items():  # type: ignore[attr-defined]
+            if key not in _known_keys:
+                _check_key(key)
+            inner = type(item)
+            if inner is not str and inner is not int:
+                _check_profile(item, levels - 1)
+    elif kind is list or kind is tuple:
+        for item in value:  # type: ignore[attr-defined]
+            _check_profile(item, levels - 1)
+    else:
+        raise LedgerError("bad_json", found=kind.__name__)
+
+
+def _check_key(key: object) -> None:
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise LedgerError("bad_json", expected=f"keys {_KEY.pattern}")
+    if len(_known_keys) < _KNOWN_KEYS_MAX:
+        _known_keys.add(key)
 
 
 def _dump(value: object) -> bytes:
@@ -92,6 +123,21 @@ def _depth(raw: bytes) -> int:
         elif byte in b"}]":
             level -= 1
     return deepest
+
+
+def load_foreign(raw: bytes) -> object:
+    """Return the value of JSON bytes, whatever their spelling.
+
+    For forms whose canonical bytes the caller rebuilds and compares.
+
+    Raises:
+        LedgerError: ``bad_json``, no JSON.
+    """
+    try:
+        value: object = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise LedgerError("bad_json", found="no JSON") from error
+    return value
 
 
 def load_record(raw: bytes) -> JSONObject:

@@ -10,7 +10,7 @@ contains it all the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,7 +39,9 @@ from ledger.transactions import WINDOW_MS_MAX, Transaction, parse_transaction
 TRANSACTION_GAS_MAX: Final = 2_000_000
 BODY_GAS_MAX: Final = 1_000_000
 
-VerifiedEnvelopes = Container[bytes]
+# Digest of a whole envelope -> its transaction, for those whose signatures this
+# process has verified. A failure is never remembered.
+VerifiedEnvelopes = Mapping[bytes, Transaction]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +63,19 @@ class Situation:
     rulebook: Rulebook
 
 
-def check_form(raw: bytes, situation: Situation, seen: Container[str]) -> Transaction:
+def check_form(
+    raw: bytes,
+    situation: Situation,
+    seen: Container[str],
+    verified: VerifiedEnvelopes,
+) -> Transaction:
     """Return the transaction if form, chain, window and freshness are right.
 
     Raises:
         LedgerError: those of ``parse_transaction``; ``wrong_chain``;
             ``expired``; ``window_too_long``; ``duplicate``.
     """
-    transaction = parse_transaction(raw)
+    transaction = verified.get(digest(raw)) or parse_transaction(raw)
     if transaction.chain != situation.chain:
         raise LedgerError("wrong_chain", found=transaction.chain[:16])
     if transaction.not_after < situation.time:
@@ -93,7 +100,7 @@ def check_keys(
     """
     envelope = transaction.envelope
     keys = find_acting_keys(view, envelope, situation.height, transaction.by)
-    if digest(envelope.raw) not in verified:
+    if verified.get(digest(envelope.raw)) is not transaction:
         message = envelope.preimage
         for key, signature in zip(keys, envelope.signatures, strict=True):
             verify_signature(key.public, message, signature.value)

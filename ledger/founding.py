@@ -86,10 +86,10 @@ def execute_block_zero(
 def _publish(
     layer: Layer, raw: bytes, situation: Situation, founded: Founded
 ) -> Transaction:
-    transaction = check_form(raw, situation, frozenset())
+    transaction = check_form(raw, situation, frozenset(), {})
     if transaction.act != "rules.publish" or transaction.by != (founded.operator,):
         raise LedgerError("bad_block", expected="rules.publish", height=0)
-    check_keys(layer, transaction, situation, frozenset())
+    check_keys(layer, transaction, situation, {})
     action = kernel.ACTIONS[transaction.act]
     body = parse_body(action, transaction.body)
     ctx = open_context(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from ledger.encoding import JSONObject, load_record
+from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 from ledger.state import Kinds, Layer
 
@@ -19,18 +19,7 @@ CheckChanges = Callable[[list[Change]], str]
 
 def touched(layer: Layer) -> list[Change]:
     """Return before and after of every record a layer changes."""
-    changes = []
-    for key, raw in layer.writes.items():
-        before = layer.parent.get(key)
-        if before == raw:
-            continue
-        changes.append(
-            (
-                None if before is None else load_record(before),
-                None if raw is None else load_record(raw),
-            )
-        )
-    return changes
+    return [(record, layer.after[key]) for key, record in layer.before.items()]
 
 
 def check_changes(changes: list[Change], kinds: Kinds, declared: CheckChanges) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 from ledger.automatic import has_due_work, run_due_work
@@ -87,7 +88,7 @@ def execute_block(
     situation: Situation,
     given: BlockInput,
     seen: Container[str] = frozenset(),
-    verified: VerifiedEnvelopes = frozenset(),
+    verified: VerifiedEnvelopes = MappingProxyType({}),
 ) -> Candidate:
     """Return the block that this input makes on this state; changes neither.
 
@@ -97,7 +98,7 @@ def execute_block(
         situation: height, time and rules of the block.
         given: time and transactions.
         seen: ids of sealed transactions whose window is still open.
-        verified: digests of envelopes whose signatures were verified before.
+        verified: envelopes whose signatures were verified before.
 
     Raises:
         LedgerError: ``bad_block`` when not building and the input contains
@@ -133,7 +134,7 @@ def _run_transactions(
     inside: set[str] = set()
     for index, raw in enumerate(given.transactions):
         try:
-            transaction = check_form(raw, situation, seen)
+            transaction = check_form(raw, situation, seen, verified)
             if transaction.id in inside:
                 raise LedgerError("duplicate", found=transaction.id)
             keys = check_keys(candidate.layer, transaction, situation, verified)

@@ -58,6 +58,11 @@ def _prefix(kind: str, scope: str) -> bytes:
     return sha256(f"{kind}\0{scope}".encode()).digest()[:16]
 
 
+@lru_cache(maxsize=65_536)
+def _key(kind: str, item: str, scope: str) -> bytes:
+    return _prefix(kind, scope) + sha256(item.encode()).digest()[:16]
+
+
 def record_key(kind: Kind, item: str, scope: str) -> bytes:
     """Return the 32-byte key of a record in the state map.
 
@@ -68,7 +73,7 @@ def record_key(kind: Kind, item: str, scope: str) -> bytes:
     """
     if kind.interval:
         return _prefix(kind.name, scope) + int(item).to_bytes(8, "big") + bytes(8)
-    return _prefix(kind.name, scope) + sha256(item.encode()).digest()[:16]
+    return _key(kind.name, item, scope)
 
 
 def key_of(kinds: Kinds, record: JSONObject) -> bytes:
@@ -226,6 +231,10 @@ class Layer:
     kinds: Kinds
     writes: dict[bytes, bytes | None] = field(default_factory=dict)
     deltas: dict[Partition, dict[Entry, bool]] = field(default_factory=dict)
+    # What each written record was in the parent and is now, decoded from the
+    # canonical bytes; invariants and indexes read them, nobody changes them.
+    before: dict[bytes, JSONObject | None] = field(default_factory=dict)
+    after: dict[bytes, JSONObject | None] = field(default_factory=dict)
 
     def get(self, key: bytes) -> bytes | None:
         """Return the record's bytes as this layer sees them."""
@@ -240,16 +249,23 @@ class Layer:
             LedgerError: ``bad_json``, the record is outside the profile.
         """
         raw = None if record is None else encode(record)
-        before = self.get(key)
-        if before == raw:
-            return
+        if key in self.writes:
+            if self.writes[key] == raw:
+                return
+            standing = self.after[key]
+        else:
+            below = self.parent.get(key)
+            if below == raw:
+                return
+            standing = None if below is None else load_record(below)
+            self.before[key] = standing
         self.writes[key] = raw
-        if before is not None:
-            for partition, sort in index_entries(self.kinds, load_record(before)):
-                self.deltas.setdefault(partition, {})[(sort, key)] = False
-        if record is not None:
-            for partition, sort in index_entries(self.kinds, record):
-                self.deltas.setdefault(partition, {})[(sort, key)] = True
+        placed = None if raw is None else load_record(raw)
+        self.after[key] = placed
+        for present, content in ((False, standing), (True, placed)):
+            if content is not None:
+                for partition, sort in index_entries(self.kinds, content):
+                    self.deltas.setdefault(partition, {})[(sort, key)] = present
 
     def entries(
         self, partition: Partition, after: str, limit: int | None
@@ -275,6 +291,9 @@ class Layer:
     def absorb(self, above: Layer) -> None:
         """Take over the writes of a layer above that succeeded."""
         self.writes.update(above.writes)
+        for key, record in above.before.items():
+            self.before.setdefault(key, record)
+        self.after.update(above.after)
         for partition, delta in above.deltas.items():
             self.deltas.setdefault(partition, {}).update(delta)
 

@@ -20,6 +20,7 @@ from ledger.encoding import (
     decode_base64,
     encode,
     encode_base64,
+    load_foreign,
 )
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey, verify_signature
@@ -134,7 +135,7 @@ def parse_envelope(raw: bytes, payload_type: str) -> Envelope:
         raise LedgerError(
             "too_large", expected=f"{TRANSACTION_BYTES_MAX} bytes", found=len(raw)
         )
-    value = decode(raw, foreign_keys=True)
+    value = load_foreign(raw)
     if not isinstance(value, dict) or value.keys() != {
         "payload",
         "payloadType",
@@ -146,9 +147,14 @@ def parse_envelope(raw: bytes, payload_type: str) -> Envelope:
         raise LedgerError("bad_envelope", expected="text fields")
     if kind != payload_type:
         raise LedgerError("bad_type", expected=payload_type, found=kind[:80])
-    return Envelope(
-        raw, kind, decode_base64(body), _parse_signatures(value["signatures"])
+    payload, signatures = (
+        decode_base64(body),
+        _parse_signatures(value["signatures"]),
     )
+    # The one canonical spelling is what these parts would be packed into.
+    if pack_envelope(kind, payload, signatures) != raw:
+        raise LedgerError("bad_json", expected="the canonical encoding")
+    return Envelope(raw, kind, payload, signatures)
 
 
 def _parse_signatures(items: object) -> tuple[Signature, ...]:
