@@ -332,8 +332,8 @@ def charge_length(items: object) -> None:
     What has no length is an iterator: a generator expression is charged turn
     by turn, the others where they were made.
     """
-    if isinstance(items, Sized):
-        charge(1 + len(items))
+    if type(items) in _SIZED or isinstance(items, Sized):
+        charge(1 + len(items))  # type: ignore[arg-type]
 
 
 def metered_list(items: Iterable[Any] = ()) -> list[Any]:

@@ -22,6 +22,7 @@ KIT_IMPORTS: Final[dict[str, frozenset[str]]] = {
     "pydantic.fields": frozenset(("FieldInfo",)),
     "typing": frozenset(),
 }
+_INEXACT: Final = frozenset(("float", "complex"))
 _PYDANTIC_REFUSED: Final = frozenset(("ImportString", "create_model", "validate_call"))
 _ATTRIBUTES_REFUSED: Final = words(
     "__bases__ __builtins__ __closure__ __code__ __dict__ __globals__ __import__ "
@@ -108,7 +109,7 @@ def _check_leaf(
     path: str, node: ast.Constant | ast.Name | ast.Attribute, bound: set[str]
 ) -> None:
     if isinstance(node, ast.Constant):
-        if isinstance(node.value, float | complex):
+        if type(node.value).__name__ in _INEXACT:
             _refuse(path, node, str(node.value), "fractions are not exact", "integers")
     elif isinstance(node, ast.Attribute):
         if node.attr in _ATTRIBUTES_REFUSED:

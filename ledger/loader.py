@@ -35,18 +35,21 @@ class LoadedRules:
     """Rules and kit, loaded and ready to be called under a meter.
 
     Attributes:
-        hash: rulebook hash, hex.
         kit: kit hash, hex.
         manifests: rule name -> manifest hash, hex.
         modules: path -> namespace.
         rules: the ``rule`` object of each rule file, in order of path.
     """
 
-    hash: str
     kit: str
     manifests: Mapping[str, str]
     modules: Mapping[str, Mapping[str, Any]]
     rules: tuple[Any, ...]
+
+    @property
+    def hash(self) -> str:
+        """Rulebook hash, hex."""
+        return rulebook_hash(self.kit, self.manifests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +92,8 @@ def _load(items: tuple[tuple[str, str], ...]) -> LoadedRules:
         name: manifest_hash(rule_manifest(name, _version_of(name, rules), files))
         for name in sorted({_rule_name(path) for path in files} - {""})
     }
-    kit = kit_hash(files)
     return LoadedRules(
-        hash=rulebook_hash(kit, manifests),
-        kit=kit,
+        kit=kit_hash(files),
         manifests=MappingProxyType(manifests),
         modules=MappingProxyType(modules),
         rules=rules,

@@ -70,7 +70,7 @@ FIXES: Final[dict[str, tuple[str, str, str]]] = {
     "Try": ("try", "it could hide the end of the gas", "test first, ctx.refuse"),
     "TryStar": ("try", "it could hide the end of the gas", "test first, ctx.refuse"),
     "Raise": ("raise", "results carry declared codes only", "ctx.refuse(code, …)"),
-    "Assert": ("assert", "results carry declared codes only", "if …: ctx.refuse(code, …)"),
+    "Assert": ("assert", "results carry declared codes only", "ctx.refuse(code, …)"),
     "With": ("with", "it hides calls", "call the kit's function"),
     "Global": ("global", "nothing outlives an act but records", "ctx.write"),
     "Nonlocal": ("nonlocal", "nothing outlives an act but records", "ctx.write"),
