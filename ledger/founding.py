@@ -18,7 +18,7 @@ from ledger.execution import (
 )
 from ledger.gas import Meter
 from ledger.genesis import Founded, enter_founders, parse_genesis, salt_commitment
-from ledger.log import EMPTY_ROOT, Log
+from ledger.log import EMPTY_ROOT, hash_leaf, root_of
 from ledger.rulebook import Rulebook
 from ledger.state import Layer, State, load_at
 from ledger.transactions import Transaction
@@ -128,7 +128,7 @@ def _seal(
         count=len(envelopes),
         first=0,
         height=0,
-        log_root=Log().root_with(envelopes).hex(),
+        log_root=root_of([hash_leaf(raw) for raw in envelopes]).hex(),
         prev=NO_HASH,
         results_root=EMPTY_ROOT.hex(),
         rules=rulebook.hash,

@@ -189,7 +189,7 @@ def _assemble(
         count=len(envelopes),
         first=position.log.size,
         height=situation.height,
-        log_root=position.log.root_with(envelopes).hex(),
+        log_root=position.log.root_with([hash_leaf(raw) for raw in envelopes]).hex(),
         prev=position.prev,
         results_root=root_of_entries(receipts).hex(),
         rules=situation.rulebook.hash,
