@@ -17,6 +17,7 @@ from ledger.errors import LedgerError
 from ledger.execution import (
     Prepared,
     Situation,
+    VerifiedEnvelopes,
     check_form,
     check_keys,
     execute_transaction,
@@ -250,20 +251,17 @@ class Chain:
             LedgerError: ``bad_block`` when the input is no builder's.
             InvariantBroken: a defect; the node must stop.
         """
-        situation = self.situation(given.time)
+        return self._execute(given, self.verified)
+
+    def _execute(self, given: BlockInput, verified: VerifiedEnvelopes) -> Candidate:
         return execute_block(
             self.state,
             Position(self.log, self.header.hash.hex()),
-            situation,
+            self.situation(given.time),
             given,
             seen=self.seen,
-            verified=self.verified if given.building else self._sealed(given),
+            verified=verified,
         )
-
-    def _sealed(self, given: BlockInput) -> dict[bytes, Transaction]:
-        # This node verified them when it sealed them, and the frames they
-        # come from are hashed into the chain; the audit verifies them again.
-        return {digest(raw): parse_transaction(raw) for raw in given.transactions}
 
     def commit(self, candidate: Candidate) -> None:
         """Make a candidate durable, then make it the head.
@@ -295,8 +293,11 @@ class Chain:
             LedgerError: ``bad_block`` with the height.
         """
         header = Header.decode(block.header)
-        candidate = self.execute(
-            BlockInput(header.time, block.transactions, building=False)
+        # This node verified the signatures when it sealed them, and the frames
+        # they come from are hashed into the chain; the audit does so again.
+        sealed = {digest(raw): parse_transaction(raw) for raw in block.transactions}
+        candidate = self._execute(
+            BlockInput(header.time, block.transactions, building=False), sealed
         )
         if candidate.block != block or candidate.header is None:
             raise LedgerError(

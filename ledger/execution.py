@@ -1,8 +1,8 @@
 """The pure core: state and block input in, candidate block out.
 
 No clock, no randomness, no I/O. The order of checks is the documented one,
-cheap first: form, chain, window, duplicate, keys, signatures, suspension,
-rule, body, declared signers, policies; then the handler, then invariants.
+cheap first: form, chain, window, duplicate, keys, signatures, rule, body,
+suspension, declared signers, policies; then the handler, then invariants.
 What fails before its handler never becomes a leaf. What its handler refuses is
 dropped by a builder, and is a leaf with the refusal's code in a block that
 contains it all the same.
@@ -127,18 +127,23 @@ def parse_body(action: Any, body: JSONObject) -> Any:
     """Return the body as the action's payload model.
 
     Raises:
-        LedgerError: ``bad_body``, naming the first field that does not fit.
+        LedgerError: ``bad_body``, naming the first field that does not fit;
+            ``out_of_gas`` and ``rule_fault``, the model's own checks failed.
     """
     try:
         # A payload's own validators are kit code and run on the meter.
         with metered(Meter(BODY_GAS_MAX)):
             return action.payload.model_validate(body)
+    except OutOfGas as error:
+        raise LedgerError("out_of_gas", expected=BODY_GAS_MAX) from error
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise LedgerError(
             "bad_body", expected=first["msg"], found=place, pointer=place
         ) from error
+    except Exception as error:
+        raise _as_fault(error) from error
 
 
 def check_rule(view: View, transaction: Transaction, situation: Situation) -> Any:
@@ -220,10 +225,11 @@ def execute_transaction(
 
     Raises:
         LedgerError: before its handler: ``unknown_act``, ``rule_changed``,
-            ``bad_body``, ``wrong_signers``, ``policy_not_met``,
-            ``member_suspended`` and what the declared signers function
-            refuses; all with ``sealable`` false. From the handler: the rule's
-            refusal, ``out_of_gas``, ``rule_fault``, ``invariant_broken``.
+            ``not_found``, ``bad_body``, ``member_suspended``,
+            ``wrong_signers``, ``policy_not_met`` and what the declared
+            signers function refuses.
+        SealableError: from its handler: the rule's refusal, ``out_of_gas``,
+            ``rule_fault``, ``invariant_broken``.
     """
     layer = Layer(parent, parent.kinds)
     action = check_rule(layer, transaction, situation)
@@ -232,10 +238,15 @@ def execute_transaction(
     meter = Meter(TRANSACTION_GAS_MAX)
     ctx = open_context(layer, situation, transaction.id, transaction.rule, writes)
     totals = _authorise(ctx, layer, transaction, keys, situation, (action, body, meter))
-    run_metered(lambda: action.apply(ctx, body), meter)
-    _count_totals(layer, totals)
-    check_changes(touched(layer), layer.kinds, situation.rulebook.check_changes)
-    events, events_hash = ctx.take_events()
+    try:
+        run_metered(lambda: action.apply(ctx, body), meter)
+        _count_totals(layer, totals)
+        check_changes(touched(layer), layer.kinds, situation.rulebook.check_changes)
+        events, events_hash = ctx.take_events()
+    except LedgerError as error:
+        raise SealableError(
+            error.code, expected=error.expected, found=error.found, **error.details
+        ) from error
     receipt = {
         "code": "ok",
         "events": events_hash,
@@ -245,8 +256,11 @@ def execute_transaction(
     return layer, receipt, events
 
 
-class _EarlyError(LedgerError):
-    """A failure of form or authority: never a leaf."""
+class SealableError(LedgerError):
+    """A refusal past authority: it may stand in a block as a leaf with its code.
+
+    Every other failure keeps a transaction out of any block.
+    """
 
 
 def _authorise(
@@ -258,32 +272,11 @@ def _authorise(
     step: tuple[Any, Any, Meter],
 ) -> list[DayTotal]:
     action, body, meter = step
-    try:
-        if action.business:
-            check_not_suspended(layer, transaction.by)
-        with metered(meter):
-            demands = action.signers(ctx, body)
-        return check_demands(layer, demands, transaction.by, keys, situation.time)
-    except LedgerError as error:
-        raise _early(error) from error
-    except OutOfGas as error:
-        raise _early(LedgerError("out_of_gas")) from error
-    except Exception as error:
-        raise _early(_as_fault(error)) from error
-
-
-def _early(error: LedgerError) -> _EarlyError:
-    return _EarlyError(
-        error.code, expected=error.expected, found=error.found, **error.details
-    )
-
-
-def is_sealable(error: LedgerError) -> bool:
-    """Say whether a refusal may stand in a block as a leaf with its code."""
-    return not isinstance(error, _EarlyError) and error.code not in _EARLY_CODES
-
-
-_EARLY_CODES: Final = frozenset(("unknown_act", "rule_changed", "bad_body"))
+    if action.business:
+        check_not_suspended(layer, transaction.by)
+    demands: list[Demand] = []
+    run_metered(lambda: demands.extend(action.signers(ctx, body)), meter)
+    return check_demands(layer, demands, transaction.by, keys, situation.time)
 
 
 def _as_fault(error: Exception) -> LedgerError:

@@ -16,12 +16,12 @@ from ledger.blocks import Block, Header
 from ledger.encoding import JSONObject, encode
 from ledger.errors import InvariantBroken, LedgerError, invariant
 from ledger.execution import (
+    SealableError,
     Situation,
     VerifiedEnvelopes,
     check_form,
     check_keys,
     execute_transaction,
-    is_sealable,
 )
 from ledger.invariants import check_changes, touched
 from ledger.log import Log, hash_leaf, root_of
@@ -145,7 +145,7 @@ def _run_transactions(
             if given.building:
                 candidate.dropped.append((index, error))
                 continue
-            if not is_sealable(error):
+            if not isinstance(error, SealableError):
                 raise LedgerError(
                     "bad_block",
                     found=error.code,
