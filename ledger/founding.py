@@ -12,6 +12,7 @@ from ledger.execution import (
     Situation,
     check_form,
     check_keys,
+    check_rule,
     open_context,
     parse_body,
     run_metered,
@@ -21,7 +22,7 @@ from ledger.genesis import Founded, enter_founders, parse_genesis, salt_commitme
 from ledger.log import EMPTY_ROOT, hash_leaf, root_of
 from ledger.rulebook import Rulebook
 from ledger.state import Layer, State, load_at
-from ledger.transactions import Transaction
+from ledger.transactions import PAYLOAD_BYTES_MAX, Transaction
 
 PUBLICATION_GAS_MAX = 10_000_000
 FILES_MAX = 200
@@ -60,8 +61,9 @@ def execute_block_zero(
 
     Raises:
         LedgerError: those of ``parse_genesis``; ``untrusted``, the secret is
-            another one; ``bad_block``, a publication is none or is not signed
-            by the operator; ``rule_refused``; ``rule_mismatch``.
+            another one; ``bad_block``, a publication is none or is not by the
+            operator; ``too_large``; its signature, rule or body is wrong;
+            ``rule_refused``; ``rule_mismatch``.
     """
     founded = parse_genesis(genesis)
     if salt_commitment(secret) != founded.genesis.salt:
@@ -89,9 +91,13 @@ def _publish(
     transaction = check_form(raw, situation, frozenset(), {})
     if transaction.act != "rules.publish" or transaction.by != (founded.operator,):
         raise LedgerError("bad_block", expected="rules.publish", height=0)
+    if len(transaction.envelope.payload) > PAYLOAD_BYTES_MAX:
+        raise LedgerError("too_large", expected=f"a payload of {PAYLOAD_BYTES_MAX}")
     check_keys(layer, transaction, situation, {})
-    action = kernel.ACTIONS[transaction.act]
+    action = check_rule(layer, transaction, situation)
     body = parse_body(action, transaction.body)
+    if body.operator != founded.operator:
+        raise LedgerError("wrong_signers", expected=founded.operator[:12])
     ctx = open_context(
         layer, situation, transaction.id, kernel.MANIFEST_HASH, kernel.WRITES
     )

@@ -19,11 +19,12 @@ from ledger.errors import LedgerError
 from ledger.execution import Situation, open_context
 from ledger.gas import Meter, metered
 from ledger.kernel import Form, Hash, NewMember, Word
-from ledger.keys import SigningKey, key_id, verify_signature
+from ledger.keys import SigningKey, admit_public_key, key_id, verify_signature
 from ledger.rulebook import Rulebook
 from ledger.state import Layer, State
 from ledger.transactions import (
     TYPE_GENESIS,
+    TYPE_TRANSACTION,
     WINDOW_MS_MAX,
     Envelope,
     build_payload,
@@ -144,6 +145,8 @@ def parse_genesis(raw: bytes) -> Founded:
         for member in genesis.members
         for key in member.keys
     }
+    for public in listed.values():
+        admit_public_key(public)
     if [item.key_id for item in envelope.signatures] != sorted(listed):
         raise LedgerError("wrong_signers", expected="every key of the genesis")
     for signature in envelope.signatures:
@@ -179,7 +182,7 @@ def build_publications(
     """Return one signed ``rules.publish`` a file, in order of path."""
     return [
         sign_payload(
-            "application/vnd.allonge.tx.v1+json",
+            TYPE_TRANSACTION,
             build_payload(
                 act="rules.publish",
                 body={"operator": founded.operator, "path": path, "source": source},
