@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from ledger.context import PHASE_DUE, PHASE_MONEY
-from ledger.encoding import JSONObject
+from ledger.encoding import JSONObject, load_record
 from ledger.errors import InvariantBroken, LedgerError
 from ledger.execution import Situation, open_context, run_metered
 from ledger.gas import Meter
 from ledger.invariants import check_changes, touched
 from ledger.kernel import MANIFEST_HASH
-from ledger.state import Layer, State, key_of, read_record, scan_records
+from ledger.state import Layer, State, key_of, record_key, scan_records
 
 JOB_GAS_MAX: Final = 60_000_000
 # Sized so that a block of sweep chunks stays near 100 ms on a slow core.
@@ -96,16 +96,15 @@ def run_job(
 def _run_handler(
     layer: Layer, job: JSONObject, situation: Situation, meter: Meter
 ) -> tuple[list[bytes], str]:
-    target = read_record(
-        layer, job["target_kind"], job["target"], job.get("target_scope", "")
-    )
+    kind = layer.kinds[job["target_kind"]]
+    raw = layer.get(record_key(kind, job["target"], job.get("target_scope", "")))
     layer.put(key_of(layer.kinds, job), None)
     handler, writes = situation.rulebook.find_job(
         job["rule"], job["target_kind"], job["what"]
     )
     ctx = open_context(layer, situation, job["id"], job["rule"], writes)
-    if target is not None:
-        run_metered(lambda: handler(ctx, target), meter)
+    if raw is not None:
+        run_metered(lambda: handler(ctx, load_record(raw)), meter)
     check_changes(touched(layer), layer.kinds, situation.rulebook.check_changes)
     return ctx.take_events()
 

@@ -7,8 +7,9 @@ commits; reading and checking may happen beside it between commits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ledger.automatic import has_due_work, next_due_ms
 from ledger.blocks import Block, Header
@@ -185,7 +186,7 @@ class Chain:
         return self.founded.chain
 
     @property
-    def parameters(self) -> JSONObject:
+    def parameters(self) -> Mapping[str, Any]:
         """The chain's parameters."""
         return self.founded.parameters
 

@@ -6,7 +6,7 @@ here costs gas and stays inside one layer until the kernel absorbs that layer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NoReturn
 
 from ledger.encoding import JSONObject, encode, hex_digest, load_record
@@ -50,7 +50,7 @@ class Context:
         height: int,
         source: str,
         rule: str,
-        parameters: JSONObject,
+        parameters: Mapping[str, Any],
         writable: Collection[str],
         charge: Callable[[int], object],
         step: int = 0,

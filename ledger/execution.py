@@ -59,7 +59,7 @@ class Situation:
     height: int
     time: int
     chain: str
-    parameters: JSONObject
+    parameters: Mapping[str, Any]
     rulebook: Rulebook
 
 

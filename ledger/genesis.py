@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from functools import cached_property
+from types import MappingProxyType
+from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError
 
@@ -76,7 +78,7 @@ class Genesis(Form):
     v: Annotated[int, Field(ge=1, le=1)]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Founded:
     """A checked genesis.
 
@@ -90,10 +92,12 @@ class Founded:
     genesis: Genesis
     envelope: Envelope
 
-    @property
-    def parameters(self) -> JSONObject:
-        """The parameters as rules see them, with the chain's name."""
-        return {**kernel.dump_form(self.genesis.parameters), "chain": self.chain}
+    @cached_property
+    def parameters(self) -> Mapping[str, Any]:
+        """The parameters as rules see them, read only, with the chain's name."""
+        plain = {**kernel.dump_form(self.genesis.parameters), "chain": self.chain}
+        frozen: Mapping[str, Any] = _freeze(plain)
+        return frozen
 
     @property
     def operator(self) -> str:
@@ -102,6 +106,16 @@ class Founded:
             if "operator" in member.roles:
                 return object_id("member", self.chain, n)
         raise LedgerError("bad_payload", expected="an operator")
+
+
+def _freeze(value: Any) -> Any:
+    # One object serves all rules of all blocks; a rule that could change it
+    # would change what the next one sees.
+    if isinstance(value, dict):
+        return MappingProxyType({key: _freeze(item) for key, item in value.items()})
+    if isinstance(value, list):
+        return tuple(_freeze(item) for item in value)
+    return value
 
 
 def salt_commitment(secret: bytes) -> str:
@@ -171,7 +185,8 @@ def enter_founders(layer: Layer, founded: Founded) -> None:
         layer, situation, founded.chain, kernel.MANIFEST_HASH, kernel.WRITES
     )
     with metered(Meter(10**9)):
-        ctx.create({"id": "chain", "kind": "chain", **founded.parameters})
+        parameters = kernel.dump_form(founded.genesis.parameters)
+        ctx.create({**parameters, "id": "chain", "kind": "chain"})
         for member in founded.genesis.members:
             kernel.enter_member(ctx, ctx.allocate("member"), member, 0)
 

@@ -228,31 +228,32 @@ class Action(NamedTuple):
     business: bool = False
 
 
-def _index_jobs(record: JSONObject) -> list[tuple[str, str]]:
-    return [(str(record["phase"]), f"{record['due_ms']:016d}/{record['order']}")]
+def _index_jobs(record: JSONObject) -> list[tuple[str, str, str]]:
+    sort = f"{record['due_ms']:016d}/{record['order']}"
+    return [("jobs", str(record["phase"]), sort)]
 
 
-def _index_by_member(record: JSONObject) -> list[tuple[str, str]]:
-    return [(record["member"], record["id"])]
+def _index_keys(record: JSONObject) -> list[tuple[str, str, str]]:
+    return [("keys", record["member"], record["id"])]
 
 
-def _index_by_name(record: JSONObject) -> list[tuple[str, str]]:
-    return [("", f"{record['name']}/{record['id']}")]
+def _index_members(record: JSONObject) -> list[tuple[str, str, str]]:
+    return [("members", "", f"{record['name']}/{record['id']}")]
 
 
-def _index_by_id(record: JSONObject) -> list[tuple[str, str]]:
-    return [("", record["id"])]
+def _index_files(record: JSONObject) -> list[tuple[str, str, str]]:
+    return [("rule_files", "", record["id"])]
 
 
 KINDS: Final = (
     Kind("chain"),
-    Kind("member", indexes=(("members", _index_by_name),)),
+    Kind("member", places=_index_members),
     Kind("person", scoped=True),
-    Kind("key", indexes=(("keys", _index_by_member),)),
+    Kind("key", places=_index_keys),
     Kind("policy"),
     Kind("total", scoped=True),
-    Kind("rule_file", indexes=(("rule_files", _index_by_id),)),
-    Kind("job", indexes=(("jobs", _index_jobs),)),
+    Kind("rule_file", places=_index_files),
+    Kind("job", places=_index_jobs),
     Kind("quarantine"),
 )
 WRITES: Final = frozenset(kind.name for kind in KINDS)

@@ -72,9 +72,7 @@ class Rulebook:
     def _add_rules(self, loaded: LoadedRules, kinds: dict[str, Kind]) -> None:
         records = loaded.modules["kit/v1/records.py"]
         for kind in records["KINDS"]:
-            kinds[kind.name] = Kind(
-                kind.name, kind.scoped, kind.interval, tuple(kind.indexes)
-            )
+            kinds[kind.name] = Kind(kind.name, kind.scoped, kind.interval, kind.places)
         self._declared = records["check_changes"]
         for rule in loaded.rules:
             manifest = loaded.manifests[rule.name]

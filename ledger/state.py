@@ -30,7 +30,7 @@ RESTORE_GAS_MAX: Final = 10**15
 
 Entry = tuple[str, bytes]  # sort key, record key
 Partition = tuple[str, str]  # index, partition
-IndexFunction = Callable[[JSONObject], list[tuple[str, str]]]
+PlacesFunction = Callable[[JSONObject], list[tuple[str, str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class Kind:
         name: the kind.
         scoped: the key has the parent's id as scope.
         interval: records are intervals ``[lo, hi)`` tiling their scope.
-        indexes: index name and function record -> [(partition, sort key)].
+        places: function record -> [(index, partition, sort key)].
     """
 
     name: str
     scoped: bool = False
     interval: bool = False
-    indexes: tuple[tuple[str, IndexFunction], ...] = ()
+    places: PlacesFunction | None = None
 
 
 Kinds = Mapping[str, Kind]
@@ -173,8 +173,9 @@ class State:
             for key, stored in items:
                 self.records[key] = stored
                 record = load_record(stored[HEIGHT_BYTES:])
-                for partition, sort in index_entries(self.kinds, record):
-                    self._indexes.setdefault(partition, []).append((sort, key))
+                for index, partition, sort in index_entries(self.kinds, record):
+                    rows = self._indexes.setdefault((index, partition), [])
+                    rows.append((sort, key))
         for rows in self._indexes.values():
             rows.sort()
         self.map = StateMap.build(
@@ -198,13 +199,10 @@ def published(kinds: Kinds, raw: bytes) -> int:
     return int(record["hi"]) if kinds[record["kind"]].interval else 0
 
 
-def index_entries(kinds: Kinds, record: JSONObject) -> list[tuple[Partition, str]]:
-    """Return where a record stands in the ordered indexes of its kind."""
-    return [
-        ((name, partition), sort)
-        for name, function in kinds[record["kind"]].indexes
-        for partition, sort in function(record)
-    ]
+def index_entries(kinds: Kinds, record: JSONObject) -> Iterable[tuple[str, str, str]]:
+    """Return index, partition and sort key where a record stands."""
+    function = kinds[record["kind"]].places
+    return () if function is None else function(record)
 
 
 def _apply_delta(rows: list[Entry], delta: Mapping[Entry, bool]) -> None:
@@ -264,8 +262,9 @@ class Layer:
         self.after[key] = placed
         for present, content in ((False, standing), (True, placed)):
             if content is not None:
-                for partition, sort in index_entries(self.kinds, content):
-                    self.deltas.setdefault(partition, {})[(sort, key)] = present
+                for index, partition, sort in index_entries(self.kinds, content):
+                    delta = self.deltas.setdefault((index, partition), {})
+                    delta[(sort, key)] = present
 
     def entries(
         self, partition: Partition, after: str, limit: int | None
@@ -306,13 +305,21 @@ def load_at(view: View, key: bytes) -> JSONObject:
     return load_record(raw)
 
 
+@lru_cache(maxsize=8_192)
+def _load_shared(raw: bytes) -> JSONObject:
+    return load_record(raw)
+
+
 def read_record(view: View, kind: str, item: str, scope: str = "") -> JSONObject | None:
-    """Return a record of a view, None if there is none."""
+    """Return a record of a view, None if there is none.
+
+    It is shared with other readers of the same bytes: nobody may change it.
+    """
     declared = view.kinds.get(kind)
     if declared is None:
         raise LedgerError("rule_fault", found=f"undeclared kind {kind}")
     raw = view.get(record_key(declared, item, scope))
-    return None if raw is None else load_record(raw)
+    return None if raw is None else _load_shared(raw)
 
 
 def scan_records(

@@ -44,186 +44,126 @@ def group_key(tile: Record) -> str:
     return "/".join(parts)
 
 
-def index_live(tile: Record) -> list[tuple[str, str]]:
-    """Order live tiles of a receivable by group, then by start."""
-    if tile["state"] != LIVE:
-        return []
-    return [(tile["scope"], group_key(tile) + "/" + order_key(tile["lo"]))]
+Places = list[tuple[str, str, str]]
 
 
-def index_holdings(tile: Record) -> list[tuple[str, str]]:
-    """Order a member's live tiles."""
-    if tile["state"] != LIVE:
-        return []
-    return [(tile["holder"], tile["scope"] + "/" + order_key(tile["lo"]))]
+def index_tile(tile: Record) -> Places:
+    """Order live tiles by group and by holder, retired ones by line and group.
+
+    ``live``: of a receivable, by group, then by start; ``holdings``: of a
+    member; ``retired``: those one line of a sweep retired; ``retired_groups``:
+    those of a group.
+    """
+    start = order_key(tile["lo"])
+    receivable, group = tile["scope"], group_key(tile)
+    if tile["state"] == LIVE:
+        return [
+            ("live", receivable, group + "/" + start),
+            ("holdings", tile["holder"], receivable + "/" + start),
+        ]
+    if tile["state"] == RETIRED:
+        return [
+            ("retired", tile["line"], start),
+            ("retired_groups", receivable + "/" + group, start),
+        ]
+    return []
 
 
-def index_retired(tile: Record) -> list[tuple[str, str]]:
-    """Order the tiles that one line of a sweep retired."""
-    if tile["state"] != RETIRED:
-        return []
-    return [(tile["line"], order_key(tile["lo"]))]
+def index_receivable(receivable: Record) -> Places:
+    """Order receivables by party, and what is owed by due date, then age.
+
+    ``owed``: of a debtor on an account; ``on_account``: of all its debtors;
+    ``used``: by an invoice number of a debtor.
+    """
+    debtor, account, item = (
+        receivable["debtor"],
+        receivable["account"],
+        receivable["id"],
+    )
+    sort = receivable["adjusted_date"] + "/" + item
+    places = [("parties", debtor, sort), ("parties", receivable["supplier"], sort)]
+    if receivable["state"] in OPEN_STATES:
+        due = order_key(receivable["adjusted_date"], receivable["confirmed_order"])
+        places.append(("owed", account + "/" + debtor, due))
+        places.append(("on_account", account, due))
+        uses = receivable["invoices"]
+        places += [("used", debtor + "/" + use["number"], item) for use in uses]
+    return places
 
 
-def index_retired_groups(tile: Record) -> list[tuple[str, str]]:
-    """Order a group's retired tiles by start."""
-    if tile["state"] != RETIRED:
-        return []
-    return [(tile["scope"] + "/" + group_key(tile), order_key(tile["lo"]))]
-
-
-def index_owed(receivable: Record) -> list[tuple[str, str]]:
-    """Order a debtor's open receivables on an account by due date, then age."""
-    if receivable["state"] not in OPEN_STATES:
-        return []
-    return [
-        (
-            receivable["account"] + "/" + receivable["debtor"],
-            order_key(receivable["adjusted_date"], receivable["confirmed_order"]),
-        )
-    ]
-
-
-def index_on_account(receivable: Record) -> list[tuple[str, str]]:
-    """Order all open receivables of an account by due date, then age."""
-    if receivable["state"] not in OPEN_STATES:
-        return []
-    return [
-        (
-            receivable["account"],
-            order_key(receivable["adjusted_date"], receivable["confirmed_order"]),
-        )
-    ]
-
-
-def index_parties(receivable: Record) -> list[tuple[str, str]]:
-    """List receivables under their debtor and their supplier."""
-    sort = receivable["adjusted_date"] + "/" + receivable["id"]
-    return [(receivable["debtor"], sort), (receivable["supplier"], sort)]
-
-
-def index_offers(offer: Record) -> list[tuple[str, str]]:
+def index_offer(offer: Record) -> Places:
     """List offers under giver and receiver."""
     sort = order_key(offer["until_ms"]) + "/" + offer["id"]
-    return [(offer["giver"], sort), (offer["receiver"], sort)]
+    return [("offers", offer["giver"], sort), ("offers", offer["receiver"], sort)]
 
 
-def index_unassigned(receipt: Record) -> list[tuple[str, str]]:
-    """Order a debtor's money that waits for nothing in particular yet."""
-    if not receipt["unassigned_minor"]:
-        return []
-    return [(receipt["account"] + "/" + receipt["debtor"], receipt["order"])]
+def index_receipt(receipt: Record) -> Places:
+    """Order money nobody could assign, and a debtor's that waits for nothing yet."""
+    places = []
+    account, order = receipt["account"], receipt["order"]
+    if receipt["unassigned_minor"]:
+        places.append(("unassigned", account + "/" + receipt["debtor"], order))
+    if receipt["suspense_minor"]:
+        places.append(("suspense", account, order))
+    return places
 
 
-def index_suspense(receipt: Record) -> list[tuple[str, str]]:
-    """Order an account's money that nobody could assign."""
-    if not receipt["suspense_minor"]:
-        return []
-    return [(receipt["account"], receipt["order"])]
-
-
-def index_shares(share: Record) -> list[tuple[str, str]]:
-    """Order the money waiting for a receivable by attestation."""
-    return [(share["receivable"], share["order"])]
-
-
-def index_shares_of_receipt(share: Record) -> list[tuple[str, str]]:
-    """Order what waits of a receipt."""
-    return [(share["scope"], share["receivable"])]
-
-
-def index_lines(line: Record) -> list[tuple[str, str]]:
-    """Order the lines a receipt paid."""
-    return [(line["receipt"], line["order"])]
-
-
-def index_interest(interest: Record) -> list[tuple[str, str]]:
-    """Order a receivable's groups that have an accumulator."""
-    return [(interest["scope"], interest["id"])]
-
-
-def index_payouts(payout: Record) -> list[tuple[str, str]]:
-    """Order an account's payouts that are not paid yet, and each payee's."""
-    sort = order_key(payout["date"]) + "/" + payout["id"]
-    rows = [(payout["account"] + "/" + payout["payee"] + "/" + payout["state"], sort)]
-    if payout["state"] != "paid":
-        rows.append((payout["account"], sort))
-    return rows
-
-
-def index_payees(payout: Record) -> list[tuple[str, str]]:
-    """Order all payouts of a payee."""
-    return [(payout["payee"], payout["date"] + "/" + payout["id"])]
-
-
-def index_attempts(payout: Record) -> list[tuple[str, str]]:
-    """Find a payout by the end-to-end id of any of its attempts."""
-    return [(attempt, payout["id"]) for attempt in payout["attempts"]]
-
-
-def index_by_name(record: Record) -> list[tuple[str, str]]:
-    """List all records of a kind by id."""
-    return [(record["kind"], record["id"])]
-
-
-def index_used(receivable: Record) -> list[tuple[str, str]]:
-    """Find the open receivables of a debtor that use an invoice number."""
-    if receivable["state"] not in OPEN_STATES:
-        return []
+def index_share(share: Record) -> Places:
+    """Order the money waiting for a receivable by attestation, and a receipt's."""
     return [
-        (receivable["debtor"] + "/" + use["number"], receivable["id"])
-        for use in receivable["invoices"]
+        ("shares", share["receivable"], share["order"]),
+        ("receipt_shares", share["scope"], share["receivable"]),
     ]
+
+
+def index_line(line: Record) -> Places:
+    """Order the lines a receipt paid."""
+    return [("lines", line["receipt"], line["order"])]
+
+
+def index_interest(interest: Record) -> Places:
+    """Order a receivable's groups that have an accumulator."""
+    return [("interest", interest["scope"], interest["id"])]
+
+
+def index_payout(payout: Record) -> Places:
+    """Order payouts by payee and state, and an account's that are not paid.
+
+    ``attempts`` finds a payout by the end-to-end id of any of its attempts.
+    """
+    payee, item = payout["payee"], payout["id"]
+    account, state = payout["account"], payout["state"]
+    sort = payout["date"] + "/" + item
+    places = [
+        ("payees", payee, sort),
+        ("payouts", account + "/" + payee + "/" + state, sort),
+    ]
+    if state != "paid":
+        places.append(("payouts", account, sort))
+    return places + [("attempts", attempt, item) for attempt in payout["attempts"]]
+
+
+def index_by_name(record: Record) -> Places:
+    """List all records of a kind by id."""
+    return [("all", record["kind"], record["id"])]
 
 
 KINDS = (
-    Kind("programme", indexes=(("all", index_by_name),)),
-    Kind("account", indexes=(("all", index_by_name),)),
+    Kind("programme", places=index_by_name),
+    Kind("account", places=index_by_name),
     Kind("payout_account", scoped=True),
-    Kind(
-        "receivable",
-        indexes=(
-            ("owed", index_owed),
-            ("on_account", index_on_account),
-            ("parties", index_parties),
-            ("used", index_used),
-        ),
-    ),
+    Kind("receivable", places=index_receivable),
     Kind("invoice"),
     Kind("near"),
-    Kind(
-        "tile",
-        scoped=True,
-        interval=True,
-        indexes=(
-            ("live", index_live),
-            ("holdings", index_holdings),
-            ("retired", index_retired),
-            ("retired_groups", index_retired_groups),
-        ),
-    ),
-    Kind("offer", indexes=(("offers", index_offers),)),
+    Kind("tile", scoped=True, interval=True, places=index_tile),
+    Kind("offer", places=index_offer),
     Kind("entry"),
-    Kind(
-        "receipt",
-        indexes=(("unassigned", index_unassigned), ("suspense", index_suspense)),
-    ),
-    Kind(
-        "share",
-        scoped=True,
-        indexes=(("shares", index_shares), ("receipt_shares", index_shares_of_receipt)),
-    ),
+    Kind("receipt", places=index_receipt),
+    Kind("share", scoped=True, places=index_share),
     Kind("sweep"),
-    Kind("line", indexes=(("lines", index_lines),)),
-    Kind("interest", scoped=True, indexes=(("interest", index_interest),)),
-    Kind(
-        "payout",
-        indexes=(
-            ("payouts", index_payouts),
-            ("payees", index_payees),
-            ("attempts", index_attempts),
-        ),
-    ),
+    Kind("line", places=index_line),
+    Kind("interest", scoped=True, places=index_interest),
+    Kind("payout", places=index_payout),
     Kind("claim", scoped=True),
 )
 

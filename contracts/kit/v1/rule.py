@@ -157,13 +157,13 @@ class Kind(NamedTuple):
         name: the kind.
         scoped: the key has the parent's id.
         interval: records are intervals ``[lo, hi)`` that tile their scope.
-        indexes: name and function record -> [(partition, sort key)].
+        places: function record -> [(index, partition, sort key)].
     """
 
     name: str
     scoped: bool = False
     interval: bool = False
-    indexes: tuple[tuple[str, Callable[[Record], list[tuple[str, str]]]], ...] = ()
+    places: Callable[[Record], list[tuple[str, str, str]]] | None = None
 
 
 Refusal = tuple[str, str, str, str]
