@@ -1,0 +1,433 @@
+"""The books of a whole state, added up again from single records.
+
+Nothing is taken from a sum that the rules keep: every sum is recomputed from
+tiles, entries, receipts, shares, lines, payouts and claims, and then compared
+with what the ledger says. The names I1 to I11 are those of the domain.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from ledger.encoding import JSONObject, hex_digest, load_record
+from ledger.errors import Code, LedgerError, register
+from ledger.invariants import check_tiling
+
+OPEN: Final = ("live", "part_paid", "overdue")
+# Uses of these are free again: nothing was ever owed on them.
+FREED: Final = ("rejected", "expired", "declined")
+UNIT_STATES: Final = ("live", "retired", "reduced")
+CREDITS: Final = ("receipt", "return", "interest")
+
+Sums = defaultdict[str, int]
+Records = dict[str, list[JSONObject]]
+
+register(
+    Code(
+        "books_wrong",
+        "tampered",
+        "the books do not add up",
+        "A sum recomputed from single records differs from what the ledger says.",
+        "Keep the copy as evidence and audit another one.",
+    ),
+    Code(
+        "work_omitted",
+        "tampered",
+        "work that was due has not been done",
+        "Money waits for a receivable that is due, and nothing is planned for it.",
+        "Ask the node's operator; keep the copy as evidence.",
+    ),
+)
+
+
+class Books:
+    """All records of a state, by kind."""
+
+    def __init__(self, stored: Iterable[bytes]) -> None:
+        """Take the canonical bytes of all records."""
+        self.records: Records = defaultdict(list)
+        for raw in stored:
+            record = load_record(raw)
+            self.records[record["kind"]].append(record)
+        self.receivables = {r["id"]: r for r in self.records["receivable"]}
+        self.tiles: Records = defaultdict(list)
+        for tile in self.records["tile"]:
+            self.tiles[tile["scope"]].append(tile)
+        for tiles in self.tiles.values():
+            tiles.sort(key=lambda tile: int(tile["lo"]))
+
+    def __getitem__(self, kind: str) -> list[JSONObject]:
+        """Return the records of a kind."""
+        return self.records.get(kind, [])
+
+
+def check_books(books: Books) -> dict[str, int]:
+    """Return how much was checked of each invariant, by its name.
+
+    Raises:
+        LedgerError: ``books_wrong``, naming invariant and record.
+    """
+    return {name: check(books) for name, check in CHECKS.items()}
+
+
+def _wrong(name: str, item: str, expected: object, found: object) -> LedgerError:
+    return LedgerError(
+        "books_wrong", expected=expected, found=found, invariant=name, record=item
+    )
+
+
+def _compare(name: str, item: str, expected: object, found: object) -> None:
+    if expected != found:
+        raise _wrong(name, item, expected, found)
+
+
+def check_tiles(books: Books) -> int:
+    """I1: the tiles of each receivable that was ever live tile its face."""
+    checked = 0
+    for item, tiles in books.tiles.items():
+        if item not in books.receivables:
+            raise _wrong("I1", item, "a receivable", "tiles of none")
+        face = books.receivables[item]["face_minor"]
+        intervals = [(tile["lo"], tile["hi"]) for tile in tiles]
+        if check_tiling({item: intervals}, {item: face}):
+            raise _wrong("I1", item, f"[0, {face}) covered once", intervals[:20])
+        checked += len(tiles)
+    for receivable in books.receivables.values():
+        lives = any(receivable[f"{state}_minor"] for state in UNIT_STATES)
+        expects = lives or receivable["state"] in OPEN
+        if expects and receivable["id"] not in books.tiles:
+            raise _wrong("I1", receivable["id"], "tiles", "none")
+    return checked
+
+
+def check_sums(books: Books) -> int:
+    """I2: sums of units agree per receivable and state."""
+    for item, receivable in books.receivables.items():
+        for state in UNIT_STATES:
+            own = [tile for tile in books.tiles[item] if tile["state"] == state]
+            units = sum(tile["hi"] - tile["lo"] for tile in own)
+            _compare("I2", item, units, receivable[f"{state}_minor"])
+    return len(books.receivables)
+
+
+def check_holders(books: Books) -> int:
+    """I3 and I5: one known holder a tile, not the debtor; locks lie inside."""
+    members = {member["id"] for member in books["member"]}
+    for tile in books["tile"]:
+        item = f"{tile['scope']}/{tile['lo']}"
+        if tile["holder"] not in members:
+            raise _wrong("I3", item, "a member", tile["holder"])
+        if tile["state"] not in UNIT_STATES:
+            raise _wrong("I3", item, " or ".join(UNIT_STATES), tile["state"])
+        if tile["holder"] == books.receivables[tile["scope"]]["debtor"]:
+            raise _wrong("I5", item, "another holder", "the debtor")
+        position = tile["lo"]
+        for lock in sorted(tile["locks"], key=lambda lock: int(lock["lo"])):
+            if lock["lo"] < position or lock["hi"] > tile["hi"]:
+                raise _wrong("I3", item, "locks inside and apart", lock["id"])
+            position = lock["hi"]
+    return len(books["tile"])
+
+
+def normal_number(number: str) -> str:
+    """Return an invoice number as identities compare it."""
+    return "".join(
+        char.upper() if char.isascii() else char for char in number if char != " "
+    )
+
+
+def _uses_stand(books: Books, receivable: JSONObject) -> bool:
+    """Say whether a receivable still uses its invoices.
+
+    Cancelled before anything passed on, or before it was live, frees them.
+    """
+    if receivable["state"] in FREED:
+        return False
+    if receivable["state"] != "cancelled":
+        return True
+    return any(tile["transfers"] for tile in books.tiles[receivable["id"]])
+
+
+def check_invoices(books: Books) -> int:
+    """I4: uses over all receivables agree with each invoice, within its amount."""
+    used: Sums = defaultdict(int)
+    for receivable in books.receivables.values():
+        if not _uses_stand(books, receivable):
+            continue
+        for use in receivable["invoices"]:
+            parts = (
+                receivable["debtor"],
+                receivable["supplier"],
+                receivable["currency"],
+                use["issue_date"],
+                normal_number(use["number"]),
+            )
+            used[hex_digest("/".join(parts).encode())] += use["used_minor"]
+    for invoice in books["invoice"]:
+        item = invoice["id"]
+        _compare("I4", item, used.pop(item, 0), invoice["used_minor"])
+        if invoice["used_minor"] > invoice["amount_minor"]:
+            limit = f"at most {invoice['amount_minor']}"
+            raise _wrong("I4", item, limit, invoice["used_minor"])
+    for item in used:
+        raise _wrong("I4", item, "an invoice", "none")
+    return len(books["invoice"])
+
+
+def _sum_by(
+    records: Iterable[JSONObject],
+    key: Callable[[JSONObject], str],
+    amount: Callable[[JSONObject], int],
+) -> Sums:
+    sums: Sums = defaultdict(int)
+    for record in records:
+        sums[key(record)] += amount(record)
+    return sums
+
+
+def _amount(record: JSONObject) -> int:
+    return int(record["amount_minor"])
+
+
+def _line_net(line: JSONObject) -> int:
+    back = line["reversed_principal_minor"] + line["reversed_interest_minor"]
+    return int(line["principal_minor"] + line["interest_minor"] - back)
+
+
+def _line_gross(line: JSONObject) -> int:
+    return int(line["principal_minor"] + line["interest_minor"])
+
+
+def undistributed(books: Books) -> dict[str, int]:
+    """Return what running sweeps have planned and not paid yet, by sweep."""
+    paid = _sum_by(books["line"], lambda line: str(line["sweep"]), _line_gross)
+    running = {r["sweep"] for r in books.receivables.values() if "sweep" in r}
+    return {
+        sweep["id"]: _line_gross(sweep) - paid[sweep["id"]]
+        for sweep in books["sweep"]
+        if sweep["id"] in running
+    }
+
+
+def check_accounts(books: Books) -> int:
+    """I8: each account's sums, recomputed from single records, balance."""
+    sums = _account_sums(books)
+    for account in books["account"]:
+        item = account["id"]
+        own = {name: table[item] for name, table in sums.items()}
+        for name, total in own.items():
+            if account[f"{name}_minor"] != total:
+                raise _wrong("I8", item, f"{name} {total}", account[f"{name}_minor"])
+        came = own["receipts"] - own["reversals"]
+        went = sum(
+            own[name]
+            for name in (
+                "paid",
+                "payable",
+                "waiting",
+                "unassigned",
+                "undistributed",
+                "suspense",
+            )
+        )
+        _compare("I8", item, came, went - own["claims"])
+    return len(books["account"])
+
+
+def _account_sums(books: Books) -> dict[str, Sums]:
+    entries = {
+        kind: [entry for entry in books["entry"] if entry["type"] == kind]
+        for kind in ("receipt", "reversal")
+    }
+    paid = [payout for payout in books["payout"] if payout["state"] == "paid"]
+    unpaid = [payout for payout in books["payout"] if payout["state"] != "paid"]
+    running = undistributed(books)
+    sweeps = [sweep for sweep in books["sweep"] if sweep["id"] in running]
+
+    def account_of(record: JSONObject) -> str:
+        return str(record["account"])
+
+    return {
+        "claims": _sum_by(books["claim"], lambda claim: str(claim["scope"]), _amount),
+        "paid": _sum_by(paid, account_of, _amount),
+        "payable": _sum_by(unpaid, account_of, _amount),
+        "receipts": _sum_by(entries["receipt"], account_of, _amount),
+        "reversals": _sum_by(entries["reversal"], account_of, _amount),
+        "suspense": _sum_by(
+            books["receipt"], account_of, lambda receipt: receipt["suspense_minor"]
+        ),
+        "unassigned": _sum_by(
+            books["receipt"], account_of, lambda receipt: receipt["unassigned_minor"]
+        ),
+        "undistributed": _sum_by(sweeps, account_of, lambda s: running[s["id"]]),
+        "waiting": _sum_by(
+            books["share"],
+            lambda share: str(books.receivables[share["receivable"]]["account"]),
+            _amount,
+        ),
+    }
+
+
+def check_days(books: Books) -> int:
+    """I8: movements of days not closed yet are those of their entries."""
+    closed = {account["id"]: account["closed_date"] for account in books["account"]}
+    moved: dict[str, Sums] = defaultdict(lambda: defaultdict(int))
+    for entry in books["entry"]:
+        if entry["booking_date"] > closed[entry["account"]]:
+            sign = 1 if entry["type"] in CREDITS else -1
+            day = moved[entry["account"]]
+            day[entry["booking_date"]] += sign * entry["amount_minor"]
+    for account in books["account"]:
+        found = {day["date"]: day["net_minor"] for day in account["days"]}
+        _compare("I8", account["id"], dict(moved[account["id"]]), found)
+    return len(books["account"])
+
+
+def check_receipts(books: Books) -> int:
+    """I8: every receipt is an entry, and each unit of it is somewhere."""
+    entries = {entry["id"]: entry for entry in books["entry"]}
+    reversals = [entry for entry in books["entry"] if entry["type"] == "reversal"]
+    back = _sum_by(reversals, lambda entry: str(entry["receipt"]), _amount)
+    refunds = [payout for payout in books["payout"] if "receipt" in payout]
+    returned = _sum_by(refunds, lambda payout: str(payout["receipt"]), _amount)
+    shares = _sum_by(books["share"], lambda share: str(share["scope"]), _amount)
+    lines = _sum_by(books["line"], lambda line: str(line["receipt"]), _line_net)
+    running = undistributed(books)
+    sweeps = [sweep for sweep in books["sweep"] if sweep["id"] in running]
+    under_way = _sum_by(sweeps, lambda s: str(s["receipt"]), lambda s: running[s["id"]])
+    for receipt in books["receipt"]:
+        item = receipt["id"]
+        entry = entries.get(item, {})
+        _compare("I8", item, entry.get("amount_minor"), receipt["amount_minor"])
+        _compare("I8", item, back[item], receipt["reversed_minor"])
+        _compare("I8", item, returned[item], receipt["returned_minor"])
+        left = receipt["amount_minor"] - back[item] - returned[item]
+        placed = receipt["suspense_minor"] + receipt["unassigned_minor"]
+        placed += shares[item] + lines[item] + under_way[item]
+        _compare("I8", item, left, placed)
+    return len(books["receipt"])
+
+
+def check_payees(books: Books) -> int:
+    """I9: nobody was paid more than the units and interest it had."""
+    principal = _sum_by(
+        books["line"],
+        lambda line: str(line["receivable"]),
+        lambda line: int(line["principal_minor"] - line["reversed_principal_minor"]),
+    )
+    interest = _sum_by(
+        books["line"],
+        lambda line: str(line["receivable"]),
+        lambda line: int(line["interest_minor"] - line["reversed_interest_minor"]),
+    )
+    waiting = _sum_by(books["share"], lambda share: str(share["receivable"]), _amount)
+    for item, receivable in books.receivables.items():
+        _compare("I9", item, principal[item], receivable["retired_minor"])
+        _compare("I9", item, interest[item], receivable["interest_paid_minor"])
+        _compare("I9", item, waiting[item], receivable["waiting_minor"])
+    _check_lines(books)
+    _check_payouts(books)
+    return len(books["line"])
+
+
+def _check_lines(books: Books) -> None:
+    retired = [tile for tile in books["tile"] if tile["state"] == "retired"]
+    units = _sum_by(
+        retired, lambda tile: str(tile["line"]), lambda tile: tile["hi"] - tile["lo"]
+    )
+    for line in books["line"]:
+        still = line["principal_minor"] - line["reversed_principal_minor"]
+        _compare("I9", line["id"], still, units.pop(line["id"], 0))
+        if not 0 <= line["claimed_minor"] <= _line_gross(line) or _line_net(line) < 0:
+            raise _wrong("I9", line["id"], "parts of the line", line["claimed_minor"])
+    for item in units:
+        raise _wrong("I9", item, "a line", "units retired by none")
+
+
+def _check_payouts(books: Books) -> None:
+    paid_by_line = [line for line in books["line"] if "payout" in line]
+    credited = _sum_by(
+        paid_by_line,
+        lambda line: str(line["payout"]),
+        lambda line: _line_gross(line) - line["claimed_minor"],
+    )
+    payees = {payout["id"]: payout["payee"] for payout in books["payout"]}
+    for line in paid_by_line:
+        _compare("I9", line["id"], line["holder"], payees.get(line["payout"]))
+    for payout in books["payout"]:
+        if payout["purpose"] == "holding":
+            limit = credited[payout["id"]]
+            if not 0 <= payout["amount_minor"] <= limit:
+                raise _wrong(
+                    "I9", payout["id"], f"at most {limit}", payout["amount_minor"]
+                )
+
+
+def check_references(books: Books) -> int:
+    """I10: each bank reference and each payment attempt stands once."""
+    for entry in books["entry"]:
+        text = f"entry/{entry['account']}/{entry['type']}/{entry['key']}"
+        _compare("I10", entry["id"], hex_digest(text.encode()), entry["id"])
+    seen: dict[str, str] = {}
+    for payout in books["payout"]:
+        for attempt in payout["attempts"]:
+            if seen.setdefault(attempt, payout["id"]) != payout["id"]:
+                raise _wrong("I10", payout["id"], "an attempt of its own", attempt)
+    return len(books["entry"]) + len(seen)
+
+
+CHECKS: Final[dict[str, Callable[[Books], int]]] = {
+    "I1": check_tiles,
+    "I2": check_sums,
+    "I3 I5": check_holders,
+    "I4": check_invoices,
+    "I8 accounts": check_accounts,
+    "I8 days": check_days,
+    "I8 receipts": check_receipts,
+    "I9": check_payees,
+    "I10": check_references,
+}
+
+
+def check_due_work(books: Books, time: int) -> list[str]:
+    """Return what was set aside after failing; nothing due lacks its work.
+
+    Args:
+        books: all records.
+        time: block time of the head, UTC milliseconds.
+
+    Raises:
+        LedgerError: ``work_omitted``, naming the receivable.
+    """
+    planned = {job["target"] for job in (*books["job"], *books["quarantine"])}
+    offsets = {p["id"]: p["offset_minutes"] for p in books["programme"]}
+    for item, receivable in books.receivables.items():
+        if receivable["state"] not in OPEN or item in planned or "sweep" in receivable:
+            continue
+        today = _date_of(time, offsets[receivable["programme"]])
+        due = receivable["early"] or receivable["adjusted_date"] <= today
+        if due and receivable["waiting_minor"]:
+            raise LedgerError(
+                "work_omitted",
+                expected="a sweep",
+                found=f"{receivable['waiting_minor']} waiting",
+                record=item,
+            )
+        if not due:
+            raise LedgerError(
+                "work_omitted", expected="its due date planned", record=item
+            )
+    return sorted(
+        f"{job['what']} of {job['target_kind']} {job['target']}: {job['code']}"
+        for job in books["quarantine"]
+    )
+
+
+def _date_of(time: int, offset_minutes: int) -> str:
+    moment = datetime.fromtimestamp(0, UTC) + timedelta(
+        milliseconds=time, minutes=offset_minutes
+    )
+    return moment.date().isoformat()

@@ -1,0 +1,317 @@
+"""Replay of a whole ledger: every block executed anew and compared.
+
+The rules come from block 0 of the ledger itself and from nowhere else. This
+runs foreign code, so an audit runs it in a confined process and only after
+headers, roots and rule hashes have been found right; signatures are verified
+by the other process, beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from ledger.blocks import Block, Header
+from ledger.bookcheck import OPEN, Books, check_books, check_due_work
+from ledger.encoding import JSONObject, decode, digest, load_record
+from ledger.errors import Code, InvariantBroken, LedgerError, register
+from ledger.execution import Situation
+from ledger.founding import Foundation, execute_block_zero
+from ledger.log import Log
+from ledger.sealing import BlockInput, Candidate, Position, execute_block
+from ledger.state import HEIGHT_BYTES
+from ledger.sweepcheck import SweepAccount, SweepWatch
+from ledger.transactions import parse_transaction
+
+CHECK_REPLAY: Final = 6
+CHECK_BOOKS: Final = 7
+CHECK_SWEEPS: Final = 8
+
+# What a receivable is never changes once it is live; its date neither.
+FIXED: Final = (
+    "account",
+    "adjusted_date",
+    "currency",
+    "debtor",
+    "face_minor",
+    "programme",
+    "terms",
+)
+TERMINAL: Final = ("rejected", "expired", "declined", "cancelled", "settled")
+REVERSAL: Final = "receipt.reverse"
+PRUNE_BLOCKS: Final = 64
+
+register(
+    Code(
+        "replay_differs",
+        "tampered",
+        "the block replays to something else",
+        "Executed with the rules of the ledger, a block comes out different.",
+        "Keep the copy as evidence and audit another one.",
+    ),
+)
+
+
+@dataclass(slots=True)
+class ReplayReport:
+    """What a replay found.
+
+    Attributes:
+        blocks: blocks that came out equal.
+        transactions: transactions in them.
+        steps: steps of automatic work in them.
+        state_root: root after the last block, hex.
+        books: how much was checked of each invariant.
+        sweeps: sweeps recomputed.
+        aside: work that failed and was set aside.
+        test_chain: the chain may run on a clock file.
+    """
+
+    blocks: int = 0
+    transactions: int = 0
+    steps: int = 0
+    state_root: str = ""
+    books: dict[str, int] = field(default_factory=dict)
+    sweeps: int = 0
+    aside: list[str] = field(default_factory=list)
+    test_chain: bool = False
+
+
+Explain = Callable[[Block, Candidate, list[SweepAccount]], None]
+
+
+def replay_ledger(
+    blocks: Iterable[Block],
+    secret: bytes,
+    *,
+    report: Callable[[int], None] | None = None,
+    explain: Explain | None = None,
+) -> ReplayReport:
+    """Return what was checked if every block replays and the books add up.
+
+    Args:
+        blocks: all blocks from height 0.
+        secret: S of the salted commitments.
+        report: called with the number of blocks done.
+        explain: called with each block from height 1, as executed, before it
+            becomes the state, and the sweeps it ended.
+
+    Raises:
+        LedgerError: ``replay_differs``, ``books_wrong``, ``sweep_wrong``,
+            ``work_omitted``, ``incomplete`` or what block 0 refuses, with
+            ``check`` and ``height``.
+    """
+    replay: Replay | None = None
+    height = 0
+    for block in blocks:
+        height = block.height
+        try:
+            if replay is None:
+                replay = Replay(block, secret)
+            else:
+                replay.advance(block, explain)
+        except LedgerError as error:
+            raise located(error, height) from error
+        except InvariantBroken as error:
+            broken = LedgerError("replay_differs", found=error)
+            raise located(broken, height) from error
+        if report is not None:
+            report(replay.found.blocks)
+    if replay is None:
+        raise LedgerError("incomplete", expected="a block", check=CHECK_REPLAY)
+    try:
+        return replay.finish()
+    except LedgerError as error:
+        raise located(error, height) from error
+
+
+def located(error: LedgerError, height: int, check: int = 0) -> LedgerError:
+    """Return the error with the block and the check that found it."""
+    checks = {
+        "books_wrong": CHECK_BOOKS,
+        "sweep_wrong": CHECK_SWEEPS,
+        "work_omitted": CHECK_SWEEPS,
+    }
+    facts = {
+        "check": check or checks.get(error.code, CHECK_REPLAY),
+        "height": height,
+        **error.details,
+    }
+    return LedgerError(error.code, expected=error.expected, found=error.found, **facts)
+
+
+class Replay:
+    """A ledger replayed up to a block.
+
+    Attributes:
+        found: what was checked so far.
+        state: after the last block.
+    """
+
+    def __init__(self, block: Block, secret: bytes) -> None:
+        """Execute block 0.
+
+        Raises:
+            LedgerError: those of ``execute_block_zero``; ``replay_differs``.
+        """
+        if not block.transactions:
+            raise LedgerError("replay_differs", expected="a genesis", found="nothing")
+        foundation: Foundation = execute_block_zero(
+            block.transactions[0], list(block.transactions[1:]), secret
+        )
+        compare_blocks(foundation.block, block)
+        self.founded = foundation.founded
+        self.rulebook = foundation.rulebook
+        self.state = foundation.state
+        self.header = foundation.header
+        self.found = ReplayReport(test_chain=self.founded.genesis.parameters.test_chain)
+        self._parameters = self.founded.parameters
+        self._log = Log()
+        self._seen = {item.id: item.not_after for item in foundation.transactions}
+        self._sweeps = SweepWatch()
+        self._enter(block, foundation.header)
+
+    def _enter(self, block: Block, header: Header) -> None:
+        for raw in block.transactions:
+            self._log.append(raw)
+        self._log.append(block.header)
+        self.header = header
+        self.found.blocks += 1
+        self.found.transactions += len(block.transactions)
+        self.found.steps += max(0, len(block.receipts) - len(block.transactions))
+
+    def advance(self, block: Block, explain: Explain | None = None) -> None:
+        """Execute the next block and make it the state if it comes out equal.
+
+        Raises:
+            LedgerError: ``replay_differs``, naming the part that differs;
+                ``bad_block``; ``sweep_wrong``; ``books_wrong``.
+            InvariantBroken: the block breaks an invariant.
+        """
+        header = Header.decode(block.header)
+        situation = Situation(
+            height=self.header.height + 1,
+            time=header.time,
+            chain=self.founded.chain,
+            parameters=self._parameters,
+            rulebook=self.rulebook,
+        )
+        candidate = execute_block(
+            self.state,
+            Position(self._log, self.header.hash.hex()),
+            situation,
+            BlockInput(header.time, block.transactions, building=False),
+            seen=self._seen,
+            # Signatures are verified in another process, which runs no rules.
+            verified={
+                digest(raw): parse_transaction(raw) for raw in block.transactions
+            },
+        )
+        if candidate.block is None:
+            raise LedgerError("replay_differs", expected="no block", found="a block")
+        compare_blocks(candidate.block, block)
+        self._watch(candidate)
+        accounts = self._sweeps.observe(candidate.layer, candidate.layer.writes)
+        if explain is not None:
+            explain(block, candidate, accounts)
+        self.state.apply(candidate.layer, candidate.map, header.height)
+        for item in candidate.transactions:
+            self._seen[item.id] = item.not_after
+        if header.height % PRUNE_BLOCKS == 0:
+            self._seen = {i: at for i, at in self._seen.items() if at >= header.time}
+        self._enter(block, header)
+
+    def _watch(self, candidate: Candidate) -> None:
+        """I6 and I11: what a receivable is, and its end, change by named acts."""
+        reverses = any(item.act == REVERSAL for item in candidate.transactions)
+        for key, raw in candidate.layer.writes.items():
+            if raw is not None and b'"kind":"receivable"' not in raw:
+                continue
+            before = self.state.get(key)
+            if before is not None and b'"kind":"receivable"' in before:
+                check_life(
+                    load_record(before),
+                    None if raw is None else load_record(raw),
+                    reverses=reverses,
+                )
+
+    def finish(self) -> ReplayReport:
+        """Return the report after checking the books of the whole state.
+
+        Raises:
+            LedgerError: ``books_wrong``, ``work_omitted``.
+        """
+        books = Books(stored[HEIGHT_BYTES:] for stored in self.state.records.values())
+        self.found.books = check_books(books)
+        self.found.aside = check_due_work(books, self.header.time)
+        self.found.sweeps = self._sweeps.count
+        self.found.state_root = self.header.state_root
+        return self.found
+
+
+def check_life(before: JSONObject, after: JSONObject | None, *, reverses: bool) -> None:
+    """Return if a receivable changed only as it may.
+
+    Args:
+        before: its record before a block.
+        after: after it; nothing if it is gone.
+        reverses: the block holds a reversal.
+
+    Raises:
+        LedgerError: ``books_wrong`` naming I6 or I11.
+    """
+    item = before["id"]
+    if after is None:
+        raise _life("I11", item, "a receivable for ever", "none")
+    if before["state"] in OPEN:
+        for name in FIXED:
+            if before[name] != after[name]:
+                raise _life("I6", item, f"{name} {before[name]}", after[name])
+    reopened = before["state"] == "settled" and reverses
+    stays = after["state"] == before["state"] or before["state"] not in TERMINAL
+    if not stays and not reopened:
+        raise _life("I11", item, before["state"], after["state"])
+
+
+def _life(name: str, item: str, expected: str, found: object) -> LedgerError:
+    return LedgerError(
+        "books_wrong", expected=expected, found=found, invariant=name, record=item
+    )
+
+
+def compare_blocks(made: Block, stored: Block) -> None:
+    """Return if a stored block is what its execution makes.
+
+    Raises:
+        LedgerError: ``replay_differs``, naming the first part that differs.
+    """
+    for part in ("transactions", "receipts", "events"):
+        _compare_rows(part, getattr(made, part), getattr(stored, part))
+    if made.header != stored.header:
+        own, found = decode(made.header), decode(stored.header)
+        for name in sorted(own):
+            if own[name] != found[name]:
+                raise LedgerError(
+                    "replay_differs", expected=own[name], found=found[name], part=name
+                )
+    if made != stored:
+        raise LedgerError("replay_differs", expected=made.height, found=stored.height)
+
+
+def _compare_rows(
+    part: str, made: tuple[bytes, ...], stored: tuple[bytes, ...]
+) -> None:
+    if made == stored:
+        return
+    for n in range(max(len(made), len(stored))):
+        own = made[n] if n < len(made) else b"nothing"
+        found = stored[n] if n < len(stored) else b"nothing"
+        if own != found:
+            raise LedgerError(
+                "replay_differs",
+                expected=own[:400].decode("utf-8", "replace"),
+                found=found[:400].decode("utf-8", "replace"),
+                part=part,
+                position=n,
+            )
