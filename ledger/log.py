@@ -264,12 +264,12 @@ def verify_consistency(
     Raises:
         LedgerError: ``bad_proof``.
     """
-    _check_hashes((old_root, new_root, *proof))
     if not 1 <= old <= new:
         raise LedgerError("bad_proof", expected=f"a size from 1 to {new}", found=old)
     if old == new:
         _check_same(proof, old_root, new_root)
         return
+    _check_hashes((old_root, new_root, *proof))
     # A complete tree is its own first subtree, so the proof leaves it out.
     complete = old & (old - 1) == 0
     hashes = [old_root, *proof] if complete else list(proof)
