@@ -9,7 +9,7 @@ the height of their last write, which the salt of the commitment needs.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -23,8 +23,6 @@ from ledger.gas import Meter, metered
 from ledger.statemap import StateMap, commit_value, derive_salt
 
 HEIGHT_BYTES: Final = 8
-# A few rows more than this are cheaper to merge by sorting the whole list.
-BULK_ROWS: Final = 64
 # Index functions are kit code and run on a meter; a restore must not end.
 RESTORE_GAS_MAX: Final = 10**15
 
@@ -206,19 +204,17 @@ def index_entries(kinds: Kinds, record: JSONObject) -> Iterable[tuple[str, str, 
 
 
 def _apply_delta(rows: list[Entry], delta: Mapping[Entry, bool]) -> None:
-    if len(delta) > BULK_ROWS:
-        kept = [row for row in rows if row not in delta]
-        kept += [row for row, present in delta.items() if present]
-        kept.sort()
-        rows[:] = kept
-        return
-    for row, present in delta.items():
-        position = bisect_left(rows, row)
-        stands = position < len(rows) and rows[position] == row
-        if present and not stands:
-            insort(rows, row)
-        elif stands and not present:
-            del rows[position]
+    """Bring a partition's sorted rows up to date.
+
+    Changes of one block lie close together, so only the stretch between the
+    first and the last of them is rebuilt.
+    """
+    start = bisect_left(rows, min(delta))
+    stop = bisect_right(rows, max(delta))
+    kept = [row for row in rows[start:stop] if row not in delta]
+    kept += [row for row, present in delta.items() if present]
+    kept.sort()
+    rows[start:stop] = kept
 
 
 @dataclass(slots=True)
