@@ -39,18 +39,6 @@ rule = Rule(
     part="circulation",
     writes=("tile", "offer"),
     refusals={
-        "part_locked": (
-            "stale",
-            "the part is locked",
-            "An offer, or another lock, binds this holding.",
-            "run: allonge withdraw OFFER",
-        ),
-        "bad_cut": (
-            "refused",
-            "not a part of the holding",
-            "The part lies outside the holding or is empty.",
-            "run: allonge balance",
-        ),
         "part_too_small": (
             "refused",
             "smaller than the programme's minimum part",

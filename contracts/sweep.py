@@ -57,12 +57,6 @@ rule = Rule(
             "Money is being distributed; units do not change until it is done.",
             "Send it again after the next blocks.",
         ),
-        "books_negative": (
-            "internal",
-            "a sum of the books would be negative",
-            "The change asks for more than the account's books hold.",
-            "Report it; nothing was changed.",
-        ),
     },
 )
 

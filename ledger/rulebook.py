@@ -74,6 +74,8 @@ class Rulebook:
         for kind in records["KINDS"]:
             kinds[kind.name] = Kind(kind.name, kind.scoped, kind.interval, kind.places)
         self._declared = records["check_changes"]
+        for code, row in loaded.modules["kit/v1/refusals.py"]["REFUSALS"].items():
+            register(Code(code, *row))
         for rule in loaded.rules:
             manifest = loaded.manifests[rule.name]
             self.manifests[rule.name] = manifest

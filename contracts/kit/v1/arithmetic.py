@@ -21,6 +21,9 @@ class ArithmeticRefusal(Exception):  # noqa: N818 - rules refuse, they do not er
             ``discount_over_face``.
     """
 
+    # How the kernel tells a refusal from a defect.
+    is_refusal = True
+
     def __init__(self, code: str) -> None:
         """Keep the code; results carry codes and never texts."""
         self.code = code

@@ -35,6 +35,9 @@ class CalendarRefusal(Exception):  # noqa: N818 - rules refuse, they do not err
             ``unknown_convention`` or ``no_business_day``.
     """
 
+    # How the kernel tells a refusal from a defect.
+    is_refusal = True
+
     def __init__(self, code: str) -> None:
         """Keep the code; results carry codes and never texts."""
         self.code = code

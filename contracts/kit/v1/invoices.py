@@ -9,7 +9,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from contracts.kit.v1.rule import Amount, Context, Date, Payload, Record
+from contracts.kit.v1.records import OPEN_STATES
+from contracts.kit.v1.rule import Amount, Context, Date, Hash, Payload, Record
 
 LOWER = "abcdefghijklmnopqrstuvwxyz"
 UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -20,12 +21,17 @@ Number = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f/ ]([^\x00-\x1f\x7f/]{0,
 
 
 class InvoiceUse(Payload):
-    """An invoice and how much of its amount a receivable draws on."""
+    """An invoice and how much of its amount a receivable draws on.
+
+    A receivable for a retention names the receivable that retained it: it
+    draws on that deduction, because the invoice itself is used up.
+    """
 
     amount_minor: Amount
     issue_date: Date
     number: Number
     used_minor: Amount
+    retained_by: Hash | None = None
 
 
 def normalise_number(number: str) -> str:
@@ -97,7 +103,10 @@ def reserve_uses(
     for use in record["invoices"]:
         item = invoice_id(ctx, record, use)
         near = near_id(ctx, record, use)
-        if confirming:
+        if "retained_by" in use:
+            if not confirming:
+                _draw_retention(ctx, record, use, use["used_minor"])
+        elif confirming:
             _judge_near(ctx, near, item, different)
         else:
             _reserve(ctx, record, use, item)
@@ -127,6 +136,29 @@ def _reserve(ctx: Context, record: Record, use: Record, item: str) -> None:
     ctx.write({**invoice, "used_minor": used})
 
 
+def _draw_retention(
+    ctx: Context, record: Record, use: Record, amount_minor: int
+) -> None:
+    """Add to what is drawn on another receivable's retention."""
+    source: Record = ctx.need("receivable", use["retained_by"])
+    same = [
+        other
+        for other in source["invoices"]
+        if invoice_id(ctx, source, other) == invoice_id(ctx, record, use)
+    ]
+    if not same or source["state"] not in (*OPEN_STATES, "settled"):
+        ctx.refuse("invoice_overused", receivable=source["id"])
+    retained = sum(
+        row["amount_minor"]
+        for row in source.get("deductions", [])
+        if row["type"] == "retention"
+    )
+    drawn = source.get("retention_drawn_minor", 0) + amount_minor
+    if drawn > retained:
+        ctx.refuse("invoice_overused", retained_minor=retained)
+    ctx.write({**source, "retention_drawn_minor": drawn})
+
+
 def _list_near(ctx: Context, near: str, item: str) -> None:
     known: Record | None = ctx.read("near", near)
     if known is None:
@@ -148,5 +180,8 @@ def _judge_near(ctx: Context, near: str, item: str, different: list[str]) -> Non
 def free_uses(ctx: Context, record: Record) -> None:
     """Give a receivable's invoice uses back."""
     for use in record["invoices"]:
+        if "retained_by" in use:
+            _draw_retention(ctx, record, use, -use["used_minor"])
+            continue
         invoice: Record = ctx.need("invoice", invoice_id(ctx, record, use))
         ctx.write({**invoice, "used_minor": invoice["used_minor"] - use["used_minor"]})

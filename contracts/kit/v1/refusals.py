@@ -1,0 +1,71 @@
+"""Codes with which the kit itself refuses, for every rule that uses it."""
+
+DEFECT = "The rule asked the kit for something that has no answer."
+REPORT = "Report it; nothing was changed."
+
+# code -> kind, title, cause, fix
+REFUSALS = {
+    "part_locked": (
+        "stale",
+        "the part is locked",
+        "An offer, or another lock, binds this holding.",
+        "run: allonge withdraw OFFER",
+    ),
+    "bad_cut": (
+        "refused",
+        "not a part of the holding",
+        "The part lies outside the holding or is empty.",
+        "run: allonge balance",
+    ),
+    "invoice_differs": (
+        "refused",
+        "the invoice is known with another amount",
+        "An invoice in use has one amount for all receivables.",
+        "Compare the invoice with the document's hash.",
+    ),
+    "invoice_overused": (
+        "refused",
+        "the invoice is used up",
+        "Uses over all receivables never exceed the invoice's amount.",
+        "run: allonge show ID",
+    ),
+    "near_duplicate": (
+        "refused",
+        "an invoice looks like one already used",
+        "A number that differs only in form may be the same claim twice.",
+        "Let the debtor sign that it is different: run: allonge confirm ID",
+    ),
+    "bad_date": (
+        "refused",
+        "not a usable date",
+        "A date lies outside the years the calendar can compute.",
+        "Choose another date.",
+    ),
+    "books_negative": (
+        "internal",
+        "a sum of the books would be negative",
+        "The change asks for more than the account's books hold.",
+        "Report it; nothing was changed.",
+    ),
+    "no_business_day": (
+        "refused",
+        "no business day near the date",
+        "The calendar leaves no business day where one is needed.",
+        "Choose another date.",
+    ),
+    "bad_calendar": ("refused", "the calendar is unusable", DEFECT, REPORT),
+    "bad_divisor": ("refused", "a division has no answer", DEFECT, REPORT),
+    "bad_offset": ("refused", "not an offset of a zone", DEFECT, REPORT),
+    "dates_reversed": ("refused", "dates in the wrong order", DEFECT, REPORT),
+    "discount_over_face": ("refused", "the discount exceeds the face", DEFECT, REPORT),
+    "duplicate_key": ("refused", "two shares with one key", DEFECT, REPORT),
+    "negative_amount": ("refused", "a negative amount", DEFECT, REPORT),
+    "no_weights": ("refused", "nothing to share on", DEFECT, REPORT),
+    "unknown_basis": ("refused", "unknown day count", DEFECT, REPORT),
+    "unknown_convention": (
+        "refused",
+        "unknown business-day convention",
+        DEFECT,
+        REPORT,
+    ),
+}
