@@ -380,15 +380,15 @@ def check_references(books: Books) -> int:
 
 
 CHECKS: Final[dict[str, Callable[[Books], int]]] = {
-    "I1": check_tiles,
-    "I2": check_sums,
-    "I3 I5": check_holders,
-    "I4": check_invoices,
-    "I8 accounts": check_accounts,
-    "I8 days": check_days,
-    "I8 receipts": check_receipts,
-    "I9": check_payees,
-    "I10": check_references,
+    "i1": check_tiles,
+    "i2": check_sums,
+    "i3_i5": check_holders,
+    "i4": check_invoices,
+    "i8_accounts": check_accounts,
+    "i8_days": check_days,
+    "i8_receipts": check_receipts,
+    "i9": check_payees,
+    "i10": check_references,
 }
 
 

@@ -120,7 +120,7 @@ class Proof:
 class Folded:
     """A part of the map of which only the hash is given."""
 
-    hash: bytes
+    node_hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ def _item_row(item: Item) -> list[object]:
         return ["node", item.bit, item.maximum]
     if isinstance(item, Bound):
         return ["bound", item.bit, item.maximum, item.left.hex(), item.right.hex()]
-    return ["hash", item.hash.hex()]
+    return ["hash", item.node_hash.hex()]
 
 
 def _read_item(value: object) -> Item:
@@ -454,12 +454,12 @@ class _Part:
     """What reading a part of a range proof has shown.
 
     Attributes:
-        hash: its hash.
+        node_hash: its hash.
         key: a key below it, None if none was opened.
         maximum: a maximum that its hash binds, None if there is none.
     """
 
-    hash: bytes
+    node_hash: bytes
     key: bytes | None = None
     maximum: int | None = None
 
@@ -479,7 +479,7 @@ class _Reader:
             raise _malformed("no items after the last part")
         if part.key is None:
             self._check_harmless(part, EVERYWHERE)
-        return part.hash
+        return part.node_hash
 
     def _read(self, above: int) -> _Part:
         if self._next == len(self._items):
@@ -489,8 +489,8 @@ class _Reader:
         if isinstance(item, Leaf):
             return self._read_leaf(item)
         if isinstance(item, Folded):
-            _check_length(item.hash)
-            return _Part(item.hash)
+            _check_length(item.node_hash)
+            return _Part(item.node_hash)
         if item.bit <= above:  # this also bounds how deep the reading goes
             raise _malformed("bits that grow towards the leaves")
         if isinstance(item, Bound):
@@ -519,7 +519,7 @@ class _Reader:
                 self._check_harmless(part, place)
             elif not place.first <= int.from_bytes(part.key, "big") <= place.last:
                 raise _malformed("turns that agree with the keys")
-        found = hash_branch(bit, branch.maximum, parts[0].hash, parts[1].hash)
+        found = hash_branch(bit, branch.maximum, parts[0].node_hash, parts[1].node_hash)
         return _Part(found, keys[0])
 
     def _check_harmless(self, part: _Part, place: Place) -> None:

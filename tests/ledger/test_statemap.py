@@ -414,7 +414,7 @@ def test_a_folded_maximum_is_not_taken_on_trust() -> None:
     own = Leaf(tile(SCOPE, 100), 200, value(1))
     proof = RangeProof((Branch(d, 200), folded, own))
     verify_existence(
-        state.root, own.key, 200, own.value, Proof((Step(d, 200, folded.hash),))
+        state.root, own.key, 200, own.value, Proof((Step(d, 200, folded.node_hash),))
     )
     refused(verify_tile, state.root, own.key, 200, own.value, proof)
 
@@ -496,7 +496,7 @@ def test_a_deep_forgery_is_an_ordinary_refusal() -> None:
 def test_an_empty_map_proves_every_absence() -> None:
     """Absence and freedom of overlap in the empty map need no hashes."""
     verify_absence(EMPTY_ROOT, value(1), StateMap().prove(value(1)))
-    free = StateMap().prove_range(SCOPE, 0, 9, value)
+    free = StateMap().prove_range(SCOPE, 0, 9, dict[bytes, bytes]().__getitem__)
     verify_no_overlap(EMPTY_ROOT, SCOPE, 0, 9, free)
     refused(verify_absence, value(0), value(1), Proof())
     refused(verify_no_overlap, value(0), SCOPE, 0, 9, RangeProof())
