@@ -74,7 +74,8 @@ class Rulebook:
         for kind in records["KINDS"]:
             kinds[kind.name] = Kind(kind.name, kind.scoped, kind.interval, kind.places)
         self._declared = records["check_changes"]
-        for code, row in loaded.modules["kit/v1/refusals.py"]["REFUSALS"].items():
+        refusals = loaded.modules.get("kit/v1/refusals.py", {"REFUSALS": {}})
+        for code, row in refusals["REFUSALS"].items():
             register(Code(code, *row))
         for rule in loaded.rules:
             manifest = loaded.manifests[rule.name]
