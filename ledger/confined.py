@@ -1,0 +1,343 @@
+"""Foreign rules run in a process that can do nothing but compute.
+
+The child gets blocks on its standard input and answers on its standard
+output. Before the first byte of a rule is run it gives up, for good, every
+system call but those for memory, time and its open pipes: it cannot open a
+file, reach a network, start a process or signal one. Limits on time and
+memory bound what is left. Where this cannot be had, nothing is run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import resource
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Final, Self
+
+from ledger.blocks import BLOCK_BYTES_MAX, Block, decode_block, encode_block
+from ledger.encoding import JSONObject, decode, encode
+from ledger.errors import Code, LedgerError, register
+from ledger.replay import CHECK_REPLAY, ReplayReport, replay_ledger
+
+LENGTH_BYTES: Final = 4
+PROGRESS_BLOCKS: Final = 32
+MEMORY_BYTES: Final = 8 * 1024**3
+CPU_SECONDS: Final = 3_600
+FILES_MAX: Final = 16
+
+register(
+    Code(
+        "not_confined",
+        "internal",
+        "this system cannot confine foreign rules",
+        "Rules of a ledger are run only where they can do nothing but compute.",
+        "Audit on Linux, or add --unconfined if you trust these rules.",
+    ),
+    Code(
+        "replay_stopped",
+        "incomplete",
+        "the replay did not finish",
+        "The confined process ended early: out of time, of memory, or stopped.",
+        "Try again on a machine with more memory; the message says what it said.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the confined process may use.
+
+    Attributes:
+        memory_bytes: address space.
+        cpu_seconds: processor time.
+        confine: give up system calls; without it only the limits hold.
+    """
+
+    memory_bytes: int = MEMORY_BYTES
+    cpu_seconds: int = CPU_SECONDS
+    confine: bool = True
+
+
+# --- the parent --------------------------------------------------------------
+
+
+class ConfinedReplay:
+    """A replay in a child process; blocks are sent, one report comes back."""
+
+    def __init__(
+        self,
+        secret: bytes,
+        limits: Limits,
+        report: Callable[[int], None] | None = None,
+    ) -> None:
+        """Start the child.
+
+        Args:
+            secret: S of the salted commitments.
+            limits: what the child may use.
+            report: called with the number of blocks replayed, from a thread.
+        """
+        root = str(Path(__file__).resolve().parent.parent)
+        start = (
+            "import sys; sys.path.insert(0, sys.argv[1]); "
+            "from ledger.confined import main; main()"
+        )
+        self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
+            [sys.executable, "-I", "-B", "-c", start, root],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={},
+            cwd="/",
+            close_fds=True,
+        )
+        self._report = report
+        self._answer: JSONObject = {}
+        self._complaint = b""
+        self._readers = [
+            threading.Thread(target=self._read_answers, daemon=True),
+            threading.Thread(target=self._read_complaint, daemon=True),
+        ]
+        for reader in self._readers:
+            reader.start()
+        self._send(encode({"secret": secret.hex(), **asdict(limits)}))
+
+    def _pipe(self, name: str) -> IO[bytes]:
+        pipe: IO[bytes] | None = getattr(self._child, name)
+        if pipe is None:
+            raise LedgerError("replay_stopped", expected=name)
+        return pipe
+
+    def _read_answers(self) -> None:
+        for line in self._pipe("stdout"):
+            content = decode(line.rstrip(b"\n"))
+            if "blocks_done" in content:
+                if self._report is not None:
+                    self._report(content["blocks_done"])
+            else:
+                self._answer = content
+
+    def _read_complaint(self) -> None:
+        # The last words are enough, and a child may say as much as it likes.
+        for piece in iter(lambda: self._pipe("stderr").read(4096), b""):
+            self._complaint = (self._complaint + piece)[-4096:]
+
+    def _send(self, raw: bytes) -> bool:
+        pipe = self._pipe("stdin")
+        try:
+            pipe.write(len(raw).to_bytes(LENGTH_BYTES, "big") + raw)
+            pipe.flush()
+        except OSError:
+            return False
+        return True
+
+    def send(self, block: Block) -> bool:
+        """Give the child the next block; false once it listens no more."""
+        return self._send(encode_block(block))
+
+    def finish(self) -> ReplayReport:
+        """Return what the child found after the last block.
+
+        Raises:
+            LedgerError: what the replay found wrong; ``not_confined``;
+                ``replay_stopped``.
+        """
+        self._send(b"")
+        self._close()
+        if "error" in self._answer:
+            raise _read_error(self._answer["error"])
+        if "report" not in self._answer:
+            words = self._complaint.decode("utf-8", "replace").strip()
+            raise LedgerError(
+                "replay_stopped",
+                found=words.splitlines()[-1] if words else "no answer",
+                status=self._child.returncode,
+                check=CHECK_REPLAY,
+            )
+        return ReplayReport(**self._answer["report"])
+
+    def _close(self) -> None:
+        try:
+            self._pipe("stdin").close()
+        except OSError:
+            self._complaint += b"input closed early"
+        self._child.wait()
+        for reader in self._readers:
+            reader.join()
+
+    def __enter__(self) -> Self:
+        """Return itself; the child never outlives the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End the child if it still runs, and close the pipes."""
+        if self._child.poll() is None:
+            self._child.kill()
+            self._close()
+        for name in ("stdout", "stderr"):
+            self._pipe(name).close()
+
+
+def _read_error(content: JSONObject) -> LedgerError:
+    return LedgerError(
+        content["code"],
+        expected=content["expected"],
+        found=content["found"],
+        **content["details"],
+    )
+
+
+# --- the child ---------------------------------------------------------------
+
+
+def main() -> None:
+    """Replay what comes in, confined; the answer is the last line out."""
+    answers, blocks_in = sys.stdout.buffer, sys.stdin.buffer
+    try:
+        start = decode(_read_message(blocks_in))
+        limit_resources(start["memory_bytes"], start["cpu_seconds"])
+        if start["confine"]:
+            confine_process()
+        found = replay_ledger(
+            _read_blocks(blocks_in),
+            bytes.fromhex(start["secret"]),
+            report=lambda count: _report(answers, count),
+        )
+        answer: JSONObject = {"report": asdict(found)}
+    except LedgerError as error:
+        answer = {"error": _write_error(error)}
+    answers.write(encode(answer) + b"\n")
+    answers.flush()
+
+
+def _report(answers: IO[bytes], count: int) -> None:
+    if count % PROGRESS_BLOCKS == 0:
+        answers.write(encode({"blocks_done": count}) + b"\n")
+        answers.flush()
+
+
+def _write_error(error: LedgerError) -> JSONObject:
+    return {
+        "code": error.code,
+        "details": {
+            name: value if type(value) is int else str(value)
+            for name, value in error.details.items()
+        },
+        "expected": error.expected,
+        "found": error.found,
+    }
+
+
+def _read_message(stream: IO[bytes]) -> bytes:
+    size = int.from_bytes(stream.read(LENGTH_BYTES), "big")
+    if size > BLOCK_BYTES_MAX:
+        raise LedgerError("too_large", expected=BLOCK_BYTES_MAX, found=size)
+    return stream.read(size)
+
+
+def _read_blocks(stream: IO[bytes]) -> Iterator[Block]:
+    while raw := _read_message(stream):
+        yield decode_block(raw)
+
+
+def limit_resources(memory_bytes: int, cpu_seconds: int) -> None:
+    """Bound this process: memory, time, no files to write, few to open."""
+    limits = {
+        resource.RLIMIT_AS: memory_bytes,
+        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CPU: cpu_seconds,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_NOFILE: FILES_MAX,
+    }
+    for name, wanted in limits.items():
+        _, most = resource.getrlimit(name)
+        value = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(name, (value, value))
+
+
+# Calls a computing process needs: memory, locks, time, signals of its own,
+# and reading and writing what is open already. Everything else is refused.
+_X86_64: Final = {
+    "arch": 0xC000003E,
+    "calls": (
+        *(0, 1, 3, 5, 8, 9, 10, 11, 12, 13, 14, 15, 17, 19, 20, 24, 25, 28, 39),
+        *(60, 131, 186, 202, 219, 228, 231, 318),
+    ),
+}
+_AARCH64: Final = {
+    "arch": 0xC00000B7,
+    "calls": (
+        *(57, 62, 63, 64, 65, 66, 67, 80, 93, 94, 98, 113, 124, 128, 132, 134),
+        *(135, 139, 172, 178, 214, 215, 216, 222, 226, 233, 278),
+    ),
+}
+_MACHINES: Final[dict[str, dict[str, Any]]] = {
+    "x86_64": _X86_64,
+    "aarch64": _AARCH64,
+}
+_PR_SET_NO_NEW_PRIVS: Final = 38
+_PR_SET_SECCOMP: Final = 22
+_SECCOMP_MODE_FILTER: Final = 2
+_LOAD: Final = 0x20  # BPF_LD | BPF_W | BPF_ABS
+_JUMP_EQUAL: Final = 0x15  # BPF_JMP | BPF_JEQ | BPF_K
+_RETURN: Final = 0x06  # BPF_RET | BPF_K
+_ALLOW: Final = 0x7FFF0000
+_REFUSE: Final = 0x00050000 | 1  # EPERM
+_KILL: Final = 0x80000000
+
+
+def build_filter(machine: str) -> bytes:
+    """Return the filter of system calls for a machine, as BPF instructions.
+
+    Raises:
+        LedgerError: ``not_confined``, a machine whose numbers are not known.
+    """
+    known = _MACHINES.get(machine)
+    if known is None:
+        raise LedgerError("not_confined", found=machine)
+
+    def step(code: int, yes: int, no: int, value: int) -> bytes:
+        return struct.pack("=HBBI", code, yes, no, value)
+
+    # A call made for another architecture would carry other numbers.
+    rows = [
+        step(_LOAD, 0, 0, 4),
+        step(_JUMP_EQUAL, 1, 0, known["arch"]),
+        step(_RETURN, 0, 0, _KILL),
+        step(_LOAD, 0, 0, 0),
+    ]
+    for call in known["calls"]:
+        rows += [step(_JUMP_EQUAL, 0, 1, call), step(_RETURN, 0, 0, _ALLOW)]
+    rows.append(step(_RETURN, 0, 0, _REFUSE))
+    return b"".join(rows)
+
+
+class _Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("rows", ctypes.c_void_p)]
+
+
+def confine_process() -> None:
+    """Give up all system calls but those of a computing process, for good.
+
+    Raises:
+        LedgerError: ``not_confined``.
+    """
+    if sys.platform != "linux":
+        raise LedgerError("not_confined", found=sys.platform)
+    rows = build_filter(platform.machine())
+    buffer = ctypes.create_string_buffer(rows, len(rows))
+    program = _Program(len(rows) // 8, ctypes.addressof(buffer))
+    call = ctypes.CDLL(None, use_errno=True).prctl
+    call.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+    if call(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+        raise LedgerError("not_confined", found=os.strerror(ctypes.get_errno()))
+    if call(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program), 0, 0):
+        raise LedgerError("not_confined", found=os.strerror(ctypes.get_errno()))
