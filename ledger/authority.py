@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
-from ledger.encoding import JSONObject
+from ledger.encoding import INTEGER_MAX, JSONObject, load_record
 from ledger.errors import LedgerError
-from ledger.state import View, read_record
+from ledger.state import View, read_record, record_key
 from ledger.transactions import Envelope
 
 ANY: Final = "any"
@@ -83,19 +84,15 @@ def find_acting_keys(
             does not act, or an acting member without a signature.
     """
     keys = []
+    kind = view.kinds["key"]
     for signature in envelope.signatures:
-        record = read_record(view, "key", signature.key_id)
-        if record is None or not is_active(record, height):
+        raw = view.get(record_key(kind, signature.key_id, ""))
+        if raw is None:
             raise LedgerError("unknown_key", found=signature.key_id[:16])
-        keys.append(
-            ActingKey(
-                signature.key_id,
-                bytes.fromhex(record["public"]),
-                record["member"],
-                record["person"],
-                tuple(record["duties"]),
-            )
-        )
+        key, from_height, until_height = _load_key(raw)
+        if not from_height <= height < until_height:
+            raise LedgerError("unknown_key", found=signature.key_id[:16])
+        keys.append(key)
     signing = {key.member for key in keys}
     if signing != set(by):
         raise LedgerError(
@@ -106,14 +103,28 @@ def find_acting_keys(
     return keys
 
 
+@lru_cache(maxsize=8_192)
+def _load_key(raw: bytes) -> tuple[ActingKey, int, int]:
+    """Return a key with the heights between which it counts."""
+    record = load_record(raw)
+    key = ActingKey(
+        record["id"],
+        bytes.fromhex(record["public"]),
+        record["member"],
+        record["person"],
+        tuple(record["duties"]),
+    )
+    return key, record["from_height"], record.get("until_height", INTEGER_MAX)
+
+
 def _short(members: Iterable[str]) -> str:
     return " ".join(sorted(member[:12] for member in members))
 
 
 def is_active(key: JSONObject, height: int) -> bool:
     """Say whether a key record counts in the block of this height."""
-    until = key.get("until_height")
-    return bool(key["from_height"] <= height and (until is None or height < until))
+    until: int = key.get("until_height", INTEGER_MAX)
+    return bool(key["from_height"] <= height < until)
 
 
 def check_demands(

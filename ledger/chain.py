@@ -13,7 +13,7 @@ from typing import Any
 
 from ledger.automatic import has_due_work, next_due_ms
 from ledger.blocks import Block, Header
-from ledger.encoding import JSONObject, digest
+from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 from ledger.execution import (
     Prepared,
@@ -243,7 +243,7 @@ class Chain:
         """Note that all signatures of a transaction's envelope are valid."""
         while len(self.verified) >= VERIFIED_MAX:
             self.verified.pop(next(iter(self.verified)))
-        self.verified[digest(transaction.envelope.raw)] = transaction
+        self.verified[transaction.envelope.raw] = transaction
 
     def execute(self, given: BlockInput) -> Candidate:
         """Return the candidate for the next block; changes nothing.
@@ -296,7 +296,7 @@ class Chain:
         header = Header.decode(block.header)
         # This node verified the signatures when it sealed them, and the frames
         # they come from are hashed into the chain; the audit does so again.
-        sealed = {digest(raw): parse_transaction(raw) for raw in block.transactions}
+        sealed = {raw: parse_transaction(raw) for raw in block.transactions}
         candidate = self._execute(
             BlockInput(header.time, block.transactions, building=False), sealed
         )

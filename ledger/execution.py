@@ -26,7 +26,7 @@ from ledger.authority import (
     total_id,
 )
 from ledger.context import Context
-from ledger.encoding import JSONObject, digest
+from ledger.encoding import JSONObject
 from ledger.errors import InvariantBroken, LedgerError
 from ledger.gas import Meter, OutOfGas, charge, metered
 from ledger.invariants import check_changes, touched
@@ -39,8 +39,8 @@ from ledger.transactions import WINDOW_MS_MAX, Transaction, parse_transaction
 TRANSACTION_GAS_MAX: Final = 2_000_000
 BODY_GAS_MAX: Final = 1_000_000
 
-# Digest of a whole envelope -> its transaction, for those whose signatures this
-# process has verified. A failure is never remembered.
+# The bytes of a whole envelope -> its transaction, for those whose signatures
+# this process has verified. A failure is never remembered.
 VerifiedEnvelopes = Mapping[bytes, Transaction]
 
 
@@ -75,7 +75,7 @@ def check_form(
         LedgerError: those of ``parse_transaction``; ``wrong_chain``;
             ``expired``; ``window_too_long``; ``duplicate``.
     """
-    transaction = verified.get(digest(raw)) or parse_transaction(raw)
+    transaction = verified.get(raw) or parse_transaction(raw)
     if transaction.chain != situation.chain:
         raise LedgerError("wrong_chain", found=transaction.chain[:16])
     if transaction.not_after < situation.time:
@@ -100,7 +100,7 @@ def check_keys(
     """
     envelope = transaction.envelope
     keys = find_acting_keys(view, envelope, situation.height, transaction.by)
-    if verified.get(digest(envelope.raw)) is not transaction:
+    if verified.get(envelope.raw) is not transaction:
         message = envelope.preimage
         for key, signature in zip(keys, envelope.signatures, strict=True):
             verify_signature(key.public, message, signature.value)

@@ -42,10 +42,10 @@ def check_intervals(changes: Iterable[Change], kinds: Kinds) -> str:
     before: dict[str, list[tuple[int, int]]] = {}
     after: dict[str, list[tuple[int, int]]] = {}
     for old, new in changes:
-        for record, side in ((old, before), (new, after)):
-            if record is not None and kinds[record["kind"]].interval:
-                row = (record["lo"], record["hi"])
-                side.setdefault(record["kind"] + record["scope"], []).append(row)
+        # An interval that keeps its bounds covers what it covered.
+        if not (old and new and _bounds(old) == _bounds(new)):
+            _gather(before, old, kinds)
+            _gather(after, new, kinds)
     for scope in before.keys() | after.keys():
         old_runs = _join(before.get(scope, []))
         new_runs = _join(after.get(scope, []))
@@ -56,6 +56,18 @@ def check_intervals(changes: Iterable[Change], kinds: Kinds) -> str:
         if old_runs != new_runs:
             return "I1"
     return ""
+
+
+def _bounds(record: JSONObject) -> tuple[object, object]:
+    return record.get("lo"), record.get("hi")
+
+
+def _gather(
+    side: dict[str, list[tuple[int, int]]], record: JSONObject | None, kinds: Kinds
+) -> None:
+    if record is not None and kinds[record["kind"]].interval:
+        row = (record["lo"], record["hi"])
+        side.setdefault(record["kind"] + record["scope"], []).append(row)
 
 
 def _join(intervals: list[tuple[int, int]]) -> list[tuple[int, int]] | None:
