@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, Protocol
 
 from ledger.blocks import Block
 from ledger.checkpoint import LogKey, origin, parse_checkpoint, parse_note, verify_note
 from ledger.confined import ConfinedReplay, Limits
-from ledger.encoding import digest
+from ledger.encoding import JSONObject, digest
 from ledger.errors import Code, LedgerError, register
 from ledger.export import ExportFacts, Readable, describe_ledger
 from ledger.genesis import Founded
@@ -220,6 +220,41 @@ def verify_ledger(
             raise
         audit.fail(error)
     return audit.found
+
+
+def explain_block(
+    source: Source, trust: Trust, height: int, limits: Limits | None = None
+) -> tuple[Block, JSONObject]:
+    """Return a block and, under a pinned genesis, the figures behind it.
+
+    The figures come from a replay up to the block, in a confined process.
+
+    Args:
+        source: the ledger.
+        trust: without a genesis no rule is run, and there are no figures.
+        height: of the block.
+        limits: of the process that replays.
+
+    Raises:
+        LedgerError: ``not_found``, there is no such block; what the checks of
+            links and of the replay find; ``not_confined``.
+    """
+    audit = _Audit(source, trust, _quiet, 1, limits or Limits())
+    audit.check_bytes()
+    if not 0 <= height < source.facts.blocks:
+        raise LedgerError("not_found", found=f"block {height}")
+    wanted = replace(limits or Limits(), explain_height=height)
+    with ExitStack() as undo:
+        child: ConfinedReplay | None = None
+        if trust.genesis:
+            child = ConfinedReplay(source.facts.secret, wanted)
+            undo.enter_context(child)
+        for block in source.blocks():
+            if child is not None and not child.send(block):
+                break
+            if block.height == height:
+                break
+        return block, {} if child is None else child.finish().explained
 
 
 class _Audit:

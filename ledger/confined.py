@@ -25,6 +25,7 @@ from typing import IO, Any, Final, Self
 from ledger.blocks import BLOCK_BYTES_MAX, Block, decode_block, encode_block
 from ledger.encoding import JSONObject, decode, encode
 from ledger.errors import Code, LedgerError, register
+from ledger.explain import explain_at
 from ledger.replay import CHECK_REPLAY, ReplayReport, replay_ledger
 
 LENGTH_BYTES: Final = 4
@@ -59,11 +60,13 @@ class Limits:
         memory_bytes: address space.
         cpu_seconds: processor time.
         confine: give up system calls; without it only the limits hold.
+        explain_height: the block whose figures are wanted, 0 for none.
     """
 
     memory_bytes: int = MEMORY_BYTES
     cpu_seconds: int = CPU_SECONDS
     confine: bool = True
+    explain_height: int = 0
 
 
 # --- the parent --------------------------------------------------------------
@@ -206,11 +209,14 @@ def main() -> None:
         limit_resources(start["memory_bytes"], start["cpu_seconds"])
         if start["confine"]:
             confine_process()
+        explained: JSONObject = {}
         found = replay_ledger(
             _read_blocks(blocks_in),
             bytes.fromhex(start["secret"]),
             report=lambda count: _report(answers, count),
+            explain=explain_at(start["explain_height"], explained),
         )
+        found.explained = explained
         answer: JSONObject = {"report": asdict(found)}
     except LedgerError as error:
         answer = {"error": _write_error(error)}

@@ -20,7 +20,7 @@ from ledger.execution import Situation
 from ledger.founding import Foundation, execute_block_zero
 from ledger.log import Log
 from ledger.sealing import BlockInput, Candidate, Position, execute_block
-from ledger.state import HEIGHT_BYTES
+from ledger.state import HEIGHT_BYTES, State
 from ledger.sweepcheck import SweepAccount, SweepWatch
 from ledger.transactions import parse_transaction
 
@@ -66,6 +66,7 @@ class ReplayReport:
         sweeps: sweeps recomputed.
         aside: work that failed and was set aside.
         test_chain: the chain may run on a clock file.
+        explained: what was asked to be explained.
     """
 
     blocks: int = 0
@@ -76,9 +77,12 @@ class ReplayReport:
     sweeps: int = 0
     aside: list[str] = field(default_factory=list)
     test_chain: bool = False
+    explained: JSONObject = field(default_factory=dict)
 
 
-Explain = Callable[[Block, Candidate, list[SweepAccount]], None]
+# Called with the state before a block, the block, what executing it made, and
+# the sweeps it ended.
+Explain = Callable[[State, Block, Candidate, list[SweepAccount]], None]
 
 
 def replay_ledger(
@@ -94,8 +98,7 @@ def replay_ledger(
         blocks: all blocks from height 0.
         secret: S of the salted commitments.
         report: called with the number of blocks done.
-        explain: called with each block from height 1, as executed, before it
-            becomes the state, and the sweeps it ended.
+        explain: follows each block from height 1.
 
     Raises:
         LedgerError: ``replay_differs``, ``books_wrong``, ``sweep_wrong``,
@@ -214,7 +217,7 @@ class Replay:
         self._watch(candidate)
         accounts = self._sweeps.observe(candidate.layer, candidate.layer.writes)
         if explain is not None:
-            explain(block, candidate, accounts)
+            explain(self.state, block, candidate, accounts)
         self.state.apply(candidate.layer, candidate.map, header.height)
         for item in candidate.transactions:
             self._seen[item.id] = item.not_after
