@@ -142,3 +142,14 @@ class Row(NamedTuple):
     name: str
     code: str
     make: Callable[[Stage], bytes]
+
+
+def world_of(*more: Actor) -> World:
+    """Return a world of an operator, a lender, a regulator and more."""
+    founders = [
+        make_actor("operator", "operator"),
+        make_actor("lender", "lender", group="blue"),
+        make_actor("regulator", "regulator"),
+        *more,
+    ]
+    return World(founders, sources=read_lot_sources())
