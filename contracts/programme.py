@@ -256,8 +256,20 @@ def register_account(ctx: Context, body: RegisterAccount) -> None:
         )
     else:
         pending["from_time"] = ctx.time + ctx.parameters["account_delay_ms"]
-        ctx.write({**known, "next": pending})
+        ctx.write({**take_effect(ctx, known), "next": pending})
     ctx.emit("payout_account_registered", member=body.member)
+
+
+def take_effect(ctx: Context, known: Record) -> Record:
+    """Return the record with a verified change in force if its time has come."""
+    pending = known.get("next", {})
+    if not pending.get("verified", False) or pending["from_time"] > ctx.time:
+        return known
+    return {
+        **known,
+        "attester": pending["attester"],
+        "commitment": pending["commitment"],
+    }
 
 
 class VerifyAccount(Payload):
