@@ -19,20 +19,6 @@ from ledger.keys import admit_public_key, key_id
 from ledger.state import Kind
 from ledger.transactions import check_possession
 
-ROLES: Final = (
-    "operator",
-    "debtor",
-    "supplier",
-    "lender",
-    "settlement_bank",
-    "settlement_agent",
-    "collateral_manager",
-    "appraiser",
-    "ip_centre",
-    "delivery_attester",
-    "auditor",
-    "regulator",
-)
 # Roles whose word others must rely on: the operator alone may not hand them out.
 TRUSTED_ROLES: Final = frozenset(
     (
