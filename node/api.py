@@ -1,0 +1,557 @@
+"""The routes of the node; the contract with wallets and other systems.
+
+Reads run in the thread pool, through the gate and the reader's sight. Every
+failure, the framework's own included, leaves as a problem document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from importlib.metadata import version
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, FastAPI, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute, APIRouter
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from ledger import kernel
+from ledger.encoding import JSONObject, decode, encode_base64, load_record
+from ledger.errors import LedgerError, registry
+from ledger.export import describe_ledger, export_pieces
+from ledger.state import HEIGHT_BYTES, height_of, published, record_key
+from ledger.statemap import derive_salt
+from ledger.transactions import parse_transaction
+from node import submitting, views
+from node.config import PAGE_ITEMS, PAGE_ITEMS_MAX
+from node.engine import Node
+from node.grants import Grant
+from node.openapi import describe_interface
+from node.problems import describe_problem, problem_response
+from node.streams import Cursor, Streams
+from node.submitting import check_parameters, json_response
+from node.views import Page, parse_cursor
+from node.visibility import Reader, Sight, of_transaction
+
+READABLE: Final = {
+    "accounts": "account",
+    "offers": "offer",
+    "payouts": "payout",
+    "programmes": "programme",
+    "receivables": "receivable",
+}
+
+
+class _StrictRoute(APIRoute):
+    """A route that knows its query parameters and refuses all others."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        handle = super().get_route_handler()
+        known = [str(field.alias) for field in _query_fields(self.dependant)]
+
+        async def strict(request: Request) -> Response:
+            check_parameters(request, *known)
+            response: Response = await handle(request)
+            return response
+
+        return strict
+
+
+def _query_fields(dependant: Any) -> Iterator[Any]:
+    yield from dependant.query_params
+    for inner in dependant.dependencies:
+        yield from _query_fields(inner)
+
+
+class Session:
+    """One granted request: who reads, and how answers are made.
+
+    Attributes:
+        node: which is read.
+        grant: by which.
+        reader: who reads.
+    """
+
+    def __init__(self, node: Node, grant: Grant, reader: Reader) -> None:
+        """Remember node and reader."""
+        self.node = node
+        self.grant = grant
+        self.reader = reader
+
+    def answer(self, look: Callable[[Sight], Any]) -> Response:
+        """Return what a function of the reader's sight gives, as JSON."""
+        node = self.node
+
+        def read() -> tuple[int, Any]:
+            return node.chain.header.height, look(node.look(self.reader))
+
+        height, found = node.writer.gate.read(read)
+        return json_response(found, {"Ledger-Height": str(height)})
+
+
+def _open_session(request: Request) -> Session:
+    node: Node = request.app.state.node
+    header = request.headers.get("authorization")
+    grant, reader = node.grants.verify(header, *node.times_ms())
+    return Session(node, grant, reader)
+
+
+def _take_page(
+    limit: Annotated[int, Query(ge=1, le=PAGE_ITEMS_MAX)] = PAGE_ITEMS,
+    cursor: str = "",
+) -> Page:
+    return Page(limit, parse_cursor(cursor))
+
+
+Granted = Annotated[Session, Depends(_open_session)]
+Paged = Annotated[Page, Depends(_take_page)]
+Item = Annotated[str, Path(min_length=1, max_length=200)]
+
+public = APIRouter(route_class=_StrictRoute)
+granted = APIRouter(route_class=_StrictRoute)
+
+
+# -- the node and the log: public --------------------------------------------------
+
+
+@public.get("/livez")
+def live() -> Response:
+    """Say that the process answers."""
+    return json_response({"status": "ok"})
+
+
+@public.get("/readyz")
+def ready(request: Request) -> Response:
+    """Say that the node seals and reads; otherwise a problem."""
+    node: Node = request.app.state.node
+    if not node.is_ready:
+        raise LedgerError("node_stopping")
+    return json_response({"height": node.chain.header.height, "status": "ready"})
+
+
+@public.get("/v1/node")
+def show_node(request: Request) -> Response:
+    """Return which chain this is, where it stands and what is active."""
+    node: Node = request.app.state.node
+    chain = node.chain
+
+    def read() -> JSONObject:
+        header = chain.header
+        return {
+            "block_time": header.time,
+            "chain": chain.chain_id,
+            "head_hash": header.hash.hex(),
+            "height": header.height,
+            "kernel": kernel.MANIFEST_HASH,
+            "log_key": node.checkpoints.vkey,
+            "manifests": chain.rulebook.manifests,
+            "origin": node.checkpoints.origin,
+            "parameters": chain.parameters,
+            "rulebook": chain.rulebook.hash,
+            "test_chain": chain.parameters["test_chain"],
+            "time": node.times_ms()[0],
+            "version": version("allonge"),
+        }
+
+    found = node.writer.gate.read(read)
+    return json_response(found, {"Ledger-Height": str(found["height"])})
+
+
+@public.get("/v1/checkpoints/latest")
+def latest_checkpoint(request: Request) -> Response:
+    """Return the latest signed head of the log, a C2SP signed note."""
+    return PlainTextResponse(request.app.state.node.checkpoints.latest())
+
+
+@public.get("/v1/headers")
+def list_headers(
+    request: Request,
+    start: Annotated[int, Query(alias="from", ge=0, le=2**53)] = 0,
+    limit: Annotated[int, Query(ge=1, le=PAGE_ITEMS_MAX)] = PAGE_ITEMS,
+) -> Response:
+    """Return headers in order of height."""
+    node: Node = request.app.state.node
+    stop = min(start + limit, node.chain.header.height + 1)
+    heights = range(start, max(start, stop))
+    return json_response(
+        {"items": [decode(node.store.block(height).header) for height in heights]}
+    )
+
+
+@public.get("/v1/errors")
+def list_errors() -> Response:
+    """Return all error codes with cause and fix."""
+    return json_response({"items": [_code(code) for code in sorted(registry())]})
+
+
+@public.get("/v1/errors/{code}")
+def show_error(code: Item) -> Response:
+    """Return one error code with cause and fix."""
+    if code not in registry():
+        raise LedgerError("not_found", found="code")
+    return json_response(_code(code))
+
+
+def _code(code: str) -> JSONObject:
+    problem = describe_problem(LedgerError(code))
+    return {name: problem[name] for name in problem if name != "detail"}
+
+
+@public.get("/v1/openapi.json", include_in_schema=False)
+def show_interface(request: Request) -> Response:
+    """Return this interface as OpenAPI."""
+    return json_response(request.app.openapi())
+
+
+# -- members -----------------------------------------------------------------------
+
+
+@granted.get("/v1/members")
+def list_members(session: Granted, page: Paged) -> Response:
+    """Return the members by name."""
+    return session.answer(lambda sight: views.list_members(sight, page))
+
+
+@granted.get("/v1/members/{member}")
+def show_member(session: Granted, member: Item) -> Response:
+    """Return a member: name, roles, status, identifiers."""
+    return session.answer(lambda sight: views.need(sight, "member", member))
+
+
+@granted.get("/v1/members/{member}/keys")
+def list_keys(session: Granted, member: Item) -> Response:
+    """Return a member's keys: its own, or all for operator and auditors."""
+    return session.answer(lambda sight: views.list_keys(sight, member))
+
+
+@granted.get("/v1/members/{member}/policy")
+def show_policy(session: Granted, member: Item) -> Response:
+    """Return a member's approval policy, with a change that is planned."""
+    return session.answer(lambda sight: views.need(sight, "policy", member))
+
+
+@granted.get("/v1/members/{member}/accounts")
+def list_payout_accounts(session: Granted, member: Item) -> Response:
+    """Return where a member is paid, as commitments."""
+    return session.answer(lambda sight: views.list_payout_accounts(sight, member))
+
+
+# -- commerce ----------------------------------------------------------------------
+
+
+@granted.get("/v1/programmes")
+def list_programmes(session: Granted, page: Paged) -> Response:
+    """Return the programmes a reader has to do with."""
+    return session.answer(lambda sight: views.list_kind(sight, "programme", page))
+
+
+@granted.get("/v1/accounts")
+def list_accounts(session: Granted, page: Paged) -> Response:
+    """Return the collection accounts a reader owns or attests."""
+    return session.answer(lambda sight: views.list_kind(sight, "account", page))
+
+
+@granted.get("/v1/receivables")
+def list_receivables(
+    session: Granted, page: Paged, state: str | None = None
+) -> Response:
+    """Return the receivables a reader is party to, by due date."""
+    return session.answer(lambda sight: views.list_receivables(sight, state, page))
+
+
+@granted.get("/v1/receivables/{receivable}/tiles")
+def list_tiles(session: Granted, receivable: Item, page: Paged) -> Response:
+    """Return a reader's tiles of a receivable."""
+    return session.answer(lambda sight: views.list_tiles(sight, receivable, page))
+
+
+@granted.get("/v1/receivables/{receivable}/lineage")
+def show_lineage(session: Granted, receivable: Item) -> Response:
+    """Return who passed what to whom, as far as a reader took part."""
+    return session.answer(lambda sight: views.show_lineage(sight, receivable))
+
+
+@granted.get("/v1/receivables/{receivable}/history")
+def list_history(session: Granted, receivable: Item, page: Paged) -> Response:
+    """Return the events of a receivable that a reader may see."""
+    return session.answer(lambda sight: views.list_history(sight, receivable, page))
+
+
+@granted.get("/v1/holdings")
+def list_holdings(session: Granted, page: Paged) -> Response:
+    """Return a reader's own live tiles, with facts of their receivables."""
+    return session.answer(lambda sight: views.list_holdings(sight, page))
+
+
+@granted.get("/v1/offers")
+def list_offers(session: Granted, page: Paged) -> Response:
+    """Return the open offers to and from a reader."""
+    return session.answer(lambda sight: views.list_offers(sight, page))
+
+
+@granted.get("/v1/inbox")
+def list_inbox(session: Granted) -> Response:
+    """Return the records that wait for a reader's answer."""
+    return session.answer(views.list_inbox)
+
+
+@granted.get("/v1/payouts")
+def list_payouts(
+    session: Granted, page: Paged, account: str = "", payee: str = "", state: str = ""
+) -> Response:
+    """Return payouts of an account, of a payee, or of the reader."""
+    return session.answer(
+        lambda sight: views.list_payouts(sight, page, account, payee, state)
+    )
+
+
+@granted.get("/v1/receipts")
+def list_receipts(session: Granted, page: Paged, account: str) -> Response:
+    """Return incoming money of an account that is not distributed yet."""
+    return session.answer(lambda sight: views.list_receipts(sight, account, page))
+
+
+def _add_record_route(plural: str, kind: str) -> None:
+    @granted.get(f"/v1/{plural}/{{item}}", name=f"show_{kind}")
+    def show(session: Granted, item: Item) -> Response:
+        return session.answer(lambda sight: views.need(sight, kind, item))
+
+    show.__doc__ = f"Return one {kind}."
+
+
+for _plural, _kind in READABLE.items():
+    _add_record_route(_plural, _kind)
+
+
+# -- proofs, blocks, events --------------------------------------------------------
+
+
+@granted.get("/v1/records/{kind}/{item}")
+def show_record(
+    session: Granted, kind: Item, item: Item, scope: Annotated[str, Query()] = ""
+) -> Response:
+    """Return a record with the proof that it stands in the state map."""
+    return session.answer(lambda sight: _prove(session.node, sight, kind, item, scope))
+
+
+def _prove(node: Node, sight: Sight, kind: str, item: str, scope: str) -> JSONObject:
+    record = views.need(sight, kind, item, scope)
+    state = node.chain.state
+    key = record_key(state.kinds[kind], item, scope)
+    stored = state.records[key]
+    raw = stored[HEIGHT_BYTES:]
+    found: JSONObject = {
+        "header": decode(node.chain.header.encode()),
+        "height": height_of(stored),
+        "key": key.hex(),
+        "proof": node.chain.prove(kind, item, scope).to_json(),
+        "pub": published(state.kinds, raw),
+        "record": record,
+        "salt": derive_salt(state.secret, key, height_of(stored)).hex(),
+    }
+    if state.kinds[kind].interval:
+        free = node.chain.prove_free(scope, record["lo"], record["hi"])
+        found["no_overlap"] = free.to_json()
+    return found
+
+
+@granted.get("/v1/transactions/{transaction}")
+def show_transaction(session: Granted, transaction: Item) -> Response:
+    """Return a sealed transaction, or why a builder dropped it lately."""
+    node = session.node
+    sealed = node.store.find_transaction(transaction)
+    if sealed is None:
+        _raise_refusal(session, transaction)
+        raise LedgerError("not_found", found="transaction")
+    if sealed.height == 0 and sealed.position == 0:
+        raise LedgerError("not_found", found="transaction")  # genesis is none
+    made = of_transaction(parse_transaction(sealed.envelope))
+
+    def show(sight: Sight) -> JSONObject:
+        if not sight.may_see(made):
+            raise LedgerError("not_found", found="transaction")
+        receipt = load_record(sealed.receipt) if sealed.receipt else {"code": "ok"}
+        return {
+            "act": made["act"],
+            "envelope": encode_base64(sealed.envelope),
+            "height": sealed.height,
+            "id": transaction,
+            "leaf": sealed.leaf,
+            "position": sealed.position,
+            "receipt": receipt,
+            "status": "committed",
+        }
+
+    return session.answer(show)
+
+
+def _raise_refusal(session: Session, transaction: str) -> None:
+    refused = session.node.writer.refusal(transaction)
+    if refused is not None and session.reader.member in refused[0].by:
+        error = refused[1]
+        details = {**error.details, "provisional": True}
+        raise LedgerError(
+            error.code, expected=error.expected, found=error.found, **details
+        )
+
+
+@granted.get("/v1/blocks/{height}")
+def show_block(
+    session: Granted, height: Annotated[int, Path(ge=0, le=2**53)]
+) -> Response:
+    """Return a block's header and ids; bodies only for auditors."""
+    block = session.node.store.block(height)
+    found: JSONObject = {"header": decode(block.header)}
+    if height:
+        found["ids"] = [parse_transaction(raw).id for raw in block.transactions]
+    if session.reader.sees_all:
+        found |= {
+            "events": [load_record(raw) for raw in block.events],
+            "receipts": [load_record(raw) for raw in block.receipts],
+            "transactions": [encode_base64(raw) for raw in block.transactions],
+        }
+    return session.answer(lambda _: found)
+
+
+@granted.get("/v1/events")
+async def stream_events(
+    request: Request, session: Granted, after: str = ""
+) -> Response:
+    """Return events as a stream, from the id behind which one is asked for."""
+    known = request.headers.get("last-event-id") or after
+    cursor = Cursor.parse(known) if known else None
+    streams: Streams = request.app.state.streams
+    slot = streams.admit(session.reader.member)
+    slot.__enter__()
+
+    async def run() -> AsyncIterator[bytes]:
+        try:
+            async for piece in streams.run(session.grant, session.reader, cursor):
+                yield piece
+        finally:
+            slot.__exit__(None, None, None)
+
+    headers = {
+        "Cache-Control": "no-store",
+        "Ledger-Height": str(session.node.chain.header.height),
+    }
+    return StreamingResponse(run(), 200, headers, media_type="text/event-stream")
+
+
+@granted.get("/v1/export")
+def export_ledger(
+    session: Granted, start: Annotated[int, Query(alias="from", ge=0, le=0)] = 0
+) -> Response:
+    """Return the whole ledger as an export; for auditors and regulators."""
+    del start
+    if not session.reader.sees_all:
+        raise LedgerError("not_found", found="export")
+    facts = describe_ledger(session.node.store)
+    pieces = export_pieces(facts, session.node.store.blocks())
+    return StreamingResponse(pieces, media_type="application/octet-stream")
+
+
+# -- signed bytes ------------------------------------------------------------------
+
+
+async def _submit(request: Request) -> Response:
+    return await submitting.submit(request.app.state.node, request)
+
+
+async def _validate(request: Request) -> Response:
+    return await submitting.validate(request.app.state.node, request)
+
+
+async def _prepare(request: Request) -> Response:
+    check_parameters(request)
+    session = _open_session(request)
+    act = request.path_params["act"]
+    return await submitting.prepare(session.node, request, session.reader, act)
+
+
+# -- the application ---------------------------------------------------------------
+
+
+class _HeightHeader:
+    """Adds ``Ledger-Height`` to every answer that does not say it yet."""
+
+    def __init__(self, app: Any, node: Node) -> None:
+        self._app = app
+        self._node = node
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        async def send_with_height(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                names = [name.lower() for name, _ in message["headers"]]
+                if b"ledger-height" not in names:
+                    height = str(self._node.chain.header.height).encode()
+                    message["headers"].append((b"ledger-height", height))
+            await send(message)
+
+        await self._app(scope, receive, send_with_height)
+
+
+def create_app(node: Node) -> FastAPI:
+    """Return the application of a running node."""
+    app = FastAPI(
+        title="Allonge node",
+        version=version("allonge"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        telemetry={"tracing": False},
+        middleware=[Middleware(_HeightHeader, node=node)],
+    )
+    app.state.node = node
+    app.state.streams = Streams(node)
+    app.router.routes += [
+        Route("/v1/transactions", _submit, methods=["POST"]),
+        Route("/v1/transactions:validate", _validate, methods=["POST"]),
+        Route("/v1/prepare/{act}", _prepare, methods=["POST"]),
+    ]
+    app.include_router(public)
+    app.include_router(granted)
+    app.add_exception_handler(LedgerError, _on_ledger_error)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(RequestValidationError, _on_bad_parameter)
+    app.add_exception_handler(Exception, _on_fault)
+    app.openapi = lambda: describe_interface(app)  # type: ignore[method-assign]
+    return app
+
+
+def _on_ledger_error(request: Request, error: Exception) -> Response:
+    del request
+    if not isinstance(error, LedgerError):
+        raise error
+    return problem_response(error)
+
+
+def _on_http_error(request: Request, error: Exception) -> Response:
+    del request
+    if not isinstance(error, HTTPException):
+        raise error
+    codes = {404: "not_found", 405: "wrong_method", 413: "too_large"}
+    code = codes.get(error.status_code, "bad_request")
+    response = problem_response(LedgerError(code))
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _on_bad_parameter(request: Request, error: Exception) -> Response:
+    del request
+    if not isinstance(error, RequestValidationError):
+        raise error
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return problem_response(
+        LedgerError("bad_request", expected=first["msg"], pointer=place)
+    )
+
+
+def _on_fault(request: Request, error: Exception) -> Response:
+    del request, error  # the framework logs it after this answer
+    return problem_response(LedgerError("node_fault"))

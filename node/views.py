@@ -1,0 +1,405 @@
+"""Questions people ask, answered from state indexes and from history.
+
+Everything here reads through a sight, so what its reader may not see is absent
+from lists, counts and cursors alike.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import merge
+from typing import Final
+
+from ledger.currency import EXPONENTS
+from ledger.encoding import JSONObject, load_record
+from ledger.errors import LedgerError
+from ledger.state import State, read_record, scan_records
+from node.config import PAGE_ROWS_MAX
+from node.streams import describe_event
+from node.visibility import Sight, of_event, walk_tiles
+
+PROPOSED: Final = ("submitted", "countered", "issued")
+CURSOR_CHARACTERS_MAX: Final = 400
+FACTS: Final = (
+    *("account", "adjusted_date", "currency", "debtor", "due_date", "face_minor"),
+    *("programme", "state", "supplier"),
+)
+_ITEM: Final = re.compile(r"[0-9a-zA-Z./_-]{1,200}")
+_UNITS: Final = re.compile(r"0|[1-9][0-9]{0,15}")
+
+Row = tuple[str, JSONObject]  # sort key, item
+Maybe = tuple[str, JSONObject | None]  # the item, if it is to be seen
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What part of a list is asked for.
+
+    Attributes:
+        limit: items at most, 1 to 500.
+        after: sort key of the last item known, empty from the start.
+    """
+
+    limit: int
+    after: str = ""
+
+
+def parse_cursor(text: str) -> str:
+    """Return the sort key in a cursor.
+
+    Raises:
+        LedgerError: ``bad_request``.
+    """
+    if len(text) > CURSOR_CHARACTERS_MAX:
+        raise LedgerError("bad_request", expected="a cursor of this interface")
+    try:
+        return base64.b64decode(text.encode(), b"-_", validate=True).decode()
+    except (ValueError, binascii.Error) as error:
+        raise LedgerError("bad_request", expected="a cursor of this interface") from (
+            error
+        )
+
+
+def page_of(rows: Iterable[Maybe], page: Page) -> JSONObject:
+    """Return a page of rows in order; rows without an item are left out."""
+    items: list[JSONObject] = []
+    last = ""
+    for count, (sort, item) in enumerate(rows):
+        full = len(items) >= page.limit and item is not None
+        if full or count >= PAGE_ROWS_MAX:
+            cursor = base64.b64encode(last.encode(), b"-_").decode()
+            return {"items": items, "next_cursor": cursor}
+        last = sort
+        if item is not None:
+            items.append(item)
+    return {"items": items}
+
+
+def _scan(state: State, index: str, partition: str, after: str) -> Iterator[Row]:
+    for sort, key in state.entries((index, partition), after, None):
+        raw = state.get(key)
+        if raw is not None:
+            yield sort, load_record(raw)
+
+
+def _only(rows: Iterable[Row], wanted: Callable[[JSONObject], bool]) -> Iterator[Row]:
+    return (row for row in rows if wanted(row[1]))
+
+
+def need(sight: Sight, kind: str, item: str, scope: str = "") -> JSONObject:
+    """Return a record.
+
+    Raises:
+        LedgerError: ``not_found``, there is none, or none for this reader.
+    """
+    declared = sight.base.kinds.get(kind)
+    if declared is None or not _ITEM.fullmatch(item) or declared.scoped != bool(scope):
+        raise LedgerError("not_found", found=kind)
+    if declared.interval and not _UNITS.fullmatch(item):
+        raise LedgerError("not_found", found=kind)
+    record = read_record(sight.state, kind, item, scope)
+    if record is None:
+        raise LedgerError("not_found", found=kind)
+    return record
+
+
+# -- members ----------------------------------------------------------------------
+
+
+def list_members(sight: Sight, page: Page) -> JSONObject:
+    """Return the members by name."""
+    return page_of(_scan(sight.state, "members", "", page.after), page)
+
+
+def list_keys(sight: Sight, member: str) -> JSONObject:
+    """Return the keys of a member, the ended ones too."""
+    need(sight, "member", member)
+    return {"items": list(scan_records(sight.state, "keys", member))}
+
+
+def list_payout_accounts(sight: Sight, member: str) -> JSONObject:
+    """Return where a member is paid, as commitments."""
+    need(sight, "member", member)
+    found = (
+        read_record(sight.state, "payout_account", currency, member)
+        for currency in sorted(EXPONENTS)
+    )
+    return {"items": [record for record in found if record is not None]}
+
+
+def list_kind(sight: Sight, kind: str, page: Page) -> JSONObject:
+    """Return all programmes or accounts."""
+    return page_of(_scan(sight.state, "all", kind, page.after), page)
+
+
+# -- receivables ----------------------------------------------------------------------
+
+
+def list_receivables(sight: Sight, state: str | None, page: Page) -> JSONObject:
+    """Return the receivables a reader is party to, by due date."""
+    streams = [_as_party(sight, page.after), _as_holder(sight, page.after)]
+    if sight.reader.sees_all:
+        streams = [_of_supplier(sight, page.after, m) for m in _suppliers(sight)]
+    rows = _distinct(merge(*streams, key=lambda row: row[0]))
+    return page_of(_only(rows, lambda r: state in (None, r["state"])), page)
+
+
+def _as_party(sight: Sight, after: str) -> Iterator[Row]:
+    return _scan(sight.state, "parties", sight.reader.member, after)
+
+
+def _as_holder(sight: Sight, after: str) -> Iterator[Row]:
+    ever = sight.history.ever_held(sight.reader.member)
+    rows = []
+    for item in {*sight.held, *sight.offered, *ever}:
+        record = read_record(sight.state, "receivable", item)
+        if record is not None:
+            rows.append((record["adjusted_date"] + "/" + item, record))
+    return iter(sorted((row for row in rows if row[0] > after), key=lambda row: row[0]))
+
+
+def _suppliers(sight: Sight) -> list[str]:
+    members = scan_records(sight.base, "members", "")
+    return [record["id"] for record in members if "supplier" in record["roles"]]
+
+
+def _of_supplier(sight: Sight, after: str, member: str) -> Iterator[Row]:
+    rows = _scan(sight.state, "parties", member, after)
+    return _only(rows, lambda record: record["supplier"] == member)
+
+
+def _distinct(rows: Iterable[Row]) -> Iterator[Row]:
+    last = ""
+    for row in rows:
+        if row[0] != last:
+            yield row
+        last = row[0]
+
+
+def list_tiles(sight: Sight, receivable: str, page: Page) -> JSONObject:
+    """Return the tiles of a receivable that a reader holds, by position."""
+    need(sight, "receivable", receivable)
+    rows = (
+        (f"{tile['lo']:016d}", _name_parent(tile) if sight.may_see(tile) else None)
+        for tile in walk_tiles(
+            sight.base, receivable, _next_lo(sight, receivable, page)
+        )
+    )
+    return page_of(rows, page)
+
+
+def _name_parent(tile: JSONObject) -> JSONObject:
+    return {**tile, "receivable": tile["scope"]}
+
+
+def _next_lo(sight: Sight, receivable: str, page: Page) -> int:
+    if not page.after:
+        return 0
+    if not page.after.isdecimal() or len(page.after) > 16:
+        raise LedgerError("bad_request", expected="a cursor of this interface")
+    tile = read_record(sight.base, "tile", str(int(page.after)), receivable)
+    # Cut or joined since: start anew rather than leave something out.
+    return 0 if tile is None else int(tile["hi"])
+
+
+def list_history(sight: Sight, receivable: str, page: Page) -> JSONObject:
+    """Return the steps of a receivable that a reader may see, oldest first.
+
+    Raises:
+        LedgerError: ``not_found``, the reader has seen none of it.
+    """
+    if page.after and (not page.after.isdecimal() or len(page.after) > 16):
+        raise LedgerError("bad_request", expected="a cursor of this interface")
+    start = int(page.after) if page.after else -1
+    events = sight.history.events_of(receivable, start)
+    rows = (
+        (
+            str(number),
+            describe_event(sight, event) if sight.may_see(of_event(event)) else None,
+        )
+        for number, event in enumerate(events, start + 1)
+    )
+    found = page_of(rows, page)
+    if not found["items"] and not page.after:
+        need(sight, "receivable", receivable)
+    return found | {"indexed_height": sight.history.height}
+
+
+def show_lineage(sight: Sight, receivable: str) -> JSONObject:
+    """Return who passed what to whom, as a tree, and what stands now.
+
+    A node of the tree is an interval that passed to a holder; below it are
+    the parts that passed on from there. A reader's tree has its own steps.
+
+    Raises:
+        LedgerError: ``not_found``, the reader has part in none of it.
+    """
+    steps = [
+        describe_event(sight, event)
+        for event in sight.history.events_of(receivable)
+        if "receiver" in event.content and sight.may_see(of_event(event))
+    ]
+    record = read_record(sight.state, "receivable", receivable)
+    if record is None and not steps:
+        raise LedgerError("not_found", found="receivable")
+    tiles = [tile for tile in walk_tiles(sight.base, receivable) if sight.may_see(tile)]
+    return {
+        "indexed_height": sight.history.height,
+        "receivable": receivable,
+        "steps": steps,
+        "tiles": tiles,
+        "tree": _grow_tree(record, steps),
+    }
+
+
+def _grow_tree(record: JSONObject | None, steps: Sequence[JSONObject]) -> JSONObject:
+    root: JSONObject = {"children": []}
+    if record is not None:
+        root |= {"hi": record["face_minor"], "holder": record["supplier"], "lo": 0}
+    for step in steps:
+        event = step["event"]
+        lo, hi = event["lo"], event["hi"]
+        node = root
+        while True:
+            inner = [c for c in node["children"] if c["lo"] <= lo and hi <= c["hi"]]
+            if not inner:
+                break
+            node = inner[-1]
+        child = {"children": [], "hi": hi, "holder": event["receiver"], "lo": lo}
+        node["children"].append(child | {"from": event["giver"], **_place(step)})
+    return root
+
+
+def _place(step: JSONObject) -> JSONObject:
+    return {name: step[name] for name in ("height", "time", "tx") if name in step}
+
+
+# -- what is mine ---------------------------------------------------------------------
+
+
+def list_holdings(sight: Sight, page: Page) -> JSONObject:
+    """Return the reader's own live tiles with facts of their receivables."""
+    rows = _scan(sight.state, "holdings", sight.reader.member, page.after)
+    return page_of(((sort, _with_facts(sight, tile)) for sort, tile in rows), page)
+
+
+def _with_facts(sight: Sight, tile: JSONObject) -> JSONObject:
+    record = need(sight, "receivable", tile["scope"])
+    facts = {name: record[name] for name in FACTS}
+    amount = tile["hi"] - tile["lo"]
+    return {
+        **facts,
+        **tile,
+        "amount_minor": amount,
+        "receivable": tile["scope"],
+        "receivable_state": record["state"],
+    }
+
+
+def list_offers(sight: Sight, page: Page) -> JSONObject:
+    """Return the open offers to and from the reader, by deadline."""
+    rows = _scan(sight.state, "offers", sight.reader.member, page.after)
+    return page_of(rows, page)
+
+
+def list_inbox(sight: Sight) -> JSONObject:
+    """Return the records that wait for an answer of the reader."""
+    accounts = scan_records(sight.base, "all", "account")
+    currencies = sorted({account["currency"] for account in accounts})
+    items = [
+        *(o for o in _my(sight, "offers") if _is_open_offer(sight, o)),
+        *(r for r in _my(sight, "parties") if _is_my_turn(sight, r)),
+        *_unverified_accounts(sight, currencies),
+        *_payouts_to_instruct(sight),
+    ]
+    return {"items": items}
+
+
+def _my(sight: Sight, index: str) -> Iterator[JSONObject]:
+    return scan_records(sight.state, index, sight.reader.member)
+
+
+def _is_open_offer(sight: Sight, offer: JSONObject) -> bool:
+    return sight.is_any(offer["receiver"]) and bool(offer["until_ms"] >= sight.time)
+
+
+def _is_my_turn(sight: Sight, record: JSONObject) -> bool:
+    if record["state"] not in PROPOSED or record["deadline_ms"] < sight.time:
+        return False
+    answers = "debtor" if record["proposer"] == "supplier" else "supplier"
+    return sight.is_any(record[answers])
+
+
+def _unverified_accounts(
+    sight: Sight, currencies: Sequence[str]
+) -> Iterator[JSONObject]:
+    for member in scan_records(sight.state, "members", ""):
+        for currency in currencies:
+            record = read_record(sight.state, "payout_account", currency, member["id"])
+            planned = {} if record is None else record.get("next", {})
+            waits = sight.is_any(planned.get("attester")) and not planned["verified"]
+            if record is not None and waits:
+                yield record
+
+
+def _payouts_to_instruct(sight: Sight) -> Iterator[JSONObject]:
+    for account in scan_records(sight.state, "all", "account"):
+        if sight.is_any(account["owner"]):
+            for payout in scan_records(sight.state, "payouts", account["id"]):
+                if payout["state"] == "due" and payout["amount_minor"]:
+                    yield payout
+
+
+def list_payouts(
+    sight: Sight, page: Page, account: str, payee: str, state: str
+) -> JSONObject:
+    """Return payouts of an account, of a payee, or of the reader."""
+    if payee or not account:
+        streams = [
+            _scan(sight.state, "payees", payee or sight.reader.member, page.after)
+        ]
+    else:
+        need(sight, "account", account)
+        partitions = [account]
+        if state == "paid":
+            members = scan_records(sight.base, "members", "")
+            partitions = [f"{account}/{member['id']}/paid" for member in members]
+        streams = [_scan(sight.state, "payouts", p, page.after) for p in partitions]
+    rows = merge(*streams, key=lambda row: row[0])
+    return page_of(
+        _only(
+            rows,
+            lambda payout: (
+                account in ("", payout["account"]) and state in ("", payout["state"])
+            ),
+        ),
+        page,
+    )
+
+
+def list_receipts(sight: Sight, account: str, page: Page) -> JSONObject:
+    """Return incoming money of an account that is not distributed yet."""
+    found: dict[str, JSONObject] = {}
+    for receipt in scan_records(sight.state, "suspense", account):
+        found[receipt["id"]] = receipt
+    for member in scan_records(sight.base, "members", ""):
+        partition = f"{account}/{member['id']}"
+        for receipt in scan_records(sight.state, "unassigned", partition):
+            found[receipt["id"]] = receipt
+    for share in _waiting_shares(sight, account):
+        receipt = found.get(share["scope"]) or need(sight, "receipt", share["scope"])
+        waiting = [*receipt.get("waiting", []), share]
+        found[receipt["id"]] = {**receipt, "waiting": waiting}
+    later = (r for r in found.values() if r["order"] > page.after)
+    rows = sorted(((r["order"], r) for r in later), key=lambda row: row[0])
+    return page_of(rows, page)
+
+
+def _waiting_shares(sight: Sight, account: str) -> Iterator[JSONObject]:
+    for receivable in scan_records(sight.base, "on_account", account):
+        if receivable["waiting_minor"]:
+            yield from scan_records(sight.state, "shares", receivable["id"])
