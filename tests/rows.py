@@ -1,172 +1,96 @@
 """Scenario tables: one operation a row, in order of the checks, last the code.
 
-A row has a name, what stands before (``given``), the one operation that is
-judged (``act``) and the code it is answered with, ``ok`` if it is accepted.
-Rows of a table share one world; each prepares its own account, programme and
-invoices, so that none depends on another having run.
+A table is text. Its columns are the row's name, what stands before, the one
+operation that is judged, and the code it is answered with, ``ok`` if it is
+accepted::
+
+    late by a millisecond | submit, deadline 1 | confirm | deadline_passed
+
+An operation is a verb of ``tests/verbs.py`` with its arguments. Rows share a
+world, but each has its own account, programme and invoices, so that none
+depends on another having run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import pytest
 
-from ledger.bookcheck import Books, check_books, check_due_work
 from ledger.errors import LedgerError
-from ledger.state import HEIGHT_BYTES
-from ledger.transactions import object_id
-from tests.world import (
-    CALENDAR,
-    DAY_MS,
-    World,
-    date_of,
-    default_actors,
-    make_actor,
-)
+from tests import verbs
+from tests.stage import Stage
 
-FACE = 1_000_000
-
-Given = Callable[["Stage"], Any]
-Act = Callable[["Stage", Any], object]
-Row = tuple[str, Given, Act, str]
-Body = dict[str, Any]
+Verb = Callable[..., object]
 
 
-def rows(*tables: Sequence[Row]) -> pytest.MarkDecorator:
+class Step(NamedTuple):
+    """A verb with its arguments."""
+
+    verb: Verb
+    words: list[int | str]
+    named: dict[str, int | str]
+
+    def do(self, stage: Stage) -> None:
+        """Act on the stage."""
+        self.verb(stage, *self.words, **self.named)
+
+
+class Row(NamedTuple):
+    """A row of a table."""
+
+    name: str
+    given: list[Step]
+    act: Step
+    code: str
+
+    def answer(self, stage: Stage) -> str:
+        """Return the code the operation is answered with."""
+        stage.begin()
+        for step in self.given:
+            step.do(stage)
+        try:
+            self.act.do(stage)
+        except LedgerError as error:
+            return error.code
+        return "ok"
+
+
+def read_table(text: str) -> Iterator[Row]:
+    """Yield the rows of a table."""
+    for line in text.strip().splitlines():
+        name, given, act, code = (cell.strip() for cell in line.split("|"))
+        steps = [read_step(cell) for cell in given.split(",") if cell.strip()]
+        yield Row(name, steps, read_step(act), code)
+
+
+def read_step(cell: str) -> Step:
+    """Return the verb of a cell with its arguments."""
+    first, *rest = cell.split()
+    words = [read_word(word) for word in rest if "=" not in word]
+    pairs = [word.split("=", 1) for word in rest if "=" in word]
+    named = {name: read_word(word) for name, word in pairs}
+    return Step(getattr(verbs, first), words, named)
+
+
+def read_word(word: str) -> int | str:
+    """Return a number or a word; quotes keep a number a word."""
+    return int(word) if re.fullmatch(r"-?\d+", word) else word.strip("'")
+
+
+def rows(*tables: str) -> pytest.MarkDecorator:
     """Return the mark that runs a test once a row."""
+    found = [row for text in tables for row in read_table(text)]
     return pytest.mark.parametrize(
-        ("given", "act", "code"),
-        [
-            pytest.param(given, act, code, id=name)
-            for table in tables
-            for name, given, act, code in table
-        ],
+        "row", [pytest.param(row, id=row.name) for row in found]
     )
 
 
-def answer(stage: Stage, given: Given, act: Act) -> str:
-    """Return the code an operation is answered with after what stands before."""
-    thing = given(stage)
-    try:
-        act(stage, thing)
-    except LedgerError as error:
-        return error.code
-    return "ok"
-
-
-class Stage(World):
-    """A world with a larger cast, where all dates are counted from today."""
-
-    def __init__(
-        self,
-        *,
-        calendar: Mapping[str, Any] | None = None,
-        sources: Mapping[str, str] | None = None,
-    ) -> None:
-        """Found it; every day is a business day unless a calendar says else."""
-        usual = [actor for actor in default_actors() if actor.name != "operator"]
-        cast = [
-            make_actor("operator", "operator", group="house"),
-            *usual,
-            make_actor("housebank", "settlement_bank", group="house"),
-            make_actor("double", "operator", "settlement_bank"),
-            make_actor("agent", "settlement_agent"),
-            make_actor("buyer", "debtor"),
-            make_actor("merged", "debtor", "lender", "supplier"),
-            make_actor("delta", "supplier"),
-            make_actor("idle", "debtor", "settlement_bank", "supplier"),
-        ]
-        plain = {**CALENDAR, "weekend": []}
-        super().__init__(
-            cast, parameters={"calendar": calendar or plain}, sources=sources
-        )
-        self._numbers = 0
-        for name in ("alpha", "beta"):
-            self.register_payee(name)
-        self.set_status("idle", "suspend")
-
-    def set_status(self, name: str, act: str) -> None:
-        """Suspend a member, or let it resume."""
-        operator = self.member("operator")
-        body = {"member": self.member(name), "operator": operator, "reason": "test"}
-        self.act(f"member.{act}", body, by=["operator"])
-
-    # -- what stands before a row ----------------------------------------------
-
-    def deal(self, **terms: Any) -> None:
-        """Open an account and a programme that no other row knows."""
-        self.open_account()
-        self.open_programme(convention="none", **terms)
-
-    def day(self, days: int) -> str:
-        """Return the date so many days from today."""
-        return date_of(self.time + days * DAY_MS)
-
-    def wait(self, days: int) -> None:
-        """Let days pass, doing what falls due on the way."""
-        self.advance(self.day(days))
-
-    def wait_until(self, time_ms: int) -> None:
-        """Set the clock, without doing what falls due on the way."""
-        self.time = time_ms
-
-    def number(self) -> str:
-        """Return an invoice number that no other row uses."""
-        self._numbers += 1
-        return f"N{self._numbers}"
-
-    def use(self, amount: int = FACE, **changes: Any) -> Body:
-        """Return a use of a fresh invoice, all of it unless changed."""
-        return {
-            "amount_minor": amount,
-            "issue_date": "2026-01-02",
-            "number": self.number(),
-            "used_minor": amount,
-            **changes,
-        }
-
-    def proposal(self, face: int = FACE, days: int = 60, **changes: Any) -> Body:
-        """Return the body with which a receivable is submitted or issued."""
-        return {
-            "invoices": [self.use(face)],
-            "programme": self.programme,
-            "supplier": self.member("alpha"),
-            "terms": {"due_date": self.day(days), "gross_minor": face},
-            **changes,
-        }
-
-    def propose(self, act: str = "submit", **options: Any) -> str:
-        """Submit or issue; return the receivable's id."""
-        source = self.act(f"receivable.{act}", self.proposal(**options))
-        return object_id("receivable", source, 0)
-
-    def decide(self, act: str, receivable: str, **changes: Any) -> str:
-        """Confirm or accept with the face that stands, unless changed."""
-        face = self.read("receivable", receivable)["face_minor"]
-        body = {"face_minor": face, "receivable": receivable, **changes}
-        return self.act(f"receivable.{act}", body)
-
-    def end(self, act: str, receivable: str, **options: Any) -> str:
-        """Reject, decline, cancel or void."""
-        return self.act(f"receivable.{act}", {"receivable": receivable}, **options)
-
-    def live(self, face: int = FACE, days: int = 60, **options: Any) -> str:
-        """Submit and confirm; return the receivable's id."""
-        receivable = self.propose(face=face, days=days, **options)
-        self.decide("confirm", receivable)
-        return receivable
-
-    def state(self, receivable: str) -> str:
-        """Return the state of a receivable."""
-        return str(self.read("receivable", receivable)["state"])
-
-    # -- what holds after all rows ----------------------------------------------
-
-    def check(self) -> None:
-        """Add all books up again from single records; no work was set aside."""
-        stored = self.chain.state.records.values()
-        books = Books(raw[HEIGHT_BYTES:] for raw in stored)
-        check_books(books)
-        assert check_due_work(books, self.chain.header.time) == []
+def codes_of(module: Mapping[str, Any]) -> set[str]:
+    """Return the codes that the tables of a test module expect."""
+    tables = [
+        text for name, text in module.items() if name.isupper() and " | " in str(text)
+    ]
+    return {row.code for text in tables for row in read_table(text)}

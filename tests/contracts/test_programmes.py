@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from tests.rows import Act, Body, Given, Row, Stage, answer, rows
-from tests.world import DAY_MS, date_of, digest_of
+from tests.rows import Row, rows
+from tests.stage import Stage
+from tests.verbs import register, verify, wait
+from tests.world import DAY_MS, digest_of
 
 DELAY_MS = 3 * DAY_MS
 
@@ -21,178 +22,58 @@ def stage() -> Iterator[Stage]:
     stage.check()
 
 
-def nothing(stage: Stage) -> None:
-    """Prepare nothing."""
+ACCOUNTS = """
+owner is suspended           | | open_account idle             | member_suspended
+owner is unknown             | | open_account nobody           | not_found
+owner is no bank             | | open_account alpha            | not_a_bank
+owner is an operator too     | | open_account double           | not_a_bank
+attester is no bank          | | open_account bank auditor     | not_a_bank
+attester is an operator too  | | open_account bank double      | not_a_bank
+attester has not signed      | | open_account bank agent bank  | wrong_signers
+the operator's group owns it | | open_account housebank        | not_a_bank
+an agent attests             | | open_account bank agent       | ok
+a bank owns and attests      | | open_account bank             | ok
+"""
 
+PROGRAMMES = """
+an undertaking of no kind   |      | deal undertaking=half         | bad_body
+no zone west of the globe   |      | deal offset_minutes=-721      | bad_body
+debtor is suspended         |      | deal debtor=idle              | member_suspended
+debtor is unknown           |      | deal debtor=nobody            | not_found
+debtor is none              |      | deal debtor=alpha             | role_missing
+lender is unknown           |      | deal lenders=nobody           | not_found
+lender is none              |      | deal lenders=beta             | not_a_lender
+second lender is none       |      | deal lenders=lender+bank      | not_a_lender
+debtor lends to itself      |      | deal debtor=merged lenders=merged | not_a_lender
+account is unknown          |      | deal account=x                | not_found
+another currency            |      | deal currency=EUR             | account_mismatch
+norm above the cap          |      | deal tenor_norm_days=366      | bad_terms
+norm at the cap             |      | deal tenor_norm_days=365      | ok
+grace above the cap         |      | deal grace_days=366           | bad_terms
+grace at the cap            |      | deal grace_days=365           | ok
+it replaces none            |      | deal replaces=none            | not_found
+it replaces another's       | deal | deal debtor=buyer replaces=it | bad_terms
+a new version               | deal | deal replaces=it              | ok
+two lenders                 |      | deal lenders=lender+merged    | ok
+the zone furthest west      |      | deal offset_minutes=-720      | ok
+the zone furthest east      |      | deal offset_minutes=840       | ok
+"""
 
-def opens(owner: str = "bank", attester: str = "bank", by: str = "") -> Act:
-    """Open a collection account."""
-
-    def act(stage: Stage, _: object) -> object:
-        body: Body = {
-            "attester": stage.member(attester),
-            "closed_date": date_of(stage.time - DAY_MS),
-            "commitment": digest_of("account"),
-            "currency": "CNY",
-            "opening_minor": 0,
-            "owner": stage.member(owner),
-        }
-        return stage.act("account.open", body, by=[by] if by else None)
-
-    return act
-
-
-ACCOUNTS: list[Row] = [
-    ("owner is suspended", nothing, opens("idle"), "member_suspended"),
-    ("owner is no bank", nothing, opens("alpha"), "not_a_bank"),
-    ("attester is no bank", nothing, opens("bank", "auditor"), "not_a_bank"),
-    ("owner is an operator too", nothing, opens("double"), "not_a_bank"),
-    ("attester is an operator too", nothing, opens("bank", "double"), "not_a_bank"),
-    (
-        "attester has not signed",
-        nothing,
-        opens("bank", "agent", "bank"),
-        "wrong_signers",
-    ),
-    ("operator's group owns it", nothing, opens("housebank"), "not_a_bank"),
-    ("an agent attests", nothing, opens("bank", "agent"), "ok"),
-    ("a bank owns and attests", nothing, opens(), "ok"),
-]
-
-
-def account(stage: Stage) -> None:
-    """Open the account a programme needs."""
-    stage.open_account()
-
-
-def replaced(stage: Stage) -> str:
-    """Create a programme of the usual debtor that another may replace."""
-    stage.open_account()
-    return stage.open_programme()
-
-
-def creates(*lenders: str, debtor: str = "debtor", **terms: Any) -> Act:
-    """Create a programme; ``replaces`` takes the one that stands, if any."""
-
-    def act(stage: Stage, before: str | None) -> object:
-        parties: Body = {"debtor": stage.member(debtor)}
-        if lenders:
-            parties["lenders"] = [stage.member(name) for name in lenders]
-        if before:
-            parties["replaces"] = before
-        return stage.open_programme(**parties, **terms)
-
-    return act
-
-
-PROGRAMMES: list[Row] = [
-    ("undertaking of another name", account, creates(undertaking="x"), "bad_body"),
-    ("no lender", account, creates(lenders=[]), "bad_body"),
-    ("lender unknown", account, creates(lenders=[digest_of("x")]), "not_found"),
-    ("debtor is none", account, creates(debtor="alpha"), "role_missing"),
-    ("lender is none", account, creates("beta"), "not_a_lender"),
-    ("second lender is none", account, creates("lender", "bank"), "not_a_lender"),
-    (
-        "debtor lends to itself",
-        account,
-        creates("merged", debtor="merged"),
-        "not_a_lender",
-    ),
-    ("account unknown", account, creates(account=digest_of("x")), "not_found"),
-    ("another currency", account, creates(currency="EUR"), "account_mismatch"),
-    ("norm above the cap", account, creates(tenor_norm_days=366), "bad_terms"),
-    ("norm at the cap", account, creates(tenor_norm_days=365), "ok"),
-    ("grace above the cap", account, creates(grace_days=366), "bad_terms"),
-    ("grace at the cap", account, creates(grace_days=365), "ok"),
-    ("replaces an unknown one", account, creates(replaces=digest_of("x")), "not_found"),
-    ("replaces another debtor's", replaced, creates(debtor="buyer"), "bad_terms"),
-    ("a new version", replaced, creates(), "ok"),
-    ("two lenders", account, creates("lender", "merged"), "ok"),
-]
-
-
-def pair(stage: Stage, member: str, attester: str, name: str) -> Body:
-    """Return the body with which an account is registered or verified."""
-    return {
-        "attester": stage.member(attester),
-        "commitment": digest_of(name),
-        "currency": "CNY",
-        "member": stage.member(member),
-    }
-
-
-def registers(member: str, name: str = "one", attester: str = "bank") -> Act:
-    """Register a payout account."""
-    return lambda stage, _: stage.act(
-        "payout_account.register", pair(stage, member, attester, name)
-    )
-
-
-def verifies(member: str, name: str = "one", attester: str = "bank") -> Act:
-    """Verify a payout account."""
-    return lambda stage, _: stage.act(
-        "payout_account.verify", pair(stage, member, attester, name)
-    )
-
-
-def registered(member: str, *names: str) -> Given:
-    """Register accounts one after the other, the last one not verified."""
-
-    def given(stage: Stage) -> None:
-        for n, name in enumerate(names):
-            registers(member, name)(stage, None)
-            if n < len(names) - 1:
-                verifies(member, name)(stage, None)
-
-    return given
-
-
-def changed(member: str) -> Given:
-    """Change an account and let the change take effect."""
-
-    def given(stage: Stage) -> None:
-        registered(member, "one", "two")(stage)
-        stage.wait(4)
-        verifies(member, "two")(stage, None)
-
-    return given
-
-
-PAYEES: list[Row] = [
-    (
-        "verifier is no bank",
-        nothing,
-        registers("gamma", attester="lender"),
-        "not_a_bank",
-    ),
-    ("nobody registered one", nothing, verifies("auditor"), "not_found"),
-    ("a first account", nothing, registers("gamma"), "ok"),
-    (
-        "another attester verifies",
-        registered("gamma", "one"),
-        verifies("gamma", attester="agent"),
-        "account_mismatch",
-    ),
-    (
-        "another account is verified",
-        registered("gamma", "one"),
-        verifies("gamma", "two"),
-        "account_mismatch",
-    ),
-    ("the account is verified", registered("gamma", "one"), verifies("gamma"), "ok"),
-    (
-        "nothing is left to verify",
-        changed("lender"),
-        verifies("lender", "two"),
-        "account_mismatch",
-    ),
-]
+PAYEES = """
+registered with no bank | | register gamma one lender | not_a_bank
+nobody registered one   | | verify auditor            | not_found
+a first account         | | register gamma            | ok
+another bank verifies   | register gamma | verify gamma one agent | account_mismatch
+another is verified     | register gamma | verify gamma two       | account_mismatch
+it is verified          | register gamma | verify gamma           | ok
+nothing left to verify  | register buyer, verify buyer | verify buyer | account_mismatch
+"""
 
 
 @rows(ACCOUNTS, PROGRAMMES, PAYEES)
-def test_rows(stage: Stage, given: Given, act: Act, code: str) -> None:
+def test_rows(stage: Stage, row: Row) -> None:
     """Each operation is answered with its code."""
-    assert answer(stage, given, act) == code
+    assert row.answer(stage) == row.code
 
 
 def in_force(stage: Stage, member: str) -> str:
@@ -206,21 +87,24 @@ def in_force(stage: Stage, member: str) -> str:
 
 def test_change_counts_after_its_delay(stage: Stage) -> None:
     """The old account stays in force until the delay has passed, to the ms."""
-    registered("delta", "old", "new")(stage)
+    register(stage, "delta", "old")
+    verify(stage, "delta", "old")
+    register(stage, "delta", "new")
     start = stage.time
-    verifies("delta", "new")(stage, None)
+    verify(stage, "delta", "new")
     seen = []
     for time in (start + DELAY_MS - 1, start + DELAY_MS):
-        stage.wait_until(time)
+        stage.time = time
         seen.append(in_force(stage, "delta"))
     assert seen == [digest_of("old"), digest_of("new")]
 
 
 def test_change_of_a_change_keeps_what_is_in_force(stage: Stage) -> None:
     """A third registration never brings the first account back."""
-    registered("merged", "one", "two", "three")(stage)
+    for name in ("one", "two"):
+        register(stage, "merged", name)
+        verify(stage, "merged", name)
     assert in_force(stage, "merged") == digest_of("one")
-    verifies("merged", "three")(stage, None)
-    stage.wait(4)
-    registers("merged", "four")(stage, None)
-    assert in_force(stage, "merged") == digest_of("three")
+    wait(stage, 4)
+    register(stage, "merged", "three")
+    assert in_force(stage, "merged") == digest_of("two")

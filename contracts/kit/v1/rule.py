@@ -45,7 +45,7 @@ Date = Annotated[
     AfterValidator(_check_date),
 ]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
-Offset = Annotated[int, Field(ge=-840, le=840)]
+Offset = Annotated[int, Field(ge=-720, le=840)]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 Text = Annotated[str, Field(min_length=1, max_length=140)]
 

@@ -1,0 +1,161 @@
+"""A world for scenario tables: a larger cast, and dates counted from today."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ledger.bookcheck import Books, check_books, check_due_work
+from ledger.state import HEIGHT_BYTES
+from ledger.transactions import object_id
+from tests.world import (
+    CALENDAR,
+    DAY_MS,
+    World,
+    date_of,
+    default_actors,
+    digest_of,
+    make_actor,
+)
+
+FACE = 1_000_000
+Body = dict[str, Any]
+
+
+class Stage(World):
+    """A world on which rows play one after the other without meeting.
+
+    Attributes:
+        it: the receivable of the row.
+        offer: the offer of the row.
+        receipt: the incoming payment of the row.
+        payout: the payout of the row.
+    """
+
+    it = offer = receipt = payout = ""
+
+    def __init__(self, *, sources: Mapping[str, str] | None = None) -> None:
+        """Found it; every day is a business day."""
+        usual = [actor for actor in default_actors() if actor.name != "operator"]
+        cast = [
+            make_actor("operator", "operator", group="house"),
+            *usual,
+            make_actor("housebank", "settlement_bank", group="house"),
+            make_actor("double", "operator", "settlement_bank"),
+            make_actor("agent", "settlement_agent"),
+            make_actor("buyer", "debtor"),
+            make_actor("merged", "debtor", "lender", "supplier"),
+            make_actor("delta", "supplier"),
+            make_actor("idle", "debtor", "settlement_bank", "supplier"),
+        ]
+        parameters = {"calendar": {**CALENDAR, "weekend": []}}
+        super().__init__(cast, parameters=parameters, sources=sources)
+        self._numbers = 0
+        self._terms: Body = {}
+        for name in ("alpha", "beta"):
+            self.register_payee(name)
+        operator = self.member("operator")
+        body = {"member": self.member("idle"), "operator": operator, "reason": "test"}
+        self.act("member.suspend", body)
+
+    def begin(self) -> None:
+        """Forget what the last row made."""
+        self.it = self.offer = self.receipt = self.payout = ""
+        self.account = self.programme = ""
+        self._terms = {}
+
+    def deal(self, **terms: Any) -> None:
+        """Open an account and a programme that no other row knows."""
+        if not self.account:
+            self.open_account()
+        self.open_programme(**{"convention": "none", **terms})
+
+    def day(self, days: int) -> str:
+        """Return the date so many days from today."""
+        return date_of(self.time + days * DAY_MS)
+
+    def number(self) -> str:
+        """Return an invoice number that no other row uses."""
+        self._numbers += 1
+        return f"N{self._numbers}"
+
+    def id_of(self, name: str) -> str:
+        """Return a member's id, or the id of nobody for another name."""
+        return self.member(name) if name in self.actors else digest_of(name)
+
+    def as_members(self, by: str) -> Body:
+        """Return the option that lets somebody else sign, if named."""
+        return {"by": by.split("+")} if by else {}
+
+    def make_terms(self, days: int, gross: int, cut: int, cut_type: str) -> Body:
+        """Return terms that fall due so many days from today."""
+        terms: Body = {"due_date": self.day(days), "gross_minor": gross}
+        if cut:
+            row = {"amount_minor": cut, "document": digest_of("cut"), "type": cut_type}
+            terms["deductions"] = [row]
+        return terms
+
+    def make_proposal(
+        self,
+        face: int = FACE,
+        days: int = 60,
+        *,
+        supplier: str = "alpha",
+        number: str = "",
+        date: str = "2026-01-02",
+        of: int = 0,
+        used: int = 0,
+        cut: int = 0,
+        cut_type: str = "other",
+        **extra: Any,
+    ) -> Body:
+        """Return the body with which a receivable is submitted or issued.
+
+        Args:
+            face: the gross amount.
+            days: until it falls due.
+            supplier: name of the supplier.
+            number: of the invoice, fresh if none.
+            date: of the invoice.
+            of: amount of the invoice, the gross if 0.
+            used: how much of the invoice is used, the gross if 0.
+            cut: a deduction, 0 for none.
+            cut_type: what the deduction is for.
+            extra: other fields of the body, or of its one use of an invoice.
+        """
+        use: Body = {
+            "amount_minor": of or face,
+            "issue_date": date,
+            "number": number or self.number(),
+            "used_minor": used or face,
+        }
+        if "retained_by" in extra:
+            use["retained_by"] = extra.pop("retained_by")
+        return {
+            "invoices": [use],
+            "programme": self.programme,
+            "supplier": self.id_of(supplier),
+            "terms": self.make_terms(days, face, cut, cut_type),
+            **extra,
+        }
+
+    def propose(self, verb: str, **options: Any) -> str:
+        """Submit or issue; return the receivable's id."""
+        if not self.programme:
+            self.deal()
+        body = self.make_proposal(**options)
+        source = self.act(f"receivable.{verb}", body)
+        self.it = object_id("receivable", source, 0)
+        return self.it
+
+    def record_of(self, kind: str = "receivable") -> Body:
+        """Return the row's record of a kind."""
+        names = {"receivable": "it"}
+        return self.read(kind, getattr(self, names.get(kind, kind)))
+
+    def check(self) -> None:
+        """Add all books up again from single records; no work was set aside."""
+        stored = self.chain.state.records.values()
+        books = Books(raw[HEIGHT_BYTES:] for raw in stored)
+        check_books(books)
+        assert check_due_work(books, self.chain.header.time) == []
