@@ -63,7 +63,7 @@ def run_due_work(
         job = next(_due_jobs(block, situation.time), None)
         if job is None:
             break
-        receipt, rows = run_job(block, job, situation)
+        receipt, rows = run_job(block, job, situation, step=len(receipts))
         # Even an empty step costs something, so that the loop ends.
         budget -= max(receipt["gas"], 1_000)
         receipts.append(receipt)
@@ -72,9 +72,15 @@ def run_due_work(
 
 
 def run_job(
-    block: Layer, job: JSONObject, situation: Situation
+    block: Layer, job: JSONObject, situation: Situation, *, step: int = 0
 ) -> tuple[JSONObject, list[bytes]]:
     """Run one job in its own savepoint; a failure leaves only the retry.
+
+    Args:
+        block: the block's layer.
+        job: its record.
+        situation: of the block.
+        step: number of the step within the block, from 0.
 
     Returns:
         Its receipt, with code ``ok`` or why it failed, and its events.
@@ -83,7 +89,7 @@ def run_job(
     meter = Meter(JOB_GAS_MAX)
     receipt = {"code": "ok", "job": job["id"], "what": job["what"]}
     try:
-        rows, receipt["events"] = _run_handler(layer, job, situation, meter)
+        rows, receipt["events"] = _run_handler(layer, job, situation, (meter, step))
     except (LedgerError, InvariantBroken) as error:
         layer = Layer(block, block.kinds)
         rows = []
@@ -94,15 +100,16 @@ def run_job(
 
 
 def _run_handler(
-    layer: Layer, job: JSONObject, situation: Situation, meter: Meter
+    layer: Layer, job: JSONObject, situation: Situation, run: tuple[Meter, int]
 ) -> tuple[list[bytes], str]:
+    meter, step = run
     kind = layer.kinds[job["target_kind"]]
     raw = layer.get(record_key(kind, job["target"], job.get("target_scope", "")))
     layer.put(key_of(layer.kinds, job), None)
     handler, writes = situation.rulebook.find_job(
         job["rule"], job["target_kind"], job["what"]
     )
-    ctx = open_context(layer, situation, job["id"], job["rule"], writes)
+    ctx = open_context(layer, situation, job["id"], job["rule"], writes, step)
     if raw is not None:
         run_metered(lambda: handler(ctx, load_record(raw)), meter)
     check_changes(touched(layer), layer.kinds, situation.rulebook.check_changes)

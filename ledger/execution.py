@@ -108,9 +108,23 @@ def check_keys(
 
 
 def open_context(
-    layer: Layer, situation: Situation, source: str, rule: str, writes: frozenset[str]
+    layer: Layer,
+    situation: Situation,
+    source: str,
+    rule: str,
+    writes: frozenset[str],
+    step: int = 0,
 ) -> Context:
-    """Return a context on a layer for one source of changes."""
+    """Return a context on a layer for one source of changes.
+
+    Args:
+        layer: what it writes to.
+        situation: of the block.
+        source: transaction or job id.
+        rule: manifest hash that new records will name.
+        writes: kinds that may be written.
+        step: number of the automatic step within the block, from 0.
+    """
     return Context(
         layer,
         time=situation.time,
@@ -120,6 +134,7 @@ def open_context(
         parameters=situation.parameters,
         writable=writes,
         charge=charge,
+        step=step,
     )
 
 
