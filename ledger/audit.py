@@ -308,6 +308,8 @@ class _Audit:
             try:
                 links.add(block)
             except LedgerError as error:
+                # What is due at this place counts, not what the block says.
+                error.details["height"] = len(links.header_hashes)
                 raise located(error, block.height, LINKS) from error
             if block.height == 0:
                 self._check_anchor(links.founded)
