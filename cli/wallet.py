@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from cli.connect import connect
 from cli.folder import WalletFolder, fingerprint, list_wallets, open_folder
 from cli.keyheader import KeyHeader, check_label, read_header
 from cli.private import read_private
@@ -233,3 +234,6 @@ def _recovery_code(folder: WalletFolder, passphrase_file: Path | None) -> str:
     passphrase = read_passphrase(passphrase_file)
     key = load_key(folder.key_path, passphrase, allow_test=True)
     return encode_recovery(key.seed)
+
+
+wallet.add_command(connect)

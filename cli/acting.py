@@ -1,0 +1,275 @@
+"""From what a user asks for to what the ledger answers: one act, or several.
+
+A node prepares the payload, the wallet compares it with what was asked for,
+shows what the bytes say, has the amount typed, signs and sends. With
+``--prepare`` it stops after the first two steps and writes a signing file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from cli.people import name_id
+from cli.screen import Screen
+from cli.session import WAIT_S, Session
+from cli.signing import SigningFile, keep_facts, keep_signers
+from cli.terminal import (
+    confirm_amount,
+    print_facts,
+    print_json,
+    print_note,
+    print_text,
+)
+from cli.trust import check_rule
+from ledger.encoding import JSONObject, decode_base64
+from ledger.errors import Code, LedgerError, register
+from ledger.transactions import object_id
+
+# Kinds of things that an act creates, by the act; an offer is its transaction.
+CREATED: Final = {
+    "account.open": "account",
+    "bank.return": "payout",
+    "member.admit": "member",
+    "programme.new": "programme",
+    "receivable.issue": "receivable",
+    "receivable.submit": "receivable",
+}
+
+OTHERS_SIGN: Final = (
+    "Add --prepare FILE to the same command, then each signer: run: allonge sign FILE"
+)
+
+register(
+    Code(
+        "payload_changed",
+        "tampered",
+        "the node prepared something else",
+        "The payload does not say what was asked for; nothing was signed.",
+        "Do not use this node; tell the operator and the other members.",
+    ),
+)
+
+
+class Act(NamedTuple):
+    """What a user asks for.
+
+    Attributes:
+        act: name of the act.
+        body: of the act.
+        facts: records that say what the ids in the body stand for.
+    """
+
+    act: str
+    body: JSONObject
+    facts: Sequence[JSONObject] = ()
+
+
+def run_acts(session: Session, acts: Sequence[Act]) -> None:
+    """Prepare, show, sign and send acts in order; print what became of each.
+
+    Several acts are shown one after the other and signed by typing once.
+
+    Raises:
+        LedgerError: what the node or a rule refuses with;
+            ``payload_changed``; ``policy_not_met``, others have to sign too;
+            those of ``check_rule`` and the screen; ``declined``;
+            ``outcome_unknown``.
+    """
+    files = [prepare_act(session, act) for act in acts]
+    if session.prepare is not None:
+        _save_prepared(session, session.prepare, files)
+        return
+    for file in files:
+        check_own_authority(session, file)
+    confirm_files(session, files)
+    key = session.key()
+    results = []
+    for file in files:
+        found = send_file(session, file.sign(key))
+        results.append(found)
+        if not session.as_json:
+            print_result(found)
+    if session.as_json:
+        print_json(results[0] if len(results) == 1 else {"results": results})
+
+
+def prepare_act(session: Session, act: Act) -> SigningFile:
+    """Return the unsigned file of an act as a node prepared it.
+
+    Raises:
+        LedgerError: what the node refuses with; ``payload_changed``.
+    """
+    found = session.client.prepare(act.act, act.body, session.not_after_ms())
+    file = SigningFile(
+        decode_base64(found["payload"]),
+        (),
+        {"records": keep_facts(act.facts), "signers": []},
+    )
+    signers = found.get("signers")
+    if isinstance(signers, list):
+        file.facts["signers"] = keep_signers(signers)
+    payload = file.open()
+    asked = (act.act, act.body, session.chain)
+    if (payload["act"], payload["body"], payload["chain"]) != asked:
+        raise LedgerError("payload_changed", expected=act.act, found=payload["act"])
+    return file
+
+
+def _save_prepared(session: Session, path: Path, files: Sequence[SigningFile]) -> None:
+    names = [path]
+    if len(files) > 1:
+        numbers = range(1, len(files) + 1)
+        names = [path.with_name(f"{path.stem}-{n}{path.suffix}") for n in numbers]
+    for file, name in zip(files, names, strict=True):
+        screen = show_file(session, file)
+        file.save(name)
+        if not session.as_json:
+            print_screen(screen)
+    if session.as_json:
+        ids = [file.transaction for file in files]
+        print_json({"files": [str(name) for name in names], "transactions": ids})
+    for name in names:
+        print_note(f"Unsigned, in {name}. Next: run: allonge sign {name}")
+
+
+def check_own_authority(session: Session, file: SigningFile) -> None:
+    """The wallet's key alone is enough, as far as the node says.
+
+    Raises:
+        LedgerError: ``wrong_signers``, the member does not act here;
+            ``policy_not_met``, others have to sign too.
+    """
+    by = file.open()["by"]
+    if session.member not in by:
+        raise LedgerError(
+            "wrong_signers",
+            expected=", ".join(name_id("member", item) for item in by),
+            found=name_id("member", session.member),
+        )
+    persons = {row["member"]: row["persons"] for row in file.facts["signers"]}
+    if len(by) > 1 or persons.get(session.member, 1) > 1:
+        raise LedgerError(
+            "policy_not_met",
+            expected=_who_signs(file),
+            fix=OTHERS_SIGN,
+        )
+
+
+def _who_signs(file: SigningFile) -> str:
+    rows = file.facts["signers"] or [
+        {"member": item, "persons": 1} for item in file.open()["by"]
+    ]
+    needed: dict[str, int] = {}
+    for row in rows:
+        needed[row["member"]] = max(row["persons"], needed.get(row["member"], 1))
+    return ", ".join(
+        f"{persons} of {name_id('member', member)}"
+        for member, persons in needed.items()
+    )
+
+
+def show_file(session: Session, file: SigningFile) -> Screen:
+    """Return the screen of a file whose chain and rule this wallet trusts.
+
+    Raises:
+        LedgerError: ``wrong_chain``; those of ``check_rule`` and the screen.
+    """
+    payload = file.open()
+    if payload["chain"] != session.chain:
+        raise LedgerError("wrong_chain", expected=session.chain, found=payload["chain"])
+    check_rule(payload)
+    return file.draw(member=session.config.member, test_chain=session.config.test_chain)
+
+
+def print_screen(screen: Screen) -> None:
+    """Show a screen on stderr: it is a question and no result."""
+    for line in screen.lines:
+        print_note(line)
+
+
+def confirm_files(session: Session, files: Iterable[SigningFile]) -> None:
+    """Show what is about to be signed; the user has typed what it amounts to.
+
+    One file asks for its amount or count. Several ask for their number.
+
+    Raises:
+        LedgerError: those of ``show_file``; ``declined``, ``no_terminal``.
+    """
+    screens = [show_file(session, file) for file in files]
+    for number, screen in enumerate(screens, start=1):
+        of = f" {number} OF {len(screens)}" if len(screens) > 1 else ""
+        print_note(f"YOU ARE ABOUT TO SIGN{of}")
+        print_screen(screen)
+    expected = screens[0].expected
+    if len(screens) > 1:
+        print_note(f"These are {len(screens)} transactions. Type their number.")
+        expected = str(len(screens))
+    elif not screens[0].is_amount:
+        print_note("It has no amount: type the count.")
+    confirm_amount(expected, typed=session.typed)
+
+
+def send_file(session: Session, file: SigningFile) -> JSONObject:
+    """Send a signed file and return what became of it, with what it created.
+
+    A file whose outcome stays unknown is kept in the wallet, so that the very
+    same bytes can be sent again.
+
+    Raises:
+        LedgerError: what the node refuses with; ``outcome_unknown``.
+    """
+    item = file.transaction
+    try:
+        found = session.client.submit(file.envelope(), item, WAIT_S)
+    except LedgerError as error:
+        if error.code == "policy_not_met":
+            error.details["fix"] = OTHERS_SIGN
+        if error.code in ("outcome_unknown", "storage_failed"):
+            kept = session.folder.path / f"unknown-{item[:16]}.altx"
+            file.save(kept, replacing=True)
+            error.details["fix"] = f"run: allonge send {kept}"
+        raise
+    payload = file.open()
+    result: JSONObject = {
+        "act": payload["act"],
+        "id": item,
+        "status": "committed",
+    }
+    if type(found.get("height")) is int:
+        result["height"] = found["height"]
+    if isinstance(found.get("receipt"), dict):
+        result["receipt"] = found["receipt"]
+        _check_receipt(found["receipt"], item)
+    kind = CREATED.get(payload["act"])
+    if kind is not None:
+        result["created"] = {"id": object_id(kind, item, 0), "kind": kind}
+    elif payload["act"] == "receivable.offer":
+        result["created"] = {"id": item, "kind": "offer"}
+    return result
+
+
+def _check_receipt(receipt: JSONObject, item: str) -> None:
+    # A refusal that a block contains is committed too, and is no success.
+    code = receipt.get("code", "ok")
+    if code != "ok":
+        raise LedgerError(str(code), transaction=item)
+
+
+def print_result(found: JSONObject) -> None:
+    """Print what became of an act."""
+    facts = {"done": found["act"], "in block": found.get("height", "unknown")}
+    if "created" in found:
+        made = found["created"]
+        facts[made["kind"]] = name_id(made["kind"], made["id"])
+        facts["in full"] = made["id"]
+    facts["transaction"] = found["id"]
+    print_facts(facts)
+
+
+def print_ready(file: SigningFile, path: Path) -> None:
+    """Say how far a file is and what comes next."""
+    count = len(file.signatures)
+    print_text(f"{path}: {count} signature{'s' if count != 1 else ''}")
+    print_note(f"Needed: {_who_signs(file)}. Next: run: allonge send {path}")

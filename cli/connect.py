@@ -1,0 +1,100 @@
+"""``allonge wallet connect``: which chain a wallet trusts, and where it asks."""
+
+# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any, Final
+
+import click
+
+from cli.folder import open_folder
+from cli.terminal import json_option, print_facts, print_json, wallet_options
+from ledger.errors import Code, LedgerError, register
+
+_URL: Final = re.compile(r"https?://[!-~]{1,240}")
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+FINGERPRINT_DIGITS: Final = 12
+
+register(
+    Code(
+        "other_genesis",
+        "untrusted",
+        "the node serves another chain",
+        "Its genesis does not have the fingerprint that was given.",
+        "Compare the fingerprint with another member by telephone.",
+    ),
+)
+
+
+@click.command("connect")
+@click.argument("url")
+@click.option(
+    "--chain",
+    metavar="HASH",
+    help="The chain's hash or its first 12 digits, from a member you trust.",
+)
+@click.option("--member", metavar="HASH", help="The member this key signs for.")
+@wallet_options
+@json_option
+def connect(url: str, *, wallet: str, home: str | None, **given: Any) -> None:
+    """Pin the chain of a node to this wallet, for good, and the node's URL.
+
+    The fingerprint comes from a member you trust and not from the node. A
+    wallet that has signed the genesis knows chain and member already.
+    """
+    from cli.client import NodeClient
+
+    chain, member = given["chain"], given["member"]
+    if not _URL.fullmatch(url):
+        raise LedgerError("usage", found="URL begins with http:// or https://")
+    if member is not None and not _HASH.fullmatch(member.lower()):
+        raise LedgerError("bad_id", expected="the full id, 64 hexadecimal digits")
+    folder = open_folder(wallet, home)
+    config = folder.load_config()
+    digits = re.sub(r"[- ]", "", chain or "").lower()
+    if chain is not None and not re.fullmatch(r"[0-9a-f]{12,64}", digits):
+        raise LedgerError("usage", found="--chain has 12 to 64 hexadecimal digits")
+    found = NodeClient(url).node()
+    _check_chain(config.chain or digits, found["chain"])
+    settings: dict[str, Any] = {"node_url": url}
+    if not config.chain:
+        settings["chain"] = found["chain"]
+        settings["test_chain"] = found.get("test_chain") is True
+    if member is not None:
+        settings["member"] = member.lower()
+    stored = folder.save_config(replace(config, **settings))
+    facts: dict[str, Any] = {
+        "chain": stored.chain,
+        "fingerprint": stored.genesis_fingerprint,
+        "member": stored.member,
+        "node": stored.node_url,
+        "test_chain": stored.test_chain,
+    }
+    if given["as_json"]:
+        print_json(facts)
+        return
+    print_facts({name.replace("_", " "): value for name, value in facts.items()})
+
+
+def _check_chain(expected: str, found: str) -> None:
+    """The node's chain is the expected one, asking a person if none is named."""
+    from cli.folder import fingerprint
+    from cli.terminal import read_answer
+
+    if not _HASH.fullmatch(found):
+        raise LedgerError("node_failed", expected="a chain")
+    if not expected:
+        answer = read_answer(
+            "Type the chain's fingerprint as another member told you: ",
+            fix="use --chain HASH, from a member you trust",
+        )
+        expected = re.sub(r"[- ]", "", answer).lower()
+        if len(expected) < FINGERPRINT_DIGITS:
+            raise LedgerError("declined", expected=f"{FINGERPRINT_DIGITS} digits")
+    if not found.startswith(expected):
+        raise LedgerError(
+            "other_genesis", expected=fingerprint(expected), found=fingerprint(found)
+        )

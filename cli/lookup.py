@@ -1,0 +1,228 @@
+"""Finding what a user names: ids to records, holdings to tiles, facts to show.
+
+A typo in an id is named before a node is asked; a short id is looked up among
+what the wallet's member may see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from cli.amounts import format_amount, parse_amount, parse_minor
+from cli.people import check_id, find_id, name_id
+from cli.session import Session, is_missing
+from ledger.encoding import JSONObject
+from ledger.errors import Code, LedgerError, register
+
+# Where things of a kind are listed and read.
+PATHS: Final = {
+    "account": "/v1/accounts",
+    "member": "/v1/members",
+    "offer": "/v1/offers",
+    "payout": "/v1/payouts",
+    "programme": "/v1/programmes",
+    "receivable": "/v1/receivables",
+}
+# Fields that hold the id of a member.
+PARTY_FIELDS: Final = (
+    *("debtor", "supplier", "giver", "receiver", "holder", "payee", "owner"),
+    *("attester", "member", "operator", "guardian"),
+)
+
+register(
+    Code(
+        "which_holding",
+        "malformed",
+        "several holdings fit",
+        "The member holds more than one part of this receivable.",
+        "Name the holding as ID/START; they are listed by: run: allonge balance",
+    ),
+    Code(
+        "other_currency",
+        "malformed",
+        "an amount in another currency",
+        "A receivable, account or payout is in one currency only.",
+        "Write the amount in that currency.",
+    ),
+)
+
+
+class Lookup:
+    """Reads of one command, each thing asked for once."""
+
+    def __init__(self, session: Session) -> None:
+        """Read through a session's node."""
+        self.session = session
+        self._records: dict[tuple[str, str], JSONObject] = {}
+        self._members: dict[str, JSONObject] | None = None
+
+    # -- ids --
+
+    def find(self, kind: str, text: str) -> JSONObject:
+        """Return the record of a thing by its id as typed.
+
+        Raises:
+            LedgerError: ``bad_id``, ``bad_id_check``, ``wrong_id_kind``
+                before any network call; ``not_found``, ``ambiguous_id``.
+        """
+        check_id(text, kind)
+        return self.record(kind, find_id(text, lambda: self._ids(kind)))
+
+    def find_any(self, text: str, *kinds: str) -> JSONObject:
+        """Return the record of a thing of one of several kinds.
+
+        Raises:
+            LedgerError: those of ``find``.
+        """
+        kind = check_id(text, *kinds)
+        if kind:
+            return self.find(kind, text)
+        # A full hash does not say what it names.
+        for each in kinds:
+            try:
+                return self.record(each, text.strip().lower())
+            except LedgerError as error:
+                if not is_missing(error) and error.code != "not_found":
+                    raise
+        raise LedgerError("not_found", found=text[:64])
+
+    def _ids(self, kind: str) -> Iterator[str]:
+        if kind == "member":
+            yield from self.members()
+        elif kind == "receipt":
+            yield from (row["id"] for row in self.receipts())
+        else:
+            for row in self.session.client.items(PATHS[kind]):
+                yield str(row.get("id", ""))
+
+    def record(self, kind: str, item: str) -> JSONObject:
+        """Return the record of a thing by its full id.
+
+        Raises:
+            LedgerError: ``not_found``.
+        """
+        known = self._records.get((kind, item))
+        if known is not None:
+            return known
+        path = PATHS.get(kind)
+        if kind == "member" and item in self.members():
+            found = self.members()[item]
+        elif path is None:
+            answer = self.session.client.get(f"/v1/records/{kind}/{item}")
+            found = answer.get("record", {}) if isinstance(answer, dict) else {}
+        else:
+            found = self.session.client.get(f"{path}/{item}")
+        if not isinstance(found, dict):
+            raise LedgerError("node_failed", expected="a record")
+        record: JSONObject = {"id": item, **found, "kind": kind}
+        self._records[(kind, item)] = record
+        return record
+
+    def members(self) -> dict[str, JSONObject]:
+        """Return all members by id."""
+        if self._members is None:
+            rows = self.session.client.items(PATHS["member"])
+            self._members = {str(row.get("id", "")): row for row in rows}
+        return self._members
+
+    def name_of(self, member: str) -> str:
+        """Return a member's name, else its id."""
+        name = self.members().get(member, {}).get("name", "")
+        return str(name) or name_id("member", member)
+
+    def receipts(self) -> Iterator[JSONObject]:
+        """Yield incoming money of every account the member pays or keeps."""
+        client = self.session.client
+        accounts = [str(row["id"]) for row in client.items(PATHS["account"])]
+        programmes = client.items(PATHS["programme"])
+        accounts += [str(row["account"]) for row in programmes]
+        for account in dict.fromkeys(accounts):
+            yield from client.items("/v1/receipts", account=account)
+
+    # -- holdings --
+
+    def tiles(self, receivable: str) -> list[JSONObject]:
+        """Return the live holdings of the wallet's member in a receivable."""
+        rows = self.session.client.items(f"/v1/receivables/{receivable}/tiles")
+        own = [
+            row
+            for row in rows
+            if row.get("holder") == self.session.member
+            and row.get("state", "live") == "live"
+        ]
+        return sorted(own, key=lambda row: int(row["lo"]))
+
+    def find_holding(self, text: str) -> tuple[JSONObject, JSONObject]:
+        """Return receivable and tile of a holding as typed: ``ID`` or ``ID/START``.
+
+        Raises:
+            LedgerError: those of ``find``; ``bad_amount``; ``not_found``;
+                ``which_holding``, the start is needed.
+        """
+        name, _, start = text.partition("/")
+        receivable = self.find("receivable", name)
+        tiles = self.tiles(receivable["id"])
+        if start:
+            lo = parse_minor(start, receivable["currency"])
+            tiles = [tile for tile in tiles if tile["lo"] == lo]
+        if not tiles:
+            raise LedgerError("not_found", found=f"holding {text[:40]}")
+        if len(tiles) > 1:
+            raise LedgerError(
+                "which_holding",
+                expected=" or ".join(name_holding(receivable, tile) for tile in tiles),
+            )
+        return receivable, tiles[0]
+
+    # -- facts --
+
+    def facts(self, *records: JSONObject) -> list[JSONObject]:
+        """Return records with those of the members and programmes they name."""
+        rows = list(records)
+        for record in records:
+            programme = record.get("programme")
+            if record.get("kind") == "receivable" and isinstance(programme, str):
+                rows.append(self.record("programme", programme))
+        parties = {
+            str(row[name]) for row in rows for name in PARTY_FIELDS if name in row
+        }
+        return rows + self.parties(*sorted(parties))
+
+    def parties(self, *members: str) -> list[JSONObject]:
+        """Return the facts about members, without those nobody knows."""
+        known = self.members()
+        rows: Iterable[str] = (*members, self.session.member)
+        return [
+            {**known[item], "id": item, "kind": "member"}
+            for item in dict.fromkeys(rows)
+            if item in known
+        ]
+
+
+def name_holding(receivable: JSONObject, tile: JSONObject) -> str:
+    """Return the name of a holding: the receivable's id and its start."""
+    start = format_amount(tile["lo"], receivable["currency"]).partition(" ")[2]
+    return f"{name_id('receivable', receivable['id'])}/{start}"
+
+
+def make_input(tile: JSONObject, receivable: str) -> JSONObject:
+    """Return how an act names a whole live tile."""
+    return {
+        "hi": tile["hi"],
+        "lo": tile["lo"],
+        "receivable": receivable,
+        "rev": tile["rev"],
+    }
+
+
+def read_amount(text: str, currency: str) -> int:
+    """Return the minor units of an amount typed in the expected currency.
+
+    Raises:
+        LedgerError: those of ``parse_amount``; ``other_currency``.
+    """
+    amount, given = parse_amount(text)
+    if given != currency:
+        raise LedgerError("other_currency", expected=currency, found=given)
+    return amount

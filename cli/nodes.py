@@ -1,0 +1,303 @@
+"""``allonge node``: found a chain, run its node, look after it."""
+
+# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from cli.session import Session, with_wallet
+from cli.terminal import (
+    amount_option,
+    json_option,
+    print_facts,
+    print_json,
+    print_note,
+    wallet_options,
+)
+from cli.typed import read_moment
+from ledger.encoding import JSONObject
+from ledger.errors import Code, LedgerError, register
+
+# Names that ``python -m node init`` reads.
+GENESIS_NAME: Final = "genesis.json"
+PUBLICATIONS_NAME: Final = "publications.ndjson"
+SALT_NAME: Final = "salt_secret"
+UNSIGNED_NAME: Final = "genesis.altg"
+LEDGER_NAME: Final = "ledger"
+SPACE_BYTES_MIN: Final = 2**30
+SKEW_MS_MAX: Final = 5_000
+
+register(
+    Code(
+        "node_unhealthy",
+        "unavailable",
+        "something is wrong with the node",
+        "One of the checks failed; the list says which.",
+        "Mend what the list names, then: run: allonge node doctor",
+    ),
+    Code(
+        "node_refused",
+        "refused",
+        "the node could not do it",
+        "The node's process ended with an error; it is named above.",
+        "run: allonge node doctor",
+    ),
+)
+
+folder_argument = click.argument("folder", type=click.Path(path_type=Path))
+
+
+@click.group("node")
+def node() -> None:
+    """Found a chain, run its node, look after it."""
+
+
+@node.command("init")
+@folder_argument
+@click.option(
+    "--member",
+    "members",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    required=True,
+    metavar="FILE",
+    help="Member file of a founder; may repeat.",
+)
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--test", "test_chain", is_flag=True, help="A chain without value.")
+@click.option("--time", "begins", metavar="MOMENT", help="When a test chain begins.")
+@json_option
+def init(folder: Path, *, as_json: bool, **given: Any) -> None:
+    """Make the genesis of a new chain in FOLDER from its founders' files.
+
+    Next all founders sign it (allonge node genesis sign), then the operator
+    publishes rules and founds the ledger (allonge node genesis publish).
+
+    The TOML file of --config may set: account_delay_days 3, policy_delay_days
+    2, quota 1000, governance_ppm 666667, and [calendar] with id, through,
+    weekend, holidays, workdays.
+    """
+    from cli.genesis import make_genesis, read_config
+    from cli.private import make_private_directory, write_private
+    from cli.requests import read_member
+    from ledger.genesis import salt_commitment
+
+    if given["begins"] is not None and not given["test_chain"]:
+        raise LedgerError("usage", found="--time is for test chains (--test)")
+    begins = 0 if given["begins"] is None else read_moment(given["begins"], 0)
+    members = [read_member(path) for path in given["members"]]
+    parameters = read_config(given["config"], test_chain=given["test_chain"])
+    secret = os.urandom(32)
+    file = make_genesis(members, parameters, salt_commitment(secret), begins)
+    make_private_directory(folder)
+    write_private(folder / SALT_NAME, secret.hex().encode())
+    target = folder / UNSIGNED_NAME
+    file.save(target)
+    facts: JSONObject = {"chain": file.chain, "to_sign": str(target)}
+    if as_json:
+        print_json({**facts, "missing": file.missing()})
+    else:
+        print_facts(facts)
+    print_note(f"Next, each founder: run: allonge node genesis sign {target}")
+
+
+@node.group("genesis")
+def genesis() -> None:
+    """Sign and publish the genesis of a new chain."""
+
+
+@genesis.command("sign")
+@click.argument("file", type=click.Path(path_type=Path))
+@amount_option
+@with_wallet
+def sign_genesis(session: Session, file: Path) -> None:
+    """Sign the genesis in FILE and trust its chain from then on."""
+    from cli.genesis import draw_genesis, read_genesis_file
+    from cli.keyheader import read_header
+    from cli.terminal import confirm_amount
+
+    found = read_genesis_file(file)
+    session.folder.require()
+    member = found.founder_id(read_header(session.folder.key_path).key_id)
+    lines, count = draw_genesis(found)
+    print_note("YOU ARE ABOUT TO SIGN A GENESIS")
+    for line in lines:
+        print_note(line)
+    print_note("Type how many keys it lists.")
+    confirm_amount(str(count), typed=session.typed)
+    # Pinned first: a test key opens for a wallet of a test chain only.
+    test_chain = found.open()["parameters"]["test_chain"]
+    session.pin(chain=found.chain, member=member, test_chain=test_chain)
+    signed = found.sign(session.key())
+    signed.save(file, replacing=True)
+    facts: JSONObject = {"chain": found.chain, "member": member}
+    if session.as_json:
+        print_json({**facts, "missing": signed.missing()})
+        return
+    print_facts({**facts, "missing": ", ".join(signed.missing()) or "nobody"})
+
+
+@genesis.command("publish")
+@folder_argument
+@click.argument("copies", type=click.Path(path_type=Path), nargs=-1)
+@with_wallet
+def publish(session: Session, folder: Path, copies: tuple[Path, ...]) -> None:
+    """Publish rules, as operator, and found the ledger in FOLDER.
+
+    COPIES are signed copies of the genesis file from founders elsewhere.
+    """
+    from cli.genesis import read_genesis_file
+    from cli.private import write_private
+    from contracts import read_sources
+    from ledger.genesis import build_publications, parse_genesis
+
+    found = read_genesis_file(folder / UNSIGNED_NAME)
+    for path in copies:
+        other = read_genesis_file(path)
+        if other.payload != found.payload:
+            raise LedgerError("other_payload", path=path)
+        found = found.merge(list(other.signatures))
+    missing = found.missing()
+    if missing:
+        raise LedgerError("wrong_signers", expected=", ".join(missing))
+    envelope = found.envelope()
+    founded = parse_genesis(envelope)
+    key = session.key()
+    if found.founder_id(key.key_id) != founded.operator:
+        raise LedgerError("role_missing", expected="the operator's wallet")
+    publications = build_publications(founded, read_sources(), key)
+    write_private(folder / GENESIS_NAME, envelope, replace=True)
+    lines = b"".join(raw + b"\n" for raw in publications)
+    write_private(folder / PUBLICATIONS_NAME, lines, replace=True)
+    _found_ledger(folder)
+    facts = {"chain": found.chain, "ledger": str(folder / LEDGER_NAME)}
+    if session.as_json:
+        print_json(facts)
+    else:
+        print_facts(facts)
+    print_note(f"Next: run: allonge node start {folder}")
+
+
+def _found_ledger(folder: Path) -> None:
+    import subprocess
+
+    # A wallet opens no ledger: the node's own process does.
+    words = ["init", "--data", str(folder / LEDGER_NAME), "--genesis-dir", str(folder)]
+    ended = subprocess.run(  # noqa: S603 - this program's own module
+        [sys.executable, "-m", "node", *words],
+        check=False,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+    )
+    if ended.returncode:
+        for line in ended.stderr.decode("utf-8", "replace").splitlines()[-5:]:
+            print_note(line)
+        raise LedgerError("node_refused", found=f"exit {ended.returncode}")
+
+
+@node.command("start")
+@folder_argument
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8047, show_default=True)
+@click.option("--clock", metavar="FILE", help="Time of a test chain, UTC ms.")
+@click.option("--certificate", metavar="FILE", help="TLS certificate chain, PEM.")
+@click.option("--key", metavar="FILE", help="Its private key, PEM.")
+def start(folder: Path, **given: Any) -> None:
+    """Serve the ledger in FOLDER until it is stopped (Ctrl-C)."""
+    ledger = folder / LEDGER_NAME
+    if not ledger.is_dir():
+        raise LedgerError("file_missing", path=ledger)
+    words = ["start", "--data", str(ledger)]
+    for name, value in given.items():
+        if value is not None:
+            words += [f"--{name}", str(value)]
+    sys.stdout.flush()
+    # The node takes this process's place, so that signals reach it.
+    os.execv(sys.executable, [sys.executable, "-m", "node", *words])  # noqa: S606
+
+
+@node.command("doctor")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option("--node", "node_url", metavar="URL", default="", help="Which node.")
+@wallet_options
+@json_option
+def doctor(
+    *, folder: Path | None, node_url: str, wallet: str, home: str | None, as_json: bool
+) -> None:
+    """Check a running node, and the FOLDER of one on this machine."""
+    from cli.folder import open_folder
+
+    session = Session(open_folder(wallet, home), as_json=as_json)
+    rows: list[tuple[str, str, str]] = []
+    if folder is not None:
+        rows += _check_folder(folder)
+    pinned = session.config.chain if session.folder.exists() else ""
+    url = node_url or (session.config.node_url if session.folder.exists() else "")
+    if url:
+        rows += _check_node(url, pinned)
+    if not rows:
+        raise LedgerError("usage", found="give a FOLDER or --node URL")
+    if as_json:
+        names = ("check", "state", "found")
+        print_json({"items": [dict(zip(names, row, strict=True)) for row in rows]})
+    else:
+        from cli.terminal import print_table
+
+        print_table(("check", "", "found"), rows)
+    failed = [name for name, state, _ in rows if state == "FAILED"]
+    if failed and not as_json:
+        raise LedgerError("node_unhealthy", found=", ".join(failed))
+
+
+def _row(name: str, found: object, *, ok: bool) -> tuple[str, str, str]:
+    return name, "ok" if ok else "FAILED", str(found)
+
+
+def _check_folder(folder: Path) -> list[tuple[str, str, str]]:
+    import shutil
+
+    ledger = folder / LEDGER_NAME
+    rows = [_row("ledger folder", ledger, ok=ledger.is_dir())]
+    secret = folder / SALT_NAME
+    if secret.exists():
+        mode = secret.stat().st_mode & 0o777
+        rows.append(_row("salt secret is private", f"{mode:o}", ok=not mode & 0o077))
+    if folder.is_dir():
+        free = shutil.disk_usage(folder).free
+        space = f"{free // 2**20} MiB"
+        rows.append(_row("free space", space, ok=free >= SPACE_BYTES_MIN))
+    return rows
+
+
+def _check_node(url: str, pinned: str) -> list[tuple[str, str, str]]:
+    import time
+
+    from cli.client import NodeClient
+    from cli.trust import load_installed
+
+    client = NodeClient(url)
+    try:
+        client.request("GET", "/livez")
+        rows = [_row("answers", url, ok=True)]
+        ready = client.request("GET", "/readyz").value()
+        rows.append(_row("ready", ready.get("status", ""), ok=True))
+        found = client.node()
+    except LedgerError as error:
+        return [_row("answers", error, ok=False)]
+    if pinned:
+        chain = found["chain"]
+        rows.append(_row("chain", chain[:16], ok=chain == pinned))
+    rulebook = str(found.get("rulebook", ""))
+    rows.append(_row("rules", rulebook[:16], ok=rulebook == load_installed().hash))
+    node_time = found.get("time")
+    if type(node_time) is int and found.get("test_chain") is not True:
+        skew = node_time - time.time_ns() // 10**6
+        rows.append(_row("clock", f"{skew} ms", ok=abs(skew) <= SKEW_MS_MAX))
+    rows.append(_row("block", found.get("height", ""), ok=True))
+    return rows

@@ -1,0 +1,67 @@
+"""People's ids on the command line: shown short, typed short, signed in full.
+
+A typo is named before anything is asked of a node; then the ids of what the
+wallet may see decide what a prefix means.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from ledger.errors import Code, LedgerError, register
+from ledger.names import parse_id, resolve_id, short_id
+
+FULL: Final = re.compile(r"[0-9a-f]{64}")
+# Incoming money is named by the bank entry that brought it.
+SAME_ID: Final = {"receipt": "entry"}
+
+register(
+    Code(
+        "wrong_id_kind",
+        "malformed",
+        "an id of another kind of thing",
+        "The first letter of an id says what it names, and this is not meant here.",
+        "See what it is: run: allonge show ID",
+    ),
+)
+
+
+def name_id(kind: str, full: str) -> str:
+    """Return the people's id of a hash, or the text where it is no hash."""
+    if not FULL.fullmatch(full):
+        return full
+    return short_id(SAME_ID.get(kind, kind), full)
+
+
+def check_id(text: str, *kinds: str) -> str:
+    """Return the kind an id is of, "" for a full hash; asks nobody.
+
+    Args:
+        text: as typed: a people's id, a prefix of one, or 64 hex digits.
+        kinds: what is wanted here.
+
+    Raises:
+        LedgerError: ``bad_id``, ``bad_id_check``; ``wrong_id_kind``.
+    """
+    typed = text.strip()
+    if FULL.fullmatch(typed.lower()):
+        return ""
+    found = parse_id(typed)[0]
+    wanted = [kind for kind in kinds if SAME_ID.get(kind, kind) == found]
+    if kinds and not wanted:
+        raise LedgerError("wrong_id_kind", expected=" or ".join(kinds), found=found)
+    return wanted[0] if kinds else found
+
+
+def find_id(text: str, list_ids: Callable[[], Iterable[str]]) -> str:
+    """Return the full id that was typed; only a short one asks for the list.
+
+    Raises:
+        LedgerError: ``not_found``; ``ambiguous_id``.
+    """
+    typed = text.strip()
+    if FULL.fullmatch(typed.lower()):
+        return typed.lower()
+    return resolve_id(typed, list_ids())

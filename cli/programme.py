@@ -1,0 +1,230 @@
+"""``allonge programme``: the terms under which a debtor's receivables live."""
+
+# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from cli.people import FULL, check_id, name_id
+from cli.session import Session, with_node, with_signing
+from cli.typed import read_hash
+from ledger.encoding import JSONObject
+from ledger.errors import Code, LedgerError, register
+
+TERMS_BYTES_MAX: Final = 262_144
+# What a terms file may leave out. Amounts are in major units of its currency.
+DEFAULTS: Final[dict[str, Any]] = {
+    "confirm_days": 10,
+    "convention": "following",
+    "forum": "as agreed between the parties",
+    "grace_days": 0,
+    "late_basis": "act360",
+    "late_from": "due",
+    "late_ppm": 0,
+    "law": "as agreed between the parties",
+    "offset_minutes": 480,
+    "order": "principal_first",
+    "part_min": "0.01",
+    "record_days": 0,
+    "registration": False,
+    "tenor_cap_days": 365,
+    "tenor_norm_days": 180,
+    "tolerance": "0",
+    "tolerance_days": 0,
+    "transfer_max": 8,
+    "undertaking": "absolute",
+}
+NEEDED: Final = (
+    "currency",
+    "debtor",
+    "disclosure",
+    "lenders",
+    "name",
+    "undertaking_text",
+)
+OPTIONAL: Final = ("account", "exposure_max", "replaces", "suppliers")
+MONEY: Final = ("part_min", "tolerance", "exposure_max")
+HASHES: Final = ("disclosure", "undertaking_text")
+
+register(
+    Code(
+        "bad_terms_file",
+        "malformed",
+        "not a file of programme terms",
+        "A term is missing, unknown or of the wrong form.",
+        "The terms are listed by: run: allonge programme new --help",
+    ),
+)
+
+
+@click.group("programme")
+def programme() -> None:
+    """Agree on the terms of receivables, and show them."""
+
+
+@programme.command("new")
+@click.argument("terms", type=click.Path(path_type=Path))
+@with_signing
+def new_programme(session: Session, terms: Path) -> None:
+    """Create a programme from a TOML or JSON file of TERMS.
+
+    Debtor and every lender sign one file (--prepare).
+
+    Needed: name, debtor, lenders, currency, undertaking_text, disclosure (the
+    last two a SHA-256 or @FILE). With a default: confirm_days 10, convention
+    "following", grace_days 0, late_ppm 0, late_basis "act360", late_from
+    "due", order "principal_first", offset_minutes 480, part_min "0.01" (the
+    smallest unit for other currencies), record_days 0, registration false,
+    tenor_norm_days 180, tenor_cap_days 365, tolerance "0", tolerance_days 0,
+    transfer_max 8, undertaking "absolute", law and forum "as agreed between
+    the parties". Optional: account, suppliers, exposure_max, replaces.
+    """
+    given = read_terms(terms)
+    from cli.acting import Act, run_acts
+    from cli.bank import find_account
+    from cli.lookup import Lookup
+
+    lookup = Lookup(session)
+    body = {name: value for name, value in given.items() if name != "account"}
+    account = given.get("account", "")
+    if not FULL.fullmatch(account.lower()):
+        # Only who keeps an account sees it; others type its full id.
+        account = find_account(lookup, account or None, given["currency"])["id"]
+    body["account"] = account.lower()
+    members = {}
+    for text in (given["debtor"], *given["lenders"], *given.get("suppliers", [])):
+        members[text] = lookup.find("member", text)["id"]
+    body["debtor"] = members[given["debtor"]]
+    for name in ("lenders", "suppliers"):
+        if name in given:
+            body[name] = [members[text] for text in given[name]]
+    if "replaces" in given:
+        body["replaces"] = lookup.find("programme", given["replaces"])["id"]
+    facts = lookup.parties(*members.values())
+    run_acts(session, [Act("programme.new", body, facts)])
+
+
+def read_terms(path: Path) -> JSONObject:
+    """Return the terms of a file as the body wants them, ids as typed.
+
+    Raises:
+        LedgerError: those of ``read_private``; ``bad_terms_file``; those of
+            ids, amounts and hashes.
+    """
+    from cli.private import read_private
+
+    raw = read_private(path, size_bytes_max=TERMS_BYTES_MAX, forbidden_mode=0)
+    terms = {**DEFAULTS, **parse_terms(raw)}
+    missing = [name for name in NEEDED if name not in terms]
+    if missing:
+        raise LedgerError("bad_terms_file", expected=", ".join(missing), path=path)
+    unknown = sorted(set(terms) - {*DEFAULTS, *NEEDED, *OPTIONAL})
+    if unknown:
+        raise LedgerError("bad_terms_file", found=unknown[0], path=path)
+    _check_parties(terms)
+    return _convert(terms)
+
+
+def parse_terms(raw: bytes) -> dict[str, Any]:
+    """Return the values of a TOML or JSON file.
+
+    Raises:
+        LedgerError: ``bad_terms_file``.
+    """
+    import json
+    import tomllib
+
+    try:
+        text = raw.decode("utf-8")
+        found = json.loads(text) if text.lstrip()[:1] == "{" else tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise LedgerError("bad_terms_file", expected="TOML or JSON") from error
+    if not isinstance(found, dict):
+        raise LedgerError("bad_terms_file", expected="names and values")
+    return found
+
+
+def _check_parties(terms: dict[str, Any]) -> None:
+    for name in ("lenders", "suppliers"):
+        rows = terms.get(name, ["M"])
+        if not isinstance(rows, list) or not rows:
+            raise LedgerError("bad_terms_file", expected=f"{name}: a list of ids")
+    texts = [
+        ("debtor", "member", [terms["debtor"]]),
+        ("lenders", "member", terms["lenders"]),
+        ("suppliers", "member", terms.get("suppliers", [])),
+        ("account", "account", [terms[n] for n in ("account",) if n in terms]),
+        ("replaces", "programme", [terms[n] for n in ("replaces",) if n in terms]),
+    ]
+    for name, kind, ids in texts:
+        for text in ids:
+            if not isinstance(text, str):
+                raise LedgerError("bad_terms_file", expected=f"{name}: an id")
+            check_id(text, kind)
+
+
+def _convert(terms: dict[str, Any]) -> JSONObject:
+    from cli.amounts import parse_minor
+    from ledger.currency import exponent
+
+    currency = terms["currency"]
+    if not isinstance(currency, str):
+        raise LedgerError("bad_terms_file", expected="currency: a code")
+    decimals = exponent(currency)
+    body: JSONObject = {}
+    for name, value in terms.items():
+        if name in MONEY:
+            if not isinstance(value, str):
+                raise LedgerError("bad_terms_file", expected=f'{name}: "1000.00"')
+            is_smallest = name == "part_min" and value == DEFAULTS["part_min"]
+            smallest = is_smallest and decimals != 2
+            body[f"{name}_minor"] = 1 if smallest else parse_minor(value, currency)
+        elif name in HASHES:
+            if not isinstance(value, str):
+                raise LedgerError("bad_terms_file", expected=f"{name}: a SHA-256")
+            body[name] = read_hash(value)
+        else:
+            body[name] = value
+    return body
+
+
+@programme.command("show")
+@click.argument("item", required=False, metavar="[ID]")
+@with_node
+def show_programme(session: Session, item: str | None) -> None:
+    """Show the terms of a programme, or list those you may see."""
+    from cli.lookup import Lookup
+    from cli.terminal import print_facts, print_json, print_table
+
+    if item is not None:
+        check_id(item, "programme")
+    lookup = Lookup(session)
+    if item is None:
+        rows = list(session.client.items("/v1/programmes"))
+        if session.as_json:
+            print_json({"items": rows})
+            return
+        print_table(
+            ("programme", "name", "debtor", "currency"),
+            [
+                (
+                    name_id("programme", row["id"]),
+                    row.get("name", ""),
+                    lookup.name_of(row["debtor"]),
+                    row["currency"],
+                )
+                for row in rows
+            ],
+        )
+        return
+    record = lookup.find("programme", item)
+    if session.as_json:
+        print_json(record)
+        return
+    from cli.show import describe_record
+
+    print_facts(describe_record(lookup, record))

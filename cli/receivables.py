@@ -1,0 +1,381 @@
+"""``submit``, ``issue``, ``confirm``, ``counter``, ``accept`` and their ends."""
+
+# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from cli.people import check_id
+from cli.session import Session, with_signing
+from cli.typed import read_date, read_hash
+from ledger.encoding import JSONObject
+from ledger.errors import Code, LedgerError, register
+
+DRAFT_BYTES_MAX: Final = 1_048_576
+DEDUCTION_TYPES: Final = ("withholding_tax", "retention", "advance", "other")
+
+register(
+    Code(
+        "bad_draft",
+        "malformed",
+        "not a draft",
+        "The file is no draft of this release, or is damaged.",
+        "Make it from the invoice with: run: allonge draft INVOICE",
+    ),
+    Code(
+        "terms_missing",
+        "malformed",
+        "not all terms are given",
+        "A claim needs an invoice with number and date, an amount and a due date.",
+        "Give a draft, or all of --invoice --issued --amount --due.",
+    ),
+    Code(
+        "which_programme",
+        "malformed",
+        "the programme is not clear",
+        "Several programmes fit the currency and debtor, or none.",
+        "Name it with --programme; they are listed by: run: allonge programme show",
+    ),
+    Code(
+        "bad_deduction",
+        "malformed",
+        "not a deduction",
+        "A deduction has a type, an amount and a document.",
+        'Write it like this: --deduct retention "CNY 500.00" @clause.pdf',
+    ),
+)
+
+deduct_option = click.option(
+    "--deduct",
+    type=(str, str, str),
+    multiple=True,
+    metavar="TYPE AMOUNT SHA256|@FILE",
+    help="Less what is withheld; TYPE is one of " + ", ".join(DEDUCTION_TYPES) + ".",
+)
+reason_option = click.option(
+    "--reason", metavar="WORD", help="Why the tenor is over the programme's norm."
+)
+different_option = click.option(
+    "--different",
+    multiple=True,
+    metavar="SHA256",
+    help="Invoice that looks like another one and is not; the refusal names it.",
+)
+claim_options: Final = (
+    click.argument("draft", type=click.Path(path_type=Path), required=False),
+    click.option("--programme", metavar="ID", help="Under which terms."),
+    click.option("--invoice", metavar="NUMBER", help="Instead of a draft."),
+    click.option("--issued", metavar="DATE", help="Date of that invoice."),
+    click.option("--amount", metavar='"CNY 1000.00"', help="Amount of that invoice."),
+    click.option("--due", metavar="DATE", help="When it is to be paid."),
+    click.option("--use", metavar='"CNY 1000.00"', help="Draw on a part of it only."),
+    deduct_option,
+)
+
+
+def _with_claim(function: Any) -> Any:
+    for option in reversed(claim_options):
+        function = option(function)
+    return function
+
+
+@click.command("submit")
+@_with_claim
+@with_signing
+def submit(session: Session, **given: Any) -> None:
+    """Claim an invoice from the debtor: a DRAFT file, or its figures."""
+    _propose(session, "receivable.submit", given)
+
+
+@click.command("issue")
+@_with_claim
+@click.option("--supplier", metavar="MEMBER", help="Whose invoice it is.")
+@reason_option
+@different_option
+@with_signing
+def issue(session: Session, **given: Any) -> None:
+    """Undertake to pay an approved invoice; the supplier accepts or declines."""
+    if given["supplier"] is None:
+        raise LedgerError("usage", found="--supplier is missing")
+    check_id(given["supplier"], "member")
+    _propose(session, "receivable.issue", given)
+
+
+def _propose(session: Session, act: str, given: dict[str, Any]) -> None:
+    # Everything typed is read before a node is asked.
+    claim = _read_claim(given)
+    if given["programme"] is not None:
+        check_id(given["programme"], "programme")
+    deductions = read_deductions(given["deduct"], claim["currency"])
+    from cli.acting import Act, run_acts
+    from cli.lookup import Lookup
+
+    lookup = Lookup(session)
+    programme = _find_programme(lookup, given, claim)
+    supplier = session.member
+    if given.get("supplier") is not None:
+        supplier = lookup.find("member", given["supplier"])["id"]
+    body: JSONObject = {
+        "invoices": [claim["invoice"]],
+        "programme": programme["id"],
+        "supplier": supplier,
+        "terms": _terms(claim["due_date"], claim["gross_minor"], deductions),
+        **_answers(given),
+    }
+    if claim["document"]:
+        body["document"] = claim["document"]
+    facts = lookup.facts(programme, {"supplier": supplier})
+    run_acts(session, [Act(act, body, facts)])
+
+
+def _terms(due_date: str, gross_minor: int, deductions: list[JSONObject]) -> JSONObject:
+    terms: JSONObject = {"due_date": due_date, "gross_minor": gross_minor}
+    if deductions:
+        terms["deductions"] = deductions
+    return terms
+
+
+def _answers(given: dict[str, Any]) -> JSONObject:
+    found: JSONObject = {}
+    if given.get("reason") is not None:
+        found["reason"] = given["reason"]
+    if given.get("different"):
+        found["different"] = [read_hash(text) for text in given["different"]]
+    return found
+
+
+def _read_claim(given: dict[str, Any]) -> JSONObject:
+    if given["draft"] is not None:
+        terms = read_draft(given["draft"])
+        number, issued = terms["invoice_number"], terms["issue_date"]
+        amount, currency = terms["face_minor"], terms["currency"]
+        due, document = terms["due_date"], terms["document_sha256"]
+    else:
+        needed = ("invoice", "issued", "amount", "due")
+        missing = [f"--{name}" for name in needed if given[name] is None]
+        if missing:
+            raise LedgerError("terms_missing", expected=", ".join(missing))
+        from cli.amounts import parse_amount
+
+        amount, currency = parse_amount(given["amount"])
+        number, issued = given["invoice"], read_date(given["issued"])
+        due, document = "", ""
+    used = amount
+    if given["use"] is not None:
+        from cli.lookup import read_amount
+
+        used = read_amount(given["use"], currency)
+    if given["due"] is not None:
+        due = read_date(given["due"])
+    return {
+        "currency": currency,
+        "document": document,
+        "due_date": due,
+        "gross_minor": used,
+        "invoice": {
+            "amount_minor": amount,
+            "issue_date": issued,
+            "number": number,
+            "used_minor": used,
+        },
+    }
+
+
+def read_draft(path: Path) -> JSONObject:
+    """Return the terms of a draft file.
+
+    Raises:
+        LedgerError: those of ``read_private``; ``bad_draft``.
+    """
+    from cli.draft import DRAFT_VERSION
+    from cli.private import OTHERS_WRITE, read_private
+    from ledger.encoding import decode
+
+    raw = read_private(
+        path, size_bytes_max=DRAFT_BYTES_MAX, forbidden_mode=OTHERS_WRITE
+    )
+    texts = ("invoice_number", "issue_date", "currency", "due_date", "document_sha256")
+    try:
+        terms = decode(raw)
+        sound = (
+            terms["version"] == DRAFT_VERSION
+            and type(terms["face_minor"]) is int
+            and all(isinstance(terms[name], str) for name in texts)
+        )
+    except (LedgerError, KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise LedgerError("bad_draft", expected=DRAFT_VERSION, path=path)
+    found: JSONObject = terms
+    return found
+
+
+def read_deductions(
+    rows: tuple[tuple[str, str, str], ...], currency: str
+) -> list[JSONObject]:
+    """Return deductions as typed.
+
+    Raises:
+        LedgerError: ``bad_deduction``; those of ``read_amount`` and
+            ``read_hash``.
+    """
+    from cli.lookup import read_amount
+
+    found = []
+    for kind, amount, document in rows:
+        if kind not in DEDUCTION_TYPES:
+            raise LedgerError(
+                "bad_deduction", expected=", ".join(DEDUCTION_TYPES), found=kind[:40]
+            )
+        found.append(
+            {
+                "amount_minor": read_amount(amount, currency),
+                "document": read_hash(document),
+                "type": kind,
+            }
+        )
+    return found
+
+
+def _find_programme(lookup: Any, given: dict[str, Any], claim: JSONObject) -> Any:
+    if given["programme"] is not None:
+        return lookup.find("programme", given["programme"])
+    rows = lookup.session.client.items("/v1/programmes")
+    fitting = [row for row in rows if row.get("currency") == claim["currency"]]
+    if len(fitting) != 1:
+        raise LedgerError("which_programme", found=len(fitting))
+    return lookup.record("programme", fitting[0]["id"])
+
+
+# --- answers ---
+
+
+@click.command("confirm")
+@click.argument("receivable")
+@reason_option
+@different_option
+@with_signing
+def confirm(session: Session, receivable: str, **given: Any) -> None:
+    """Undertake to pay a submitted RECEIVABLE when it is due."""
+    check_id(receivable, "receivable")
+    _decide(session, "receivable.confirm", receivable, given)
+
+
+def _decide(session: Session, act: str, text: str, given: dict[str, Any]) -> None:
+    from cli.acting import Act, run_acts
+    from cli.lookup import Lookup
+
+    answers = _answers(given)
+    lookup = Lookup(session)
+    found = lookup.find("receivable", text)
+    body = {"face_minor": found["face_minor"], "receivable": found["id"], **answers}
+    run_acts(session, [Act(act, body, lookup.facts(found))])
+
+
+@click.command("counter")
+@click.argument("receivable")
+@click.option("--due", metavar="DATE", help="Another due date.")
+@deduct_option
+@reason_option
+@different_option
+@with_signing
+def counter(session: Session, receivable: str, **given: Any) -> None:
+    """Propose other terms for a RECEIVABLE; the other side agrees or not."""
+    check_id(receivable, "receivable")
+    due = None if given["due"] is None else read_date(given["due"])
+    from cli.acting import Act, run_acts
+    from cli.lookup import Lookup
+
+    answers = _answers(given)
+    lookup = Lookup(session)
+    found = lookup.find("receivable", receivable)
+    deductions = read_deductions(given["deduct"], found["currency"])
+    body = {
+        "party": "debtor" if found["debtor"] == session.member else "supplier",
+        "receivable": found["id"],
+        "terms": _terms(due or found["due_date"], found["gross_minor"], deductions),
+        **answers,
+    }
+    run_acts(session, [Act("receivable.counter", body, lookup.facts(found))])
+
+
+@click.command("accept")
+@click.argument("item")
+@click.option("--aware", is_flag=True, help="Take an overdue holding knowingly.")
+@reason_option
+@with_signing
+def accept(session: Session, item: str, *, aware: bool, reason: str | None) -> None:
+    """Accept an offer, or the terms a debtor issued or proposed."""
+    if _kind_of(session, item) == "offer":
+        from cli.parts import accept_offer
+
+        accept_offer(session, item, aware=aware)
+        return
+    _decide(session, "receivable.accept", item, {"reason": reason})
+
+
+@click.command("decline")
+@click.argument("item")
+@with_signing
+def decline(session: Session, item: str) -> None:
+    """Decline an offer, or refuse what was submitted or issued to you."""
+    if _kind_of(session, item) == "offer":
+        from cli.parts import end_offer
+
+        end_offer(session, "offer.decline", item)
+        return
+    from cli.lookup import Lookup
+
+    lookup = Lookup(session)
+    found = lookup.find("receivable", item)
+    is_debtor = found["debtor"] == session.member
+    _end(session, "receivable.reject" if is_debtor else "receivable.decline", item)
+
+
+def _kind_of(session: Session, text: str) -> str:
+    kind = check_id(text, "offer", "receivable")
+    if kind:
+        return kind
+    from cli.lookup import Lookup
+
+    return str(Lookup(session).find_any(text, "receivable", "offer")["kind"])
+
+
+@click.command("cancel")
+@click.argument("receivable")
+@with_signing
+def cancel(session: Session, receivable: str) -> None:
+    """Take a RECEIVABLE back that was proposed and is not live yet."""
+    check_id(receivable, "receivable")
+    _end(session, "receivable.cancel", receivable)
+
+
+@click.command("void")
+@click.argument("receivable")
+@with_signing
+def void(session: Session, receivable: str) -> None:
+    """Cancel a live RECEIVABLE; debtor and holder sign one file (--prepare)."""
+    check_id(receivable, "receivable")
+    _end(session, "receivable.void", receivable)
+
+
+@click.command("pay-early")
+@click.argument("receivable")
+@with_signing
+def pay_early(session: Session, receivable: str) -> None:
+    """Let money waiting for a RECEIVABLE be paid out before the due date."""
+    check_id(receivable, "receivable")
+    _end(session, "receivable.pay_early", receivable)
+
+
+def _end(session: Session, act: str, text: str) -> None:
+    from cli.acting import Act, run_acts
+    from cli.lookup import Lookup
+
+    lookup = Lookup(session)
+    found = lookup.find("receivable", text)
+    run_acts(session, [Act(act, {"receivable": found["id"]}, lookup.facts(found))])

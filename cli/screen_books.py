@@ -1,0 +1,246 @@
+"""What accounts, programmes, bank entries and payouts look like on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from cli.screen import Page, ShowAct, quote, show_offset, show_rate
+
+ENTRY_WORDS: Final = MappingProxyType(
+    {
+        "receipt": "money in",
+        "return": "our payout came back",
+        "payout": "our payout was paid",
+        "charge": "bank charge",
+        "interest": "interest in",
+        "other": "other debit",
+    }
+)
+DIRECTIONS: Final = MappingProxyType({"receipt": 1, "return": 1, "interest": 1})
+
+
+def _show_account(page: Page, *path: str) -> str:
+    item = page.text(*path)
+    page.line("account", page.hash(item, "account"))
+    return page.facts.account_currency(item)
+
+
+def show_open(page: Page) -> str:
+    """Show ``account.open``."""
+    currency = page.text("currency")
+    page.line("owner", page.id("member", "owner"))
+    page.line("attested by", page.id("member", "attester"))
+    page.line("number", f"as committed, {page.hash(page.text('commitment'))}")
+    opening = page.number("opening_minor")
+    page.line("opening", f"{page.money(opening, currency)} in {currency}")
+    page.line("closed up to", page.text("closed_date"))
+    if page.has("mandate"):
+        limit = page.money(page.number("mandate", "limit_minor"), currency)
+        until = page.text("mandate", "until")
+        page.line("mandate", f"payouts up to {limit} a list until {until}")
+        page.document("", "mandate", "document")
+    page.ask_amount(opening, currency)
+    return "open a collection account"
+
+
+_PLAIN_TERMS: Final = (
+    ("confirm_days", "confirm in", "{} days"),
+    ("grace_days", "grace", "{} days"),
+    ("tenor_norm_days", "tenor norm", "{} days"),
+    ("tenor_cap_days", "tenor cap", "{} days"),
+    ("tolerance_days", "tolerance for", "{} days"),
+    ("record_days", "no transfer", "in the last {} business days"),
+    ("transfer_max", "transfers", "at most {} a unit"),
+)
+_WORD_TERMS: Final = (
+    ("convention", "due day rule"),
+    ("late_basis", "late basis"),
+    ("late_from", "late from"),
+    ("order", "paid first"),
+    ("undertaking", "undertaking"),
+    ("law", "law"),
+    ("forum", "forum"),
+)
+_MONEY_TERMS: Final = (
+    ("part_min_minor", "smallest part"),
+    ("tolerance_minor", "tolerated"),
+    ("exposure_max_minor", "limit"),
+)
+
+
+def show_programme(page: Page) -> str:
+    """Show ``programme.new``."""
+    currency = page.text("currency")
+    page.line("name", quote(page.text("name")))
+    page.line("debtor", page.id("member", "debtor"))
+    for label, name in (("lender", "lenders"), ("supplier", "suppliers")):
+        for n in range(page.items(name)):
+            page.line(label, page.id("member", name, n))
+    page.line("account", page.id("account", "account"))
+    page.line("currency", currency)
+    for name, label in _WORD_TERMS:
+        page.line(label, quote(page.text(name)))
+    for name, label, words in _PLAIN_TERMS:
+        page.line(label, words.format(page.number(name)))
+    page.line("late interest", f"{show_rate(page.number('late_ppm'))} a year")
+    page.line("time zone", show_offset(page.number("offset_minutes")))
+    for name, label in _MONEY_TERMS:
+        if page.has(name):
+            page.line(label, page.money(page.number(name), currency))
+    registration = {True: "demanded", False: "not demanded"}
+    page.line("registration", registration.get(page.take("registration"), "unknown"))
+    page.document("undertaking", "undertaking_text")
+    page.document("disclosure", "disclosure")
+    if page.has("replaces"):
+        page.line("replaces", page.id("programme", "replaces"))
+    page.ask_count(1)
+    return "debtor and lenders agree on a programme"
+
+
+def _show_payee(page: Page) -> None:
+    page.line("member", page.id("member", "member"))
+    page.line("currency", page.text("currency"))
+    page.line("attested by", page.id("member", "attester"))
+    page.line("number", f"as committed, {page.hash(page.text('commitment'))}")
+    page.ask_count(1)
+
+
+def show_register(page: Page) -> str:
+    """Show ``payout_account.register``."""
+    _show_payee(page)
+    return "the member wants to be paid on this account"
+
+
+def show_verify(page: Page) -> str:
+    """Show ``payout_account.verify``."""
+    _show_payee(page)
+    return "the attester says that this account is the member's"
+
+
+# --- the bank ---
+
+
+def _show_entry(page: Page, n: int) -> tuple[str, int]:
+    at = ("entries", n)
+    kind, currency = page.text(*at, "type"), page.text(*at, "currency")
+    amount = page.number(*at, "amount_minor")
+    words = ENTRY_WORDS.get(kind, "entry")
+    dates = f"{page.text(*at, 'booking_date')}, value {page.text(*at, 'value_date')}"
+    page.line(f"entry {n + 1}", f"{page.money(amount, currency)} {words} ({kind})")
+    page.line("", f"booked {dates}, key {quote(page.text(*at, 'key'))}")
+    if page.has(*at, "end_to_end"):
+        page.line("", f"end-to-end id {quote(page.text(*at, 'end_to_end'))}")
+    if page.has(*at, "payer"):
+        page.line("", f"payer {page.id('member', *at, 'payer')}")
+    if page.has(*at, "reference"):
+        page.line("", f"for {quote(page.text(*at, 'reference'))}")
+    return currency, DIRECTIONS.get(kind, -1) * amount
+
+
+def show_record(page: Page) -> str:
+    """Show ``bank.record``."""
+    _show_account(page, "account")
+    page.line("attester", page.id("member", "attester"))
+    page.document("file", "file_hash")
+    totals: dict[str, list[int]] = {}
+    count = page.items("entries")
+    for n in range(count):
+        currency, amount = _show_entry(page, n)
+        both = totals.setdefault(currency, [0, 0])
+        both[amount < 0] += abs(amount)
+    for currency, (money_in, money_out) in totals.items():
+        page.line("credits", page.money(money_in, currency))
+        page.line("debits", page.money(money_out, currency))
+    page.ask_count(count)
+    return f"the attester says that these {count} entries are booked"
+
+
+def show_close(page: Page) -> str:
+    """Show ``bank.close``."""
+    currency = _show_account(page, "account")
+    page.line("attester", page.id("member", "attester"))
+    page.line("day", page.text("date"))
+    closing = page.number("closing_minor")
+    page.line("balance", f"{page.money(closing, currency)} at the end of the day")
+    words = {True: "there were none", False: "as recorded"}
+    page.line("movements", words.get(page.take("no_movement"), "unknown"))
+    page.ask_amount(closing, currency)
+    return "the attester closes a day; what fell due may become overdue"
+
+
+def show_match(page: Page) -> str:
+    """Show ``bank.match``."""
+    currency = _receipt(page)
+    amount = page.number("amount_minor")
+    page.line("assigned", page.money(amount, currency))
+    page.line("to", page.id("receivable", "receivable"))
+    page.ask_amount(amount, currency)
+    return "the debtor says what money in suspense is for"
+
+
+def show_return(page: Page) -> str:
+    """Show ``bank.return``."""
+    currency = _receipt(page)
+    amount = page.number("amount_minor")
+    page.line("goes back", f"{page.money(amount, currency)} to where it came from")
+    page.ask_amount(amount, currency)
+    return "money goes back to the account it came from"
+
+
+def _receipt(page: Page) -> str:
+    item = page.text("receipt")
+    page.line("money in", page.hash(item, "receipt"))
+    known = page.facts.record("receipt", item)
+    return page.facts.account_currency(known.get("account", ""))
+
+
+def show_reverse(page: Page) -> str:
+    """Show ``receipt.reverse``."""
+    currency = _show_account(page, "account")
+    page.line("attester", page.id("member", "attester"))
+    page.line("money in", page.id("receipt", "receipt"))
+    amount = page.number("amount_minor")
+    page.line("taken back", page.money(amount, currency))
+    page.line("booked", page.text("booking_date"))
+    page.line("bank key", quote(page.text("key")))
+    page.ask_amount(amount, currency)
+    return "the bank took money back; what it paid is owed again"
+
+
+def show_instruct(page: Page) -> str:
+    """Show ``payout.instruct``."""
+    currency = _show_account(page, "account")
+    total = 0
+    count = page.items("payouts")
+    for n in range(count):
+        item = page.text("payouts", n)
+        known = page.facts.record("payout", item)
+        amount = known.get("amount_minor")
+        if type(amount) is not int:
+            page.line(f"payout {n + 1}", page.hash(item, "payout"))
+            continue
+        total += amount
+        payee = page.name("member", str(known.get("payee", "")))
+        words = f"{page.hash(item, 'payout')} to {payee}"
+        page.line(f"payout {n + 1}", f"{page.money(amount, currency)} {words}")
+    page.line("in all", f"{page.money(total, currency)} as the node states it")
+    page.ask_amount(total, currency)
+    return f"the account's owner tells the bank to pay {count} payouts"
+
+
+ACTS: Final[Mapping[str, ShowAct]] = MappingProxyType(
+    {
+        "account.open": show_open,
+        "bank.close": show_close,
+        "bank.match": show_match,
+        "bank.record": show_record,
+        "bank.return": show_return,
+        "payout.instruct": show_instruct,
+        "payout_account.register": show_register,
+        "payout_account.verify": show_verify,
+        "programme.new": show_programme,
+        "receipt.reverse": show_reverse,
+    }
+)

@@ -1,0 +1,258 @@
+"""What a command works with: a wallet, its node, and the key when needed.
+
+The passphrase is asked at most once a command. A grant to read is signed by
+the wallet's key and kept, for its owner only, as long as it is valid.
+"""
+
+# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import wraps
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from cli.client import NodeClient, NodeError, grant_header
+from cli.folder import WalletConfig, WalletFolder, open_folder
+from cli.private import read_private, write_private
+from cli.terminal import (
+    amount_option,
+    json_option,
+    passphrase_option,
+    read_passphrase,
+    wallet_options,
+)
+from ledger.encoding import JSONObject, decode, decode_base64, encode, encode_base64
+from ledger.errors import Code, LedgerError, register
+from ledger.keys import SigningKey
+
+GRANT_MS: Final = 10 * 60_000
+GRANT_SPARE_MS: Final = 20_000
+GRANT_BYTES_MAX: Final = 8_192
+DAY_MS: Final = 86_400_000
+WAIT_S: Final = 30
+
+register(
+    Code(
+        "not_connected",
+        "malformed",
+        "the wallet knows no node, chain or member yet",
+        "A wallet trusts one chain, compared once by another channel.",
+        "run: allonge wallet connect URL --chain HASH --member ID",
+    ),
+)
+
+
+@dataclass
+class Session:
+    """One command's wallet, node and key.
+
+    Attributes:
+        folder: the wallet.
+        node_url: ``--node``, else "" for the wallet's own.
+        passphrase_file: where the passphrase stands, if not asked.
+        as_json: print one JSON object.
+        prepare: write the unsigned file there instead of signing.
+        typed: the amount given by ``--type-amount``.
+        valid_days: how long signatures may be collected, 0 for a day.
+    """
+
+    folder: WalletFolder
+    node_url: str = ""
+    passphrase_file: Path | None = None
+    as_json: bool = False
+    prepare: Path | None = None
+    typed: str | None = None
+    valid_days: int = 0
+    _config: WalletConfig | None = field(default=None, repr=False)
+    _client: NodeClient | None = field(default=None, repr=False)
+    _key: SigningKey | None = field(default=None, repr=False)
+
+    @property
+    def config(self) -> WalletConfig:
+        """The wallet's settings."""
+        if self._config is None:
+            self._config = self.folder.load_config()
+        return self._config
+
+    @property
+    def chain(self) -> str:
+        """The pinned chain.
+
+        Raises:
+            LedgerError: ``not_connected``.
+        """
+        return _need(self.config.chain, "chain")
+
+    @property
+    def member(self) -> str:
+        """The member the wallet signs for.
+
+        Raises:
+            LedgerError: ``not_connected``.
+        """
+        return _need(self.config.member, "member")
+
+    @property
+    def client(self) -> NodeClient:
+        """The node, which has been asked for its chain.
+
+        Raises:
+            LedgerError: ``not_connected``; ``node_unreachable``;
+                ``wrong_chain``, it serves another chain than the pinned one.
+        """
+        if self._client is None:
+            url = _need(self.node_url or self.config.node_url, "node")
+            client = NodeClient(url, self._authorise)
+            found = client.node()
+            pinned = (self.chain, self.config.test_chain)
+            if (found["chain"], found.get("test_chain") is True) != pinned:
+                raise LedgerError(
+                    "chain_pinned", expected=self.chain, found=found["chain"][:64]
+                )
+            self._client = client
+        return self._client
+
+    def key(self) -> SigningKey:
+        """Return the wallet's key; the passphrase is asked the first time.
+
+        Raises:
+            LedgerError: those of ``unlock`` and ``read_passphrase``.
+        """
+        if self._key is None:
+            from cli.keyfile import unlock
+
+            self.folder.require()
+            self._key = unlock(self.folder, read_passphrase(self.passphrase_file))
+        return self._key
+
+    def now_ms(self) -> int:
+        """Return the time that counts: the node's on a test chain, else here."""
+        if self.config.test_chain:
+            node_time = self.client.node().get("time")
+            if type(node_time) is int:
+                return max(node_time, 1)
+        return time.time_ns() // 10**6
+
+    def not_after_ms(self) -> int | None:
+        """Return until when a new transaction counts, None for the default."""
+        if not self.valid_days:
+            return None
+        return self.now_ms() + self.valid_days * DAY_MS
+
+    def pin(self, **settings: Any) -> WalletConfig:
+        """Store settings in the wallet and return what now stands.
+
+        Raises:
+            LedgerError: those of ``save_config``.
+        """
+        self._config = self.folder.save_config(replace(self.config, **settings))
+        return self._config
+
+    # -- grants to read --
+
+    def _authorise(self) -> str:
+        kept = self._kept_grant()
+        return grant_header(kept if kept is not None else self._new_grant())
+
+    def _kept_grant(self) -> bytes | None:
+        path = self.folder.path / "grant.json"
+        try:
+            raw = read_private(path, size_bytes_max=GRANT_BYTES_MAX)
+            kept = decode(raw)
+            known = (kept["chain"], kept["member"]) == (self.chain, self.member)
+            left_ms = kept["until"] - time.time_ns() // 10**6
+            if known and GRANT_SPARE_MS < left_ms <= GRANT_MS:
+                return decode_base64(kept["grant"])
+        except (LedgerError, KeyError, TypeError):
+            # Absent or damaged: it is only a copy of what can be made anew.
+            return None
+        return None
+
+    def _new_grant(self) -> bytes:
+        from ledger.transactions import TYPE_READ, sign_payload
+
+        payload: JSONObject = {
+            "chain": self.chain,
+            "member": self.member,
+            "scope": "read",
+            "until": time.time_ns() // 10**6 + GRANT_MS,
+            "v": 1,
+        }
+        grant = sign_payload(TYPE_READ, encode(payload), [self.key()])
+        kept = {
+            "chain": self.chain,
+            "grant": encode_base64(grant),
+            "member": self.member,
+            "until": payload["until"],
+        }
+        write_private(self.folder.path / "grant.json", encode(kept), replace=True)
+        return grant
+
+
+def _need(value: str, name: str) -> str:
+    if not value:
+        raise LedgerError("not_connected", found=f"no {name}")
+    return value
+
+
+Run = Callable[..., Any]
+
+node_option = click.option(
+    "--node", "node_url", metavar="URL", default="", help="Another node to ask."
+)
+prepare_option = click.option(
+    "--prepare",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write it unsigned, to be signed by several or offline.",
+)
+valid_option = click.option(
+    "--valid-days",
+    type=click.IntRange(1, 29),
+    default=None,
+    metavar="DAYS",
+    help="How long signatures may be collected; a day by default.",
+)
+_TAKEN: Final = ("passphrase_file", "as_json", "prepare", "node_url")
+
+
+def with_wallet(function: Run) -> Run:
+    """Give a local command a ``Session`` as first argument; no node is asked."""
+    return wallet_options(json_option(passphrase_option(_pass_session(function))))
+
+
+def with_node(function: Run) -> Run:
+    """Give a reading command a ``Session`` as first argument."""
+    wrapped = json_option(passphrase_option(node_option(_pass_session(function))))
+    return wallet_options(wrapped)
+
+
+def with_signing(function: Run) -> Run:
+    """Give a signing command a ``Session`` as first argument."""
+    return with_node(prepare_option(valid_option(amount_option(function))))
+
+
+def _pass_session(function: Run) -> Run:
+    @wraps(function)
+    def run(**given: Any) -> Any:
+        folder = open_folder(given.pop("wallet"), given.pop("home"))
+        session = Session(folder)
+        for name in _TAKEN:
+            if name in given:
+                setattr(session, name, given.pop(name))
+        session.typed = given.pop("type_amount", None)
+        session.valid_days = given.pop("valid_days", None) or 0
+        return function(session, **given)
+
+    return run
+
+
+def is_missing(error: LedgerError) -> bool:
+    """Tell whether a node answered that there is no such thing."""
+    return isinstance(error, NodeError) and error.status == 404

@@ -1,0 +1,68 @@
+"""``allonge sign`` and ``allonge send``: offline signing by one or many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cli.session import Session, with_node, with_wallet
+from cli.terminal import amount_option, print_json
+from ledger.errors import LedgerError
+
+FILE_ARGUMENT = click.Path(path_type=Path)
+
+
+@click.command("sign")
+@click.argument("file", type=FILE_ARGUMENT)
+@amount_option
+@with_wallet
+def sign(session: Session, file: Path) -> None:
+    """Read FILE, show what it does, and add this wallet's signature to it.
+
+    No node is asked. The same file goes from signer to signer, or each signs
+    a copy; allonge send takes them all.
+    """
+    from cli.acting import confirm_files, print_ready  # noqa: PLC0415
+    from cli.people import name_id  # noqa: PLC0415
+    from cli.signing import read_signing_file  # noqa: PLC0415
+
+    found = read_signing_file(file)
+    by = found.open()["by"]
+    if session.member not in by:
+        raise LedgerError(
+            "wrong_signers",
+            expected=", ".join(name_id("member", item) for item in by),
+            found=name_id("member", session.member),
+        )
+    confirm_files(session, [found])
+    signed = found.sign(session.key())
+    signed.save(file, replacing=True)
+    if session.as_json:
+        keys = [item.key_id for item in signed.signatures]
+        print_json({"id": signed.transaction, "keys": keys, "status": "signed"})
+        return
+    print_ready(signed, file)
+
+
+@click.command("send")
+@click.argument("files", type=FILE_ARGUMENT, nargs=-1, required=True)
+@with_node
+def send(session: Session, files: tuple[Path, ...]) -> None:
+    """Send a signed FILE, putting together the signatures of several copies.
+
+    Sending the same transaction twice changes nothing: it counts once.
+    """
+    from cli.acting import print_result, send_file  # noqa: PLC0415
+    from cli.signing import read_signing_file  # noqa: PLC0415
+
+    merged = read_signing_file(files[0])
+    for path in files[1:]:
+        merged = merged.merge(read_signing_file(path))
+    if merged.open()["chain"] != session.chain:
+        raise LedgerError("wrong_chain", expected=session.chain)
+    found = send_file(session, merged)
+    if session.as_json:
+        print_json(found)
+        return
+    print_result(found)

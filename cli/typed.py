@@ -1,0 +1,100 @@
+"""Dates, moments and hashes as people type them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from cli.private import read_private
+from ledger.errors import Code, LedgerError, register
+
+DOCUMENT_BYTES_MAX: Final = 256 * 2**20
+SPANS_MS: Final = {"d": 86_400_000, "h": 3_600_000}
+
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SPAN: Final = re.compile(r"([0-9]{1,3})([dh])")
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+
+register(
+    Code(
+        "bad_date",
+        "malformed",
+        "not a date",
+        "Dates are written year, month, day, and exist in the calendar.",
+        "Write it like this: 2031-12-31",
+    ),
+    Code(
+        "bad_moment",
+        "malformed",
+        "not a moment",
+        "A moment is a span from now, or a date and time with its zone.",
+        "Write it like this: 3d, 12h or 2031-12-31T18:00+08:00",
+    ),
+    Code(
+        "bad_hash",
+        "malformed",
+        "not a SHA-256",
+        "A hash is 64 hexadecimal digits, or @ and the name of a file to hash.",
+        "Write it like this: @contract.pdf",
+    ),
+)
+
+
+def read_date(text: str) -> str:
+    """Return an ISO date that exists.
+
+    Raises:
+        LedgerError: ``bad_date``.
+    """
+    try:
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text).isoformat()
+    except ValueError:
+        pass
+    raise LedgerError("bad_date", expected="2031-12-31", found=text[:40])
+
+
+def read_moment(text: str, now_ms: int) -> int:
+    """Return a moment in UTC milliseconds: a span from now, or ISO 8601.
+
+    Raises:
+        LedgerError: ``bad_moment``.
+    """
+    span = _SPAN.fullmatch(text)
+    if span is not None:
+        return now_ms + int(span[1]) * SPANS_MS[span[2]]
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise LedgerError("bad_moment", found=text[:40]) from error
+    if moment.tzinfo is None:
+        raise LedgerError("bad_moment", expected="a zone", found=text[:40])
+    passed = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (passed.days * 86_400 + passed.seconds) * 1000
+
+
+def check_moment(text: str) -> None:
+    """The text is a moment, whatever time it is now.
+
+    Raises:
+        LedgerError: ``bad_moment``.
+    """
+    read_moment(text, 0)
+
+
+def read_hash(text: str) -> str:
+    """Return a SHA-256 in lower case, of a file where the text is ``@FILE``.
+
+    Raises:
+        LedgerError: ``bad_hash``; those of ``read_private``.
+    """
+    if text.startswith("@"):
+        path = Path(text[1:])
+        raw = read_private(path, size_bytes_max=DOCUMENT_BYTES_MAX, forbidden_mode=0)
+        return sha256(raw).hexdigest()
+    if not _HASH.fullmatch(text.lower()):
+        raise LedgerError("bad_hash", found=text[:64])
+    return text.lower()
