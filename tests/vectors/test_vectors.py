@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -416,3 +417,15 @@ def test_ids_of_people() -> None:
             row["receivable"],
             row["lo"],
         )
+
+
+# --- the text
+
+
+def test_examples_of_the_text_stand_in_the_vectors() -> None:
+    """Every hash the README shows, whole or shortened, is one of the vectors."""
+    text = (HOME.parent.parent / "ledger" / "README.md").read_text("utf-8")
+    vectors = "".join(path.read_text("utf-8") for path in HOME.glob("*.json"))
+    shown = set(re.findall(r"\b[0-9a-f]{8,64}\b", "".join(text.split("```")[1::2])))
+    assert len(shown) >= 20
+    assert [digits for digits in sorted(shown) if digits not in vectors] == []
