@@ -1,0 +1,159 @@
+"""One chain, replayed elsewhere: other hash seeds, time zones and Pythons.
+
+A replay compares every receipt, event and root with what is recorded, so it
+is enough that it ends without a finding and says the same digest.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.export import export_pieces
+from tests.lives import full_life
+
+ROOT = Path(__file__).parents[1]
+CHILD = """
+import hashlib, json, sys
+from ledger.export import Export
+from ledger.replay import replay_ledger
+with open(sys.argv[1], "rb") as stream:
+    export = Export(stream)
+    running = hashlib.sha256()
+    def follow(state, block, candidate, accounts):
+        made = candidate.block
+        for raw in (made.header, *made.transactions, *made.receipts, *made.events):
+            running.update(len(raw).to_bytes(4, "big") + raw)
+        for key in sorted(candidate.layer.writes):
+            running.update(key + (candidate.layer.writes[key] or b""))
+    found = replay_ledger(export.blocks(), export.facts.secret, explain=follow)
+print(json.dumps({"digest": running.hexdigest(), "root": found.state_root,
+    "version": sys.version_info[:2]}))
+"""
+PROBE = "import cryptography, orjson, pydantic"
+SECONDS_MAX = 240
+
+
+def replay_with(python: str, export: Path, **environment: str) -> dict[str, object]:
+    """Return what another process finds in an export.
+
+    Args:
+        python: the interpreter.
+        export: the file.
+        environment: on top of nothing at all.
+    """
+    ended = subprocess.run(
+        [python, "-B", "-c", CHILD, str(export)],
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS_MAX,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    found: dict[str, object] = json.loads(ended.stdout)
+    return found
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The export of a full life."""
+    life = full_life()
+    path = tmp_path_factory.mktemp("determinism") / "life.export"
+    path.write_bytes(b"".join(export_pieces(life.facts, life.blocks)))
+    return path
+
+
+def test_hash_seed_time_zone_and_language_change_nothing(export: Path) -> None:
+    """Four surroundings, one digest of everything that was made."""
+    found = [
+        replay_with(sys.executable, export, PYTHONHASHSEED="0", TZ="UTC"),
+        replay_with(sys.executable, export, PYTHONHASHSEED="1", TZ="Asia/Shanghai"),
+        replay_with(
+            sys.executable, export, PYTHONHASHSEED="4242", TZ="America/New_York"
+        ),
+        replay_with(sys.executable, export, LC_ALL="C", PYTHONOPTIMIZE="2"),
+    ]
+    assert all(row == found[0] for row in found)
+
+
+def candidates() -> Iterator[str]:
+    """Yield interpreters of other versions than this one, newest first."""
+    home = Path.home() / ".pyenv" / "versions"
+    places = sorted(home.glob("3.1[1-9]*/bin/python"), reverse=True)
+    for minor in range(19, 10, -1):
+        found = shutil.which(f"python3.{minor}")
+        if found is not None:
+            places.append(Path(found))
+    for place in places:
+        version = version_of(str(place))
+        if version is not None and version != list(sys.version_info[:2]):
+            yield str(place)
+
+
+def version_of(python: str) -> list[int] | None:
+    """Return the version of an interpreter that starts, if it is new enough."""
+    code = "import json, sys; print(json.dumps(sys.version_info[:2]))"
+    try:
+        ended = subprocess.run(
+            [python, "-c", code], capture_output=True, timeout=20, check=False
+        )
+        version: list[int] = json.loads(ended.stdout)
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+    return version if version >= [3, 11] else None
+
+
+def has_dependencies(python: str) -> bool:
+    """Tell whether an interpreter can import what the ledger needs."""
+    ended = subprocess.run([python, "-c", PROBE], capture_output=True, check=False)
+    return ended.returncode == 0
+
+
+def build_environment(python: str, folder: Path) -> str:
+    """Return the interpreter of a new environment with the locked dependencies."""
+    ready = folder / "bin" / "python"
+    if not (ready.exists() and has_dependencies(str(ready))):
+        shutil.rmtree(folder, ignore_errors=True)
+        install = ["-m", "pip", "install", "--quiet", "--require-hashes", "-r"]
+        for command in (
+            [python, "-m", "venv", str(folder)],
+            [str(ready), *install, str(ROOT / "requirements.lock")],
+        ):
+            ended = subprocess.run(
+                command,
+                env=dict(os.environ),
+                capture_output=True,
+                timeout=SECONDS_MAX,
+                check=False,
+            )
+            if ended.returncode:
+                pytest.skip("second interpreter: its dependencies do not install")
+    return str(ready)
+
+
+@pytest.mark.slow
+def test_another_python_makes_the_same_bytes(
+    export: Path, pytestconfig: pytest.Config
+) -> None:
+    """Receipts, gas, roots and records are equal under another version."""
+    others = list(candidates())
+    if not others:
+        pytest.skip("second interpreter absent")
+    python = next((other for other in others if has_dependencies(other)), "")
+    if not python:
+        cache = pytestconfig.cache
+        if cache is None:
+            pytest.skip("second interpreter: no cache folder")
+        python = build_environment(others[0], cache.mkdir("second-python") / "env")
+    own, other = replay_with(sys.executable, export), replay_with(python, export)
+    assert own.pop("version") != other.pop("version")
+    assert own == other
