@@ -96,7 +96,7 @@ rule = Rule(
         "encumbered": (
             "refused",
             "not free to be cancelled",
-            "Cancellation needs one holder of everything, no offer, no payment.",
+            "It needs one holder of all, no offer, no payment, no retention drawn.",
             "Withdraw offers first; paid receivables end by payment.",
         ),
     },
@@ -172,6 +172,8 @@ def issue(ctx: Context, body: Issue) -> None:
     check_tenor(ctx, programme, body.terms, body.reason)
     record = propose(ctx, programme, body, "issued", "debtor")
     reserve_uses(ctx, record, body.different or [], confirming=True)
+    if body.reason is not None:
+        ctx.write({**record, "reason": body.reason})
 
 
 def propose(
@@ -470,6 +472,9 @@ def void(ctx: Context, body: End) -> None:
     if record["state"] not in ("live", "overdue"):
         ctx.refuse("wrong_state", state=record["state"])
     if record["waiting_minor"] or record["retired_minor"] or "sweep" in record:
+        ctx.refuse("encumbered", receivable=record["id"])
+    if record.get("retention_drawn_minor", 0):
+        # Its invoice would be free again while the retention stands.
         ctx.refuse("encumbered", receivable=record["id"])
     transferred = False
     holder = ctx.need("tile", "0", record["id"])["holder"]

@@ -40,6 +40,7 @@ rule = Rule(
         "entry",
         "receipt",
         "share",
+        "programme",
         "receivable",
         "tile",
         "line",
@@ -213,6 +214,9 @@ def reverse_line(ctx: Context, receipt: Record, line: Record, amount_minor: int)
     if changed["state"] == "settled" or changed["state"] == "part_paid":
         changed["state"] = "part_paid" if changed["retired_minor"] else "live"
     ctx.write(changed)
+    programme = ctx.need("programme", receivable["programme"])
+    exposure = programme["exposure_minor"] + principal
+    ctx.write({**programme, "exposure_minor": exposure})
     ctx.emit("line_reversed", line=line["id"], amount_minor=amount_minor)
     return cancelled
 

@@ -38,6 +38,7 @@ rule = Rule(
     "receivable",
     part="sweep",
     writes=(
+        "programme",
         "receivable",
         "tile",
         "offer",
@@ -434,6 +435,10 @@ def book_chunk(ctx: Context, sweep: Record, sums: dict[str, int]) -> None:
         }
     )
     if amount:
+        # What is paid no longer counts against the programme's limit (I13).
+        programme = ctx.need("programme", receivable["programme"])
+        exposure = programme["exposure_minor"] - sums["principal"]
+        ctx.write({**programme, "exposure_minor": exposure})
         move_books(
             ctx,
             sweep["account"],

@@ -14,7 +14,8 @@ depends on another having run.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,13 +24,11 @@ from ledger.errors import LedgerError
 from tests import verbs
 from tests.stage import Stage
 
-Verb = Callable[..., object]
-
 
 class Step(NamedTuple):
     """A verb with its arguments."""
 
-    verb: Verb
+    verb: FunctionType
     words: list[int | str]
     named: dict[str, int | str]
 
@@ -59,11 +58,15 @@ class Row(NamedTuple):
 
 
 def read_table(text: str) -> Iterator[Row]:
-    """Yield the rows of a table."""
+    """Yield the rows of a table; a line that ends in a comma goes on in the next."""
+    held = ""
     for line in text.strip().splitlines():
-        name, given, act, code = (cell.strip() for cell in line.split("|"))
-        steps = [read_step(cell) for cell in given.split(",") if cell.strip()]
-        yield Row(name, steps, read_step(act), code)
+        whole = f"{held} {line.split('|', 1)[1]}" if held else line
+        held = whole if whole.endswith(",") else ""
+        if not held:
+            name, given, act, code = (cell.strip() for cell in whole.split("|"))
+            steps = [read_step(cell) for cell in given.split(",") if cell.strip()]
+            yield Row(name, steps, read_step(act), code)
 
 
 def read_step(cell: str) -> Step:
@@ -83,9 +86,8 @@ def read_word(word: str) -> int | str:
 def rows(*tables: str) -> pytest.MarkDecorator:
     """Return the mark that runs a test once a row."""
     found = [row for text in tables for row in read_table(text)]
-    return pytest.mark.parametrize(
-        "row", [pytest.param(row, id=row.name) for row in found]
-    )
+    names = [f"{row.act.verb.__name__}: {row.name}" for row in found]
+    return pytest.mark.parametrize("row", found, ids=names)
 
 
 def codes_of(module: Mapping[str, Any]) -> set[str]:

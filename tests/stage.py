@@ -26,13 +26,14 @@ class Stage(World):
     """A world on which rows play one after the other without meeting.
 
     Attributes:
-        it: the receivable of the row.
+        it: the last receivable of the row.
+        first: the first receivable of the row.
         offer: the offer of the row.
         receipt: the incoming payment of the row.
         payout: the payout of the row.
     """
 
-    it = offer = receipt = payout = ""
+    it = first = offer = receipt = payout = ""
 
     def __init__(self, *, sources: Mapping[str, str] | None = None) -> None:
         """Found it; every day is a business day."""
@@ -51,7 +52,6 @@ class Stage(World):
         parameters = {"calendar": {**CALENDAR, "weekend": []}}
         super().__init__(cast, parameters=parameters, sources=sources)
         self._numbers = 0
-        self._terms: Body = {}
         for name in ("alpha", "beta"):
             self.register_payee(name)
         operator = self.member("operator")
@@ -60,9 +60,8 @@ class Stage(World):
 
     def begin(self) -> None:
         """Forget what the last row made."""
-        self.it = self.offer = self.receipt = self.payout = ""
+        self.it = self.first = self.offer = self.receipt = self.payout = ""
         self.account = self.programme = ""
-        self._terms = {}
 
     def deal(self, **terms: Any) -> None:
         """Open an account and a programme that no other row knows."""
@@ -146,7 +145,13 @@ class Stage(World):
         body = self.make_proposal(**options)
         source = self.act(f"receivable.{verb}", body)
         self.it = object_id("receivable", source, 0)
+        self.first = self.first or self.it
         return self.it
+
+    @property
+    def next_ms(self) -> int:
+        """The block time of the next operation."""
+        return max(self.time, self.chain.header.time + 1)
 
     def record_of(self, kind: str = "receivable") -> Body:
         """Return the row's record of a kind."""

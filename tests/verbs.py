@@ -10,15 +10,21 @@ from typing import Any
 
 from ledger.transactions import object_id
 from tests.stage import FACE, Body, Stage
-from tests.world import digest_of
+from tests.world import DAY_MS, digest_of
 
-# -- parties ---------------------------------------------------------------------
+# -- parties ---------------------------------------------------------------------------
 
 
 def open_account(
-    stage: Stage, owner: str = "bank", attester: str = "bank", by: str = ""
+    stage: Stage,
+    owner: str = "bank",
+    attester: str = "bank",
+    by: str = "",
+    *,
+    limit: int = 10**12,
+    until: int = 1000,
 ) -> None:
-    """Open a collection account."""
+    """Open a collection account; a ``limit`` of 0 is no mandate."""
     body: Body = {
         "attester": stage.id_of(attester),
         "closed_date": stage.day(-1),
@@ -27,6 +33,12 @@ def open_account(
         "opening_minor": 0,
         "owner": stage.id_of(owner),
     }
+    if limit:
+        body["mandate"] = {
+            "document": digest_of("mandate"),
+            "limit_minor": limit,
+            "until": stage.day(until),
+        }
     source = stage.act("account.open", body, **stage.as_members(by))
     stage.account = object_id("account", source, 0)
 
@@ -70,7 +82,7 @@ def verify(
     stage.act("payout_account.verify", _pair(stage, member, name, attester))
 
 
-# -- time --------------------------------------------------------------------------
+# -- time ------------------------------------------------------------------------------
 
 
 def wait(stage: Stage, days: int) -> None:
@@ -89,7 +101,7 @@ def deadline(stage: Stage, after_ms: int) -> None:
         stage.time = stage.record_of()["deadline_ms"] + after_ms
 
 
-# -- from a proposal to a live receivable --------------------------------------------
+# -- from a proposal to a live receivable ----------------------------------------------
 
 
 def submit(stage: Stage, **options: Any) -> None:
@@ -126,12 +138,13 @@ def counter(
     days: int = 60,
     gross: int = FACE,
     cut: int = 0,
+    by: str = "",
     **extra: Any,
 ) -> None:
     """Propose other terms."""
     terms = stage.make_terms(days, gross, cut, "other")
     body = {"party": party, "receivable": stage.it, "terms": terms, **extra}
-    stage.act("receivable.counter", body)
+    stage.act("receivable.counter", body, **stage.as_members(by))
 
 
 def reject(stage: Stage, by: str = "") -> None:
@@ -163,3 +176,253 @@ def live(stage: Stage, **options: Any) -> None:
     """Let a receivable be submitted and confirmed."""
     submit(stage, **options)
     confirm(stage)
+
+
+def paid(stage: Stage, amount: int) -> None:
+    """Let a receivable fall due, and money come in for it."""
+    live(stage, days=3)
+    wait(stage, 3)
+    receive(stage, amount)
+
+
+# -- circulation -----------------------------------------------------------------------
+
+
+def _input(stage: Stage, lo: int, rev: int = 0, stretch: int = 0) -> Body:
+    """Return the input that names a tile, or misses it by so much."""
+    found = stage.input(stage.it, lo)
+    return {**found, "hi": found["hi"] + stretch, "rev": found["rev"] + rev}
+
+
+def split(stage: Stage, *cuts: int, tile: int = 0, by: str = "", **off: int) -> None:
+    """Let a holder cut its tile."""
+    body = {
+        "cuts": list(cuts),
+        "input": _input(stage, tile, **off),
+        "receivable": stage.it,
+    }
+    stage.act("receivable.split", body, **stage.as_members(by))
+
+
+def merge(stage: Stage, left: int, right: int, by: str = "", **off: int) -> None:
+    """Let a holder join two tiles; only the right one is missed."""
+    body = {
+        "left": _input(stage, left),
+        "receivable": stage.it,
+        "right": _input(stage, right, **off),
+    }
+    stage.act("receivable.merge", body, **stage.as_members(by))
+
+
+def _passing(
+    stage: Stage, part: tuple[int, int], to: str, tile: int, off: Body
+) -> Body:
+    recourse = off.pop("recourse", "without")
+    return {
+        "input": _input(stage, tile, **off),
+        "part": {"hi": part[1], "lo": part[0]},
+        "receivable": stage.it,
+        "receiver": stage.id_of(to),
+        "recourse": recourse,
+    }
+
+
+def transfer(
+    stage: Stage,
+    lo: int,
+    hi: int,
+    to: str = "beta",
+    *,
+    tile: int = 0,
+    aware: int = 0,
+    by: str = "",
+    **off: Any,
+) -> None:
+    """Move a part at once, giver and receiver signing."""
+    body = {**_passing(stage, (lo, hi), to, tile, off), "aware_overdue": bool(aware)}
+    stage.act("receivable.transfer", body, **stage.as_members(by))
+
+
+def offer(
+    stage: Stage,
+    lo: int,
+    hi: int,
+    to: str = "beta",
+    *,
+    tile: int = 0,
+    days: int = 1,
+    ms: int = 0,
+    by: str = "",
+    **off: Any,
+) -> None:
+    """Offer a part until so many days and milliseconds from now."""
+    body = _passing(stage, (lo, hi), to, tile, off)
+    body["until_ms"] = stage.next_ms + days * DAY_MS + ms
+    stage.offer = stage.act("receivable.offer", body, **stage.as_members(by))
+
+
+def take(
+    stage: Stage,
+    aware: int = 0,
+    by: str = "",
+    *,
+    lo: int = 0,
+    hi: int = 0,
+    of: str = "",
+) -> None:
+    """Accept the row's offer; ``lo`` and ``hi`` are by how much it is misread."""
+    made = stage.record_of("offer")
+    body = {
+        "aware_overdue": bool(aware),
+        "offer": stage.offer,
+        "part": {"hi": made["hi"] + hi, "lo": made["lo"] + lo},
+        "receivable": digest_of(of) if of else made["receivable"],
+    }
+    stage.act("offer.accept", body, **stage.as_members(by))
+
+
+def refuse(stage: Stage, by: str = "") -> None:
+    """Let the receiver decline the row's offer."""
+    stage.act("offer.decline", {"offer": stage.offer}, **stage.as_members(by))
+
+
+def withdraw(stage: Stage, by: str = "") -> None:
+    """Let the giver withdraw the row's offer."""
+    stage.act("offer.withdraw", {"offer": stage.offer}, **stage.as_members(by))
+
+
+# -- money -----------------------------------------------------------------------------
+
+
+def entry(
+    stage: Stage,
+    kind: str,
+    amount: int,
+    key: str = "k1",
+    *,
+    attester: str = "bank",
+    booked: int = 0,
+    value: int = 0,
+    currency: str = "CNY",
+    **named: Any,
+) -> None:
+    """Let the attester record one entry, booked and valued so many days from today."""
+    made = {
+        "amount_minor": amount,
+        "booking_date": stage.day(booked),
+        "currency": currency,
+        "key": key,
+        "type": kind,
+        "value_date": stage.day(value),
+        **{name: text for name, text in named.items() if text},
+    }
+    body = {
+        "account": stage.account,
+        "attester": stage.id_of(attester),
+        "entries": [made],
+        "file_hash": digest_of("file"),
+    }
+    stage.act("bank.record", body)
+    if kind == "receipt":
+        stage.receipt = digest_of(f"entry/{stage.account}/receipt/{key}")
+
+
+def receive(
+    stage: Stage,
+    amount: int,
+    key: str = "k1",
+    *,
+    names: str = "",
+    payer: str = "debtor",
+    **fields: Any,
+) -> None:
+    """Let money come in; it names ``it``, the ``first`` receivable or a number."""
+    known = {"it": stage.it, "first": stage.first}
+    payers = {"payer": stage.id_of(payer)} if payer != "nobody" else {}
+    reference = known.get(names, names)
+    entry(stage, "receipt", amount, key, reference=reference, **payers, **fields)
+
+
+def close(
+    stage: Stage, days: int = 0, off: int = 0, *, quiet: int = 0, attester: str = "bank"
+) -> None:
+    """Close the day so many days from today; ``off`` is the error of its balance."""
+    date = stage.day(days)
+    account = stage.read("account", stage.account)
+    nets = [day["net_minor"] for day in account["days"] if day["date"] <= date]
+    body = {
+        "account": stage.account,
+        "attester": stage.id_of(attester),
+        "closing_minor": account["closing_minor"] + sum(nets) + off,
+        "date": date,
+        "no_movement": bool(quiet),
+    }
+    stage.act("bank.close", body)
+
+
+def match(stage: Stage, amount: int, by: str = "") -> None:
+    """Let the debtor say what money in suspense is for."""
+    body = {"amount_minor": amount, "receipt": stage.receipt, "receivable": stage.it}
+    stage.act("bank.match", body, **stage.as_members(by))
+
+
+def give_back(stage: Stage, amount: int, by: str = "") -> None:
+    """Return money of the row's receipt to where it came from."""
+    body = {"amount_minor": amount, "receipt": stage.receipt}
+    stage.act("bank.return", body, **stage.as_members(by))
+
+
+def pay_early(stage: Stage, by: str = "") -> None:
+    """Let the debtor have waiting money swept before the due date."""
+    body = {"receivable": stage.it}
+    stage.act("receivable.pay_early", body, **stage.as_members(by))
+
+
+def pick(stage: Stage, payee: str = "alpha") -> None:
+    """Turn to what the row's account owes a member, or a remitter."""
+    mine = [p for p in stage.payouts(payee) if p["account"] == stage.account]
+    stage.payout = mine[-1]["id"]
+
+
+def instruct(stage: Stage, times: int = 1, by: str = "") -> None:
+    """Let the owner send the row's payout to the bank."""
+    body = {"account": stage.account, "payouts": [stage.payout] * times}
+    stage.act("payout.instruct", body, **stage.as_members(by))
+
+
+def attest(
+    stage: Stage,
+    kind: str = "payout",
+    off: int = 0,
+    *,
+    attempt: int = -1,
+    end: str = "",
+) -> None:
+    """Let the bank attest the row's payout or its return, wrong by so much."""
+    payout = stage.record_of("payout")
+    name = end or payout["attempts"][attempt]
+    amount = payout["amount_minor"] + off
+    entry(
+        stage, kind, amount, f"{kind}/{name}/{len(payout['attempts'])}", end_to_end=name
+    )
+
+
+def reverse(
+    stage: Stage,
+    amount: int,
+    key: str = "r1",
+    *,
+    attester: str = "bank",
+    booked: int = 0,
+    account: str = "",
+) -> None:
+    """Let the bank take the row's receipt back, whole or in part."""
+    body = {
+        "account": digest_of(account) if account else stage.account,
+        "amount_minor": amount,
+        "attester": stage.id_of(attester),
+        "booking_date": stage.day(booked),
+        "key": key,
+        "receipt": stage.receipt,
+    }
+    stage.act("receipt.reverse", body)
