@@ -271,12 +271,23 @@ class Chain:
             LedgerError: ``storage_failed``: the outcome is unknown and the
                 process must end, so that the next start decides.
         """
-        block, header = candidate.block, candidate.header
-        if block is None or header is None:
-            return
-        if self.store is not None:
-            self.store.append(block, ids=[item.id for item in candidate.transactions])
-        self._advance(candidate, block, header)
+        self.make_durable(candidate)
+        self.advance(candidate)
+
+    def make_durable(self, candidate: Candidate) -> None:
+        """Store a candidate; memory still shows the block before it.
+
+        Raises:
+            LedgerError: as ``commit``.
+        """
+        if candidate.block is not None and self.store is not None:
+            ids = [item.id for item in candidate.transactions]
+            self.store.append(candidate.block, ids=ids)
+
+    def advance(self, candidate: Candidate) -> None:
+        """Make a durable candidate the head; nothing here waits for a disk."""
+        if candidate.block is not None and candidate.header is not None:
+            self._advance(candidate, candidate.block, candidate.header)
 
     def _advance(self, candidate: Candidate, block: Block, header: Header) -> None:
         self.state.apply(candidate.layer, candidate.map, header.height)
