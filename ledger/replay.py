@@ -14,7 +14,7 @@ from typing import Final
 
 from ledger.blocks import Block, Header
 from ledger.bookcheck import OPEN, Books, check_books, check_due_work
-from ledger.encoding import JSONObject, decode, digest, load_record
+from ledger.encoding import JSONObject, decode, load_record
 from ledger.errors import Code, InvariantBroken, LedgerError, register
 from ledger.execution import Situation
 from ledger.founding import Foundation, execute_block_zero
@@ -207,9 +207,7 @@ class Replay:
             BlockInput(header.time, block.transactions, building=False),
             seen=self._seen,
             # Signatures are verified in another process, which runs no rules.
-            verified={
-                digest(raw): parse_transaction(raw) for raw in block.transactions
-            },
+            verified={raw: parse_transaction(raw) for raw in block.transactions},
         )
         if candidate.block is None:
             raise LedgerError("replay_differs", expected="no block", found="a block")

@@ -26,6 +26,7 @@ from ledger.errors import LedgerError
 from ledger.export import Export, export_pieces
 from ledger.keys import SigningKey
 from ledger.log import Log
+from ledger.replay import replay_ledger
 from ledger.store import Store
 from tests.lives import (
     FACE,
@@ -86,6 +87,18 @@ def test_another_genesis_than_the_pinned_one_is_untrusted() -> None:
     assert report.verdict == "UNTRUSTED"
     assert report.fault is not None
     assert report.fault.details == {"check": 2, "height": 0}
+
+
+def test_the_replay_verifies_no_signature_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Above block 0 that is the other process's work, and half of all work."""
+    life, calls = full_life(), []
+    monkeypatch.setattr(
+        "ledger.execution.verify_signature", lambda *given: calls.append(given)
+    )
+    replay_ledger(life.blocks, life.facts.secret)
+    assert len(calls) == len(life.blocks[0].transactions) - 1
 
 
 # --- damage and forgery -------------------------------------------------------
