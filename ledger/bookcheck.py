@@ -154,10 +154,14 @@ def _uses_stand(books: Books, receivable: JSONObject) -> bool:
 def check_invoices(books: Books) -> int:
     """I4: uses over all receivables agree with each invoice, within its amount."""
     used: Sums = defaultdict(int)
+    drawn: Sums = defaultdict(int)
     for receivable in books.receivables.values():
         if not _uses_stand(books, receivable):
             continue
         for use in receivable["invoices"]:
+            if "retained_by" in use:
+                drawn[use["retained_by"]] += use["used_minor"]
+                continue
             parts = (
                 receivable["debtor"],
                 receivable["supplier"],
@@ -174,7 +178,22 @@ def check_invoices(books: Books) -> int:
             raise _wrong("I4", item, limit, invoice["used_minor"])
     for item in used:
         raise _wrong("I4", item, "an invoice", "none")
+    _check_retentions(books, drawn)
     return len(books["invoice"])
+
+
+def _check_retentions(books: Books, drawn: Sums) -> None:
+    """I4: receivables for a retention draw on a deduction, within its amount."""
+    for item, receivable in books.receivables.items():
+        total = receivable.get("retention_drawn_minor", 0)
+        _compare("I4", item, drawn[item], total)
+        retained = sum(
+            row["amount_minor"]
+            for row in receivable.get("deductions", [])
+            if row["type"] == "retention"
+        )
+        if total > retained:
+            raise _wrong("I4", item, f"at most {retained}", total)
 
 
 def _sum_by(

@@ -94,6 +94,20 @@ class Stage(World):
             terms["deductions"] = [row]
         return terms
 
+    def make_use(self, amount: int, number: str, date: str) -> Body:
+        """Return a use of all of an invoice."""
+        return {
+            "amount_minor": amount,
+            "issue_date": date,
+            "number": number,
+            "used_minor": amount,
+        }
+
+    def invoice_id(self, number: str, date: str = "2026-01-02") -> str:
+        """Return the identity of an invoice of alpha to the debtor."""
+        parties = (self.member("debtor"), self.member("alpha"))
+        return digest_of("/".join((*parties, "CNY", date, number)))
+
     def make_proposal(
         self,
         face: int = FACE,
@@ -120,16 +134,10 @@ class Stage(World):
             used: how much of the invoice is used, the gross if 0.
             cut: a deduction, 0 for none.
             cut_type: what the deduction is for.
-            extra: other fields of the body, or of its one use of an invoice.
+            extra: other fields of the body.
         """
-        use: Body = {
-            "amount_minor": of or face,
-            "issue_date": date,
-            "number": number or self.number(),
-            "used_minor": used or face,
-        }
-        if "retained_by" in extra:
-            use["retained_by"] = extra.pop("retained_by")
+        use = self.make_use(of or face, number or self.number(), date)
+        use["used_minor"] = used or face
         return {
             "invoices": [use],
             "programme": self.programme,

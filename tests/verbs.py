@@ -10,7 +10,7 @@ from typing import Any
 
 from ledger.transactions import object_id
 from tests.stage import FACE, Body, Stage
-from tests.world import DAY_MS, digest_of
+from tests.world import DAY_MS, date_of, digest_of
 
 # -- parties ---------------------------------------------------------------------------
 
@@ -23,13 +23,14 @@ def open_account(
     *,
     limit: int = 10**12,
     until: int = 1000,
+    currency: str = "CNY",
 ) -> None:
     """Open a collection account; a ``limit`` of 0 is no mandate."""
     body: Body = {
         "attester": stage.id_of(attester),
         "closed_date": stage.day(-1),
         "commitment": digest_of("account"),
-        "currency": "CNY",
+        "currency": currency,
         "opening_minor": 0,
         "owner": stage.id_of(owner),
     }
@@ -90,6 +91,11 @@ def wait(stage: Stage, days: int) -> None:
     stage.advance(stage.day(days))
 
 
+def go_first(stage: Stage) -> None:
+    """Turn to the row's first receivable."""
+    stage.it = stage.first
+
+
 def deadline(stage: Stage, after_ms: int) -> None:
     """Set the clock to the row's deadline and so many ms beyond.
 
@@ -104,21 +110,43 @@ def deadline(stage: Stage, after_ms: int) -> None:
 # -- from a proposal to a live receivable ----------------------------------------------
 
 
+def _named(stage: Stage, options: Body) -> Body:
+    """Return options with ids in place of names."""
+    made = dict(options)
+    if "programme" in made:
+        made["programme"] = digest_of("none")
+    if "different" in made:
+        made["different"] = [stage.invoice_id(made["different"])]
+    return made
+
+
 def submit(stage: Stage, **options: Any) -> None:
     """Let the supplier submit; ``programme=x`` names none that exists."""
-    if "programme" in options:
-        options["programme"] = digest_of("none")
-    stage.propose("submit", **options)
+    stage.propose("submit", **_named(stage, options))
 
 
 def issue(stage: Stage, **options: Any) -> None:
     """Let the debtor issue."""
-    stage.propose("issue", **options)
+    stage.propose("issue", **_named(stage, options))
+
+
+def use(stage: Stage, number: str, amount: int, **options: Any) -> None:
+    """Submit from a part of an invoice of 1000."""
+    submit(stage, number=number, face=amount, of=1000, **options)
+
+
+def look_alikes(stage: Stage, number: str, count: int) -> None:
+    """Submit from invoices that share their number and differ in their dates."""
+    dates = [date_of(stage.time - n * DAY_MS) for n in range(count)]
+    for start in range(0, count, 32):
+        some = [stage.make_use(1, number, date) for date in dates[start : start + 32]]
+        stage.propose("submit", face=len(some), invoices=some)
 
 
 def _decide(stage: Stage, verb: str, by: str, changes: Body) -> None:
     face = stage.record_of()["face_minor"]
-    body = {"face_minor": face, "receivable": stage.it, **changes}
+    named = _named(stage, changes)
+    body = {"face_minor": face, "receivable": stage.it, **named}
     stage.act(f"receivable.{verb}", body, **stage.as_members(by))
 
 
@@ -143,7 +171,8 @@ def counter(
 ) -> None:
     """Propose other terms."""
     terms = stage.make_terms(days, gross, cut, "other")
-    body = {"party": party, "receivable": stage.it, "terms": terms, **extra}
+    body = {"party": party, "receivable": stage.it, "terms": terms}
+    body.update(_named(stage, extra))
     stage.act("receivable.counter", body, **stage.as_members(by))
 
 
@@ -176,6 +205,20 @@ def live(stage: Stage, **options: Any) -> None:
     """Let a receivable be submitted and confirmed."""
     submit(stage, **options)
     confirm(stage)
+
+
+def retain(stage: Stage, number: str, verb: str = "live", **options: Any) -> None:
+    """Let 100 of an invoice of 1000 be retained, or deducted for something else."""
+    terms = {"cut": 100, "cut_type": "retention", "face": 1000, **options}
+    make = live if verb == "live" else submit
+    make(stage, number=number, **terms)
+
+
+def draw(stage: Stage, number: str, amount: int, supplier: str = "alpha") -> None:
+    """Submit a receivable for what the row's first one retained."""
+    use = {**stage.make_use(1000, number, "2026-01-02"), "used_minor": amount}
+    use["retained_by"] = stage.first or digest_of("none")
+    stage.propose("submit", face=amount, invoices=[use], supplier=supplier)
 
 
 def paid(stage: Stage, amount: int) -> None:

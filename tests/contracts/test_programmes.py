@@ -23,50 +23,51 @@ def stage() -> Iterator[Stage]:
 
 
 ACCOUNTS = """
-owner is suspended           | | open_account idle             | member_suspended
-owner is unknown             | | open_account nobody           | not_found
-owner is no bank             | | open_account alpha            | not_a_bank
-owner is an operator too     | | open_account double           | not_a_bank
-attester is no bank          | | open_account bank auditor     | not_a_bank
-attester is an operator too  | | open_account bank double      | not_a_bank
-attester has not signed      | | open_account bank agent bank  | wrong_signers
-the operator's group owns it | | open_account housebank        | not_a_bank
-an agent attests             | | open_account bank agent       | ok
-a bank owns and attests      | | open_account bank             | ok
+owner is suspended           |  | open_account idle            | member_suspended
+owner is unknown             |  | open_account nobody          | not_found
+owner is no bank             |  | open_account alpha           | not_a_bank
+owner is an operator too     |  | open_account double          | not_a_bank
+attester is no bank          |  | open_account bank auditor    | not_a_bank
+attester is an operator too  |  | open_account bank double     | not_a_bank
+attester has not signed      |  | open_account bank agent bank | wrong_signers
+the operator's group owns it |  | open_account housebank       | not_a_bank
+an agent attests             |  | open_account bank agent      | ok
+a bank owns and attests      |  | open_account bank            | ok
 """
 
 PROGRAMMES = """
-an undertaking of no kind   |      | deal undertaking=half         | bad_body
-no zone west of the globe   |      | deal offset_minutes=-721      | bad_body
-debtor is suspended         |      | deal debtor=idle              | member_suspended
-debtor is unknown           |      | deal debtor=nobody            | not_found
-debtor is none              |      | deal debtor=alpha             | role_missing
-lender is unknown           |      | deal lenders=nobody           | not_found
-lender is none              |      | deal lenders=beta             | not_a_lender
-second lender is none       |      | deal lenders=lender+bank      | not_a_lender
-debtor lends to itself      |      | deal debtor=merged lenders=merged | not_a_lender
-account is unknown          |      | deal account=x                | not_found
-another currency            |      | deal currency=EUR             | account_mismatch
-norm above the cap          |      | deal tenor_norm_days=366      | bad_terms
-norm at the cap             |      | deal tenor_norm_days=365      | ok
-grace above the cap         |      | deal grace_days=366           | bad_terms
-grace at the cap            |      | deal grace_days=365           | ok
-it replaces none            |      | deal replaces=none            | not_found
-it replaces another's       | deal | deal debtor=buyer replaces=it | bad_terms
-a new version               | deal | deal replaces=it              | ok
-two lenders                 |      | deal lenders=lender+merged    | ok
-the zone furthest west      |      | deal offset_minutes=-720      | ok
-the zone furthest east      |      | deal offset_minutes=840       | ok
+an undertaking of no kind |      | deal undertaking=half             | bad_body
+no zone west of the globe |      | deal offset_minutes=-721          | bad_body
+debtor is suspended       |      | deal debtor=idle                  | member_suspended
+debtor is unknown         |      | deal debtor=nobody                | not_found
+debtor is none            |      | deal debtor=alpha                 | role_missing
+lender is unknown         |      | deal lenders=nobody               | not_found
+lender is none            |      | deal lenders=beta                 | not_a_lender
+second lender is none     |      | deal lenders=lender+bank          | not_a_lender
+debtor lends to itself    |      | deal debtor=merged lenders=merged | not_a_lender
+account is unknown        |      | deal account=x                    | not_found
+another currency          |      | deal currency=EUR                 | account_mismatch
+norm above the cap        |      | deal tenor_norm_days=366          | bad_terms
+norm at the cap           |      | deal tenor_norm_days=365          | ok
+grace above the cap       |      | deal grace_days=366               | bad_terms
+grace at the cap          |      | deal grace_days=365               | ok
+it replaces none          |      | deal replaces=none                | not_found
+it replaces another's     | deal | deal debtor=buyer replaces=it     | bad_terms
+a new version             | deal | deal replaces=it                  | ok
+two lenders               |      | deal lenders=lender+merged        | ok
+the zone furthest west    |      | deal offset_minutes=-720          | ok
+the zone furthest east    |      | deal offset_minutes=840           | ok
 """
 
 PAYEES = """
-registered with no bank | | register gamma one lender | not_a_bank
-nobody registered one   | | verify auditor            | not_found
-a first account         | | register gamma            | ok
-another bank verifies   | register gamma | verify gamma one agent | account_mismatch
-another is verified     | register gamma | verify gamma two       | account_mismatch
-it is verified          | register gamma | verify gamma           | ok
-nothing left to verify  | register buyer, verify buyer | verify buyer | account_mismatch
+registered with no bank |                 | register gamma one lender | not_a_bank
+nobody registered one   |                 | verify auditor            | not_found
+a first account         |                 | register gamma            | ok
+another bank verifies   | register gamma  | verify gamma one agent    | account_mismatch
+another is verified     | register gamma  | verify gamma two          | account_mismatch
+it is verified          | register gamma  | verify gamma              | ok
+nothing left to verify  | register buyer,
+                        | verify buyer    | verify buyer              | account_mismatch
 """
 
 

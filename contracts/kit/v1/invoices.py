@@ -15,6 +15,16 @@ from contracts.kit.v1.rule import Amount, Context, Date, Hash, Payload, Record
 LOWER = "abcdefghijklmnopqrstuvwxyz"
 UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DIGITS = "0123456789"
+# Full-width letters and digits of East Asian keyboards, in ASCII order.
+WIDE_DIGITS = "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19"
+WIDE_UPPER = (
+    "\uff21\uff22\uff23\uff24\uff25\uff26\uff27\uff28\uff29\uff2a\uff2b\uff2c\uff2d"
+    "\uff2e\uff2f\uff30\uff31\uff32\uff33\uff34\uff35\uff36\uff37\uff38\uff39\uff3a"
+)
+WIDE_LOWER = (
+    "\uff41\uff42\uff43\uff44\uff45\uff46\uff47\uff48\uff49\uff4a\uff4b\uff4c\uff4d"
+    "\uff4e\uff4f\uff50\uff51\uff52\uff53\uff54\uff55\uff56\uff57\uff58\uff59\uff5a"
+)
 NEAR_MAX = 50
 
 Number = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f/ ]([^\x00-\x1f\x7f/]{0,49})$")]
@@ -46,19 +56,42 @@ def normalise_number(number: str) -> str:
     return "".join(kept)
 
 
-def resemble_number(number: str) -> str:
-    """Return the loose form: ASCII letters and digits, no leading zeros."""
+def resemble_number(number: str) -> list[str]:
+    """Return the loose forms: letters and digits, no leading zeros.
+
+    In one form the marks between digits are as if never written, in the other
+    they end a run of digits: ``7-001`` is like ``7001``, and like ``7-1``.
+    """
+    narrow = [_narrow(char) for char in normalise_number(number)]
+    compact = _drop_zeros([char for char in narrow if char])
+    parted = _drop_zeros(narrow)
+    return [compact] if compact == parted else [compact, parted]
+
+
+def _narrow(char: str) -> str:
+    """Return a letter or digit as an ASCII capital or digit, "" for a mark."""
+    for wide, plain in (
+        (WIDE_DIGITS, DIGITS),
+        (WIDE_UPPER, UPPER),
+        (WIDE_LOWER, UPPER),
+    ):
+        place = wide.find(char)
+        if place >= 0:
+            return plain[place]
+    return char if char in DIGITS or char in UPPER else ""
+
+
+def _drop_zeros(chars: list[str]) -> str:
+    """Return the characters joined, runs of digits without leading zeros."""
     kept: list[str] = []
     run = ""
-    for char in normalise_number(number) + " ":
-        if char in DIGITS:
+    for char in [*chars, ""]:
+        if char and char in DIGITS:
             # A zero counts only behind another digit of its run.
             run = char if run == "0" else run + char
-        elif char in UPPER or char == " ":
-            kept.append(run)
+        else:
+            kept += [run, char]
             run = ""
-            if char != " ":
-                kept.append(char)
     return "".join(kept)
 
 
@@ -74,15 +107,13 @@ def invoice_id(ctx: Context, record: Record, use: Record) -> str:
     return ctx.hash_text("/".join(parts))
 
 
-def near_id(ctx: Context, record: Record, use: Record) -> str:
-    """Return the id under which look-alikes of an invoice are listed."""
-    parts = [
-        record["debtor"],
-        record["supplier"],
-        record["currency"],
-        resemble_number(use["number"]),
+def near_ids(ctx: Context, record: Record, use: Record) -> list[str]:
+    """Return the ids under which look-alikes of an invoice are listed."""
+    parties = [record["debtor"], record["supplier"], record["currency"]]
+    return [
+        ctx.hash_text("/".join([*parties, form]))
+        for form in resemble_number(use["number"])
     ]
-    return ctx.hash_text("/".join(parts))
 
 
 def reserve_uses(
@@ -102,15 +133,17 @@ def reserve_uses(
     """
     for use in record["invoices"]:
         item = invoice_id(ctx, record, use)
-        near = near_id(ctx, record, use)
         if "retained_by" in use:
             if not confirming:
                 _draw_retention(ctx, record, use, use["used_minor"])
-        elif confirming:
-            _judge_near(ctx, near, item, different)
-        else:
+            continue
+        if not confirming:
             _reserve(ctx, record, use, item)
-            _list_near(ctx, near, item)
+        for near in near_ids(ctx, record, use):
+            if confirming:
+                _judge_near(ctx, near, item, different)
+            else:
+                _list_near(ctx, near, item)
 
 
 def _reserve(ctx: Context, record: Record, use: Record, item: str) -> None:
