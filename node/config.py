@@ -30,6 +30,7 @@ STREAMS_A_MEMBER_MAX: Final = 8
 VERIFYING_MAX: Final = 4_000
 WAITING_MAX: Final = 10_000
 CALLS_MAX: Final = 256
+CALLS_A_MEMBER_MAX: Final = 8
 
 # -- the writer --------------------------------------------------------------------
 BLOCK_MAX: Final = 500

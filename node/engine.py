@@ -28,7 +28,7 @@ from node.config import SNAPSHOT_BLOCKS
 from node.grants import Grants
 from node.history import History
 from node.visibility import Reader, Sight, visible_state
-from node.writer import Writer, end_process
+from node.writer import Outcome, Writer, end_process
 
 RECENT_BLOCKS: Final = 256
 
@@ -159,18 +159,29 @@ class Node:
             raise LedgerError("not_found", found=act)
         return prepared
 
-    def dry_run(self, raw: bytes) -> tuple[Transaction, JSONObject]:
-        """Return a transaction and the receipt it would get now.
+    def admit(self, raw: bytes) -> Transaction:
+        """Return a transaction whose form and signatures hold; runs no rule.
+
+        Raises:
+            LedgerError: those of ``Writer.check``; ``duplicate``.
+        """
+        situation = self.chain.situation(self.clock.now_ms())
+        found = self.writer.check(raw, situation)
+        if isinstance(found, Outcome):
+            raise LedgerError("duplicate", found=found.id)
+        return found
+
+    def dry_run(self, transaction: Transaction) -> JSONObject:
+        """Return the receipt that an admitted transaction would get now.
 
         Only on the writer's thread.
 
         Raises:
             LedgerError: the first check that fails.
         """
-        now = self.clock.now_ms()
-        transaction = self.chain.admit(raw, now)
+        self.chain.remember_verified(transaction)
         try:
-            return self.chain.check(raw, now)
+            return self.chain.check(transaction.envelope.raw, self.clock.now_ms())[1]
         except LedgerError as error:
             raise self._redact(transaction, error) from error
 

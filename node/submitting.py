@@ -13,6 +13,7 @@ import secrets
 from concurrent.futures import Future
 from typing import Any, Final, NoReturn, TypeVar
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -116,7 +117,10 @@ async def validate(node: Node, request: Request) -> Response:
     check_parameters(request)
     check_media_type(request, ENVELOPE_TYPES)
     raw = await read_body(request, ONE_BYTES_MAX)
-    transaction, receipt = await finish(node.writer.call(lambda: node.dry_run(raw)))
+    # Only what is signed by a member reaches the thread that seals.
+    transaction = await run_in_threadpool(node.admit, raw)
+    waiting = node.writer.call(lambda: node.dry_run(transaction), transaction.by[0])
+    receipt = await finish(waiting)
     return json_response({"id": transaction.id, "receipt": receipt})
 
 
@@ -137,7 +141,8 @@ async def prepare(node: Node, request: Request, reader: Reader, act: str) -> Res
         not_after = node.times_ms()[0] + DAY_MS
     elif type(not_after) is not int or not_after <= 0:
         raise LedgerError("bad_request", expected="not_after in milliseconds")
-    prepared = await finish(node.writer.call(lambda: node.prepare(reader, act, body)))
+    waiting = node.writer.call(lambda: node.prepare(reader, act, body), reader.member)
+    prepared = await finish(waiting)
     payload = build_payload(
         act=act,
         body=body,

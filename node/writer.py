@@ -31,6 +31,7 @@ from node.clock import Clock
 from node.config import (
     BLOCK_AGE_S,
     BLOCK_MAX,
+    CALLS_A_MEMBER_MAX,
     CALLS_MAX,
     HEARTBEAT_S,
     VERIFYING_MAX,
@@ -178,6 +179,7 @@ class Writer:
         self._lanes: tuple[deque[Waiting], deque[Waiting]] = (deque(), deque())
         self._calls: deque[Callable[[], None]] = deque()
         self._by_member: Counter[str] = Counter()
+        self._calls_by: Counter[str] = Counter()
         self._verifying = 0
         self._stopping = False
         self._refused: OrderedDict[str, tuple[Transaction, LedgerError]] = OrderedDict()
@@ -213,10 +215,14 @@ class Writer:
             self._pool.submit(self._admit, ticket, chunk)
         return ticket
 
-    def call(self, function: Callable[[], T]) -> Future[T]:
+    def call(self, function: Callable[[], T], member: str) -> Future[T]:
         """Return what a function gives on the writer's thread between blocks.
 
         Rules run in one thread at a time, and this is the one.
+
+        Args:
+            function: without effects on the chain.
+            member: on whose behalf; no one may take up all of the thread.
 
         Raises:
             LedgerError: ``node_stopping``; ``node_busy``.
@@ -224,6 +230,8 @@ class Writer:
         future: Future[T] = Future()
 
         def run() -> None:
+            with self._wake:
+                self._calls_by[member] -= 1
             try:
                 future.set_result(function())
             except Exception as error:  # noqa: BLE001 - it is the caller's
@@ -234,6 +242,9 @@ class Writer:
                 raise LedgerError("node_stopping")
             if len(self._calls) >= CALLS_MAX:
                 raise LedgerError("node_busy", expected=f"{CALLS_MAX} waiting")
+            if self._calls_by[member] >= CALLS_A_MEMBER_MAX:
+                raise LedgerError("node_busy", expected=f"{CALLS_A_MEMBER_MAX} waiting")
+            self._calls_by[member] += 1
             self._calls.append(run)
             self._wake.notify()
         return future
@@ -424,13 +435,25 @@ class Writer:
             self.chain.remember_verified(item.transaction)
         given = BlockInput(self._next_time(), [item.raw for item in batch])
         candidate = self.chain.execute(given)
+        # Before the block changes what there is to see: what a refusal is
+        # about may end with this very block, as an offer that has expired.
+        dropped = {
+            position: (error, self._redact(batch[position].transaction, error))
+            for position, error in candidate.dropped
+        }
+        self.chain.make_durable(candidate)
         with self.gate.writing():
-            self.chain.commit(candidate)
-        self._settle(batch, candidate)
+            self.chain.advance(candidate)
+        self._settle(batch, candidate, dropped)
         if candidate.header is not None:
             self._on_block(candidate)
 
-    def _settle(self, batch: Sequence[Waiting], candidate: Candidate) -> None:
+    def _settle(
+        self,
+        batch: Sequence[Waiting],
+        candidate: Candidate,
+        dropped: dict[int, tuple[LedgerError, LedgerError]],
+    ) -> None:
         height = -1 if candidate.header is None else candidate.header.height
         sealed = {
             transaction.id: Outcome(transaction.id, height, receipt)
@@ -438,14 +461,12 @@ class Writer:
                 candidate.transactions, candidate.receipts, strict=True
             )
         }
-        dropped = dict(candidate.dropped)
         tickets: dict[int, tuple[Ticket, list[tuple[int, Outcome]]]] = {}
         for position, item in enumerate(batch):
-            error = dropped.get(position)
-            if error is None:
-                outcome = sealed[item.transaction.id]
+            if position in dropped:
+                outcome = self._refuse(item.transaction, dropped[position], sealed)
             else:
-                outcome = self._refuse(item.transaction, error, sealed)
+                outcome = sealed[item.transaction.id]
             rows = tickets.setdefault(id(item.ticket), (item.ticket, []))[1]
             rows.append((item.index, outcome))
         with self._wake:
@@ -456,8 +477,12 @@ class Writer:
             ticket.settle(rows)
 
     def _refuse(
-        self, transaction: Transaction, error: LedgerError, sealed: dict[str, Outcome]
+        self,
+        transaction: Transaction,
+        errors: tuple[LedgerError, LedgerError],
+        sealed: dict[str, Outcome],
     ) -> Outcome:
+        error, told = errors
         if error.code == "duplicate":
             known = sealed.get(transaction.id)
             if known is None:
@@ -465,7 +490,9 @@ class Writer:
                 known = self._find_known(transaction.envelope.raw, situation)
             if known is not None:
                 return known
-        told = self._redact(transaction, error)
+        if told is not error:
+            # What it is about may have come into sight with this very block.
+            told = self._redact(transaction, error)
         self._refused[transaction.id] = (transaction, told)
         while len(self._refused) > REFUSALS_KEPT:
             self._refused.popitem(last=False)

@@ -13,6 +13,7 @@ import pytest
 
 from ledger.chain import Chain
 from ledger.errors import InvariantBroken, LedgerError
+from node import config
 from node.clock import FileClock
 from node.engine import Node, open_clock
 from node.gate import Gate
@@ -52,7 +53,7 @@ class Held:
         """Hold the writer of a node."""
         self.go = threading.Event()
         self.held = threading.Event()
-        served.node.writer.call(self._wait)
+        served.node.writer.call(self._wait, "test")
         assert self.held.wait(5)
 
     def _wait(self) -> None:
@@ -87,6 +88,22 @@ def test_quota_is_429_and_says_when_to_come_back(served: Served) -> None:
     assert refused.status_code == 429
     assert refused.json()["code"] == "quota_exceeded"
     assert refused.headers["retry-after"] == "1"
+
+
+def test_a_member_cannot_take_the_writer_for_dry_runs(served: Served) -> None:
+    """Preparations and dry runs of one member wait in a bounded number."""
+    held = Held(served)
+    waiting = [
+        served.node.writer.call(lambda: 7, "alpha")
+        for _ in range(config.CALLS_A_MEMBER_MAX)
+    ]
+    with pytest.raises(LedgerError, match="as much to do"):
+        served.node.writer.call(lambda: 7, "alpha")
+    other = served.node.writer.call(lambda: 8, "beta")
+    held.go.set()
+    assert other.result(5) == 8
+    assert {future.result(5) for future in waiting} == {7}
+    assert served.node.writer.call(lambda: 9, "alpha").result(5) == 9
 
 
 def test_attesters_go_first(served: Served) -> None:
@@ -199,7 +216,7 @@ def test_a_failed_commit_ends_the_process(
     def fail(*_: Any) -> None:
         raise failure
 
-    monkeypatch.setattr(world.chain, "commit", fail)
+    monkeypatch.setattr(world.chain, "make_durable", fail)
     monkeypatch.setattr(threading, "excepthook", lambda _: None)
     node.start()
     ticket = node.writer.submit([tick(world, "alpha")])
