@@ -67,9 +67,11 @@ def describe_block(block: Block, figures: JSONObject, what: str) -> JSONObject:
     return {
         "events": [decode(raw) for raw in block.events],
         "height": block.height,
-        "names": {
-            row["id"]: row["name"] for row in facts.rows if row["kind"] == "member"
-        },
+        "names": [
+            {"id": row["id"], "name": row["name"]}
+            for row in facts.rows
+            if row["kind"] == "member"
+        ],
         "steps": [receipt for receipt in receipts if "job" in receipt],
         "sweeps": figures.get("sweeps", []),
         "time": show_moment(header.time),
@@ -127,9 +129,10 @@ def print_block(described: JSONObject, *, has_figures: bool) -> None:
             if name != "event"
         ]
         print_text(f"  {event['event'].replace('_', ' ')}: {', '.join(parts)}")
+    names = {row["id"]: row["name"] for row in described["names"]}
     for sweep in described["sweeps"]:
         print_text("")
-        for line in word_sweep(sweep, described["names"]):
+        for line in word_sweep(sweep, names):
             print_text(line)
     if not has_figures:
         print_note("With --genesis the figures behind sweeps are shown as well.")
