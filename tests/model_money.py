@@ -5,189 +5,29 @@ recomputed from the whole history whenever it is asked for.
 """
 
 import datetime as dt
-import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from fractions import Fraction
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
-DAY_MS = 86_400_000
-ZONE_MS = 480 * 60_000
-
-M = TypeVar("M", bound="MoneyModel")
-P = ParamSpec("P")
-
-Group = tuple[str, tuple[str, ...]]  # holder, chain of transferors
-Invoice = tuple[str, str, int, int]  # number, issue date, amount, amount used
-
-
-class RefusedError(Exception):
-    """Raised inside an operation that changes nothing."""
-
-
-def need(*, reason: str, that: bool) -> None:
-    """Stop the operation for this reason unless the condition holds."""
-    if not that:
-        raise RefusedError(reason)
-
-
-def operation(
-    act: Callable[Concatenate[M, P], None],
-) -> Callable[Concatenate[M, P], str]:
-    """Turn a method that may raise a refusal into one that answers."""
-
-    @functools.wraps(act)
-    def answer(model: M, /, *args: P.args, **kwargs: P.kwargs) -> str:
-        try:
-            act(model, *args, **kwargs)
-        except RefusedError as refusal:
-            model.reason = str(refusal)
-            return "refused"
-        model.reason = ""
-        model.end_excess()
-        return "ok"
-
-    return answer
-
-
-def share(amount: int, weights: Sequence[int]) -> list[int]:
-    """Share an amount by largest remainder; ties go to the earlier weight."""
-    total = sum(weights)
-    if total == 0:
-        return [0 for _ in weights]
-    exact = [Fraction(amount * weight, total) for weight in weights]
-    shares = [math.floor(value) for value in exact]
-    by_rest = sorted(range(len(exact)), key=lambda i: (shares[i] - exact[i], i))
-    for i in by_rest[: amount - sum(shares)]:
-        shares[i] += 1
-    return shares
-
-
-def parse_date(text: str) -> dt.date:
-    """Return the date an ISO text names, or refuse."""
-    try:
-        date = dt.date.fromisoformat(text)
-    except ValueError:
-        raise RefusedError("not a date") from None
-    need(that=date.isoformat() == text, reason="not a date as the rules write it")
-    return date
-
-
-@dataclass
-class Line:
-    """What one sweep paid one group of one receivable."""
-
-    ref: str
-    rid: str
-    holder: str
-    chain: tuple[str, ...]
-    value_date: str
-    principal: int  # what stands, earlier reversals taken off
-    interest: int
-    owed: int  # what the group was owed just before
-    due: int = 0  # of its payout, not yet paid
-    paid: int = 0  # of its payout, paid and not returned
-
-    @property
-    def net(self) -> int:
-        """What the line paid and nobody took back."""
-        return self.principal + self.interest
-
-
-@dataclass
-class Tile:
-    """Units of a receivable that were cut together."""
-
-    lo: int
-    hi: int
-    holder: str
-    chain: tuple[str, ...]
-    line: Line | None = None  # the line that retired it
-
-    @property
-    def size(self) -> int:
-        """Number of units."""
-        return self.hi - self.lo
-
-    @property
-    def group(self) -> Group:
-        """Those that are paid together."""
-        return self.holder, self.chain
-
-
-@dataclass
-class Receipt:
-    """A credit, and where the part of it is that no sweep has used."""
-
-    ref: str
-    amount: int
-    value_date: str
-    suspense: int = 0
-    unassigned: int = 0
-    returned: int = 0
-    reversed: int = 0
-    waiting: dict[str, int] = field(default_factory=dict)  # by receivable
-
-    @property
-    def unswept(self) -> int:
-        """Money that is still to be used."""
-        return self.suspense + self.unassigned + sum(self.waiting.values())
-
-
-@dataclass
-class Receivable:
-    """One receivable from its first proposal on."""
-
-    rid: str
-    supplier: str
-    gross: int
-    deductions: list[int]
-    due_date: str
-    invoices: list[Invoice]
-    stage: str  # as the state, but "live" for all that follows confirmation
-    proposer: str
-    created_ms: int
-    different: set[str] = field(default_factory=set)
-    holds_uses: bool = True
-    confirmed: int = 0  # order of confirmation
-    overdue: bool = False
-    tiles: list[Tile] = field(default_factory=list)
-
-    @property
-    def face(self) -> int:
-        """The confirmed net."""
-        return self.gross - sum(self.deductions)
-
-    @property
-    def live(self) -> list[Tile]:
-        """Live tiles, lowest first."""
-        return sorted((t for t in self.tiles if not t.line), key=lambda t: t.lo)
-
-    @property
-    def outstanding(self) -> int:
-        """Live units."""
-        return sum(tile.size for tile in self.live)
-
-
-@dataclass
-class Offer:
-    """Part of a tile offered to one receiver."""
-
-    oid: str
-    rid: str
-    tile: Tile
-    lo: int
-    hi: int
-    to: str
-    deadline_ms: int
-    is_open: bool = True
-
-
-def groups_of(tiles: Iterable[Tile]) -> list[Group]:
-    """Return the groups in the order of their lowest unit."""
-    ordered = sorted(tiles, key=lambda tile: tile.lo)
-    return list(dict.fromkeys(tile.group for tile in ordered))
+from tests.model_records import (
+    DAY_MS,
+    REMITTER,
+    ZONE_MS,
+    Group,
+    Line,
+    Offer,
+    Receipt,
+    Receivable,
+    RefusedError,
+    Tile,
+    groups_of,
+    need,
+    operation,
+    parse_date,
+    share,
+    strict_number,
+)
 
 
 class MoneyModel:
@@ -203,6 +43,7 @@ class MoneyModel:
         self.reversals: dict[str, int] = {}
         self.lines: list[Line] = []
         self.claims: dict[tuple[str, str], int] = {}  # holder, receivable
+        self.refunds: list[Line] = []  # money on its way back to its remitter
         self.payments: dict[str, list[list[tuple[Line, int]]]] = {}  # by holder
         self.entries: list[tuple[str, int]] = []  # booking date, signed amount
         self.closed = ""
@@ -235,12 +76,16 @@ class MoneyModel:
         """Tell whether the adjusted due date has begun."""
         return self.adjust(rec.due_date) <= self.today
 
-    def start_day(self) -> None:
-        """Do what 00:00 of an adjusted due date brings."""
+    def place_idle(self) -> None:
+        """Give money that waits for nothing to what is due and needs it."""
         for receipt in self.receipts.values():
             amount, receipt.unassigned = receipt.unassigned, 0
             self.place(receipt, amount)
         self.sweep_waiting()
+        if not self.open_receivables():
+            for receipt in self.receipts.values():
+                receipt.suspense += receipt.unassigned
+                receipt.unassigned = 0
 
     # What is owed
 
@@ -319,17 +164,10 @@ class MoneyModel:
             for rec, part in zip(same, parts, strict=True):
                 self.assign(receipt, rec, part)
             amount -= sum(parts)
-        if all(self.is_due(rec) for rec in self.open_receivables()):
-            receipt.suspense += amount
-        else:
+        if self.open_receivables():
             receipt.unassigned += amount
-
-    def end_excess(self) -> None:
-        """Move what is unassigned to suspense once nothing is open any more."""
-        if not self.open_receivables():
-            for receipt in self.receipts.values():
-                receipt.suspense += receipt.unassigned
-                receipt.unassigned = 0
+        else:
+            receipt.suspense += amount
 
     def find_receipt(self, ref: str) -> Receipt:
         """Return a receipt, or refuse."""
@@ -337,6 +175,25 @@ class MoneyModel:
         if receipt is None:
             raise RefusedError("no such receipt")
         return receipt
+
+    def named(self, reference: str | None, payer: str | None) -> Receivable | None:
+        """Return the open receivable a payment names by id or invoice number."""
+        if reference in self.receivables:
+            found = [self.receivables[reference]]
+        else:
+            number = strict_number(reference or "")
+            found = [
+                rec
+                for rec in self.open_receivables()
+                if number in {strict_number(invoice[0]) for invoice in rec.invoices}
+            ]
+            # A number says something only together with whose invoice it is.
+            found = found if payer == self.terms["debtor"] else []
+        return found[0] if len(found) == 1 and self.is_open(found[0]) else None
+
+    def check_day(self) -> None:
+        """Refuse to book on a day that is closed."""
+        need(that=self.today > self.closed, reason="the day is closed")
 
     def book(self, amount: int) -> None:
         """Record a credit (or, negative, a debit) of today."""
@@ -355,10 +212,10 @@ class MoneyModel:
         need(that=ref not in self.receipts, reason="applied once")
         need(that=amount > 0, reason="no amount")
         parse_date(value_date)
+        self.check_day()
+        named = self.named(names, payer)
         receipt = self.receipts[ref] = Receipt(ref, amount, value_date)
         self.book(amount)
-        named = self.receivables.get(names or "")
-        named = named if self.is_open(named) else None
         if payer not in {None, self.terms["debtor"]} or not (payer or named):
             receipt.suspense = amount
             return
@@ -387,12 +244,18 @@ class MoneyModel:
         self.assign(receipt, rec, amount)
         self.sweep_waiting()
 
+    def by_due_date(self, rids: Iterable[str]) -> list[str]:
+        """Return receivables by adjusted due date, then order of confirmation."""
+        recs = [self.receivables[rid] for rid in rids]
+        recs.sort(key=lambda rec: (self.adjust(rec.due_date), rec.confirmed))
+        return [rec.rid for rec in recs]
+
     def take_back(self, receipt: Receipt, amount: int) -> int:
-        """Take money from unassigned, then waiting, latest first; tell the rest."""
+        """Take money from unassigned, then waiting, latest due; tell the rest."""
         part = min(amount, receipt.unassigned)
         receipt.unassigned -= part
         amount -= part
-        for rid in reversed(list(receipt.waiting)):
+        for rid in reversed(self.by_due_date(receipt.waiting)):
             part = min(amount, receipt.waiting[rid])
             receipt.waiting[rid] -= part
             amount -= part
@@ -406,8 +269,7 @@ class MoneyModel:
         early = receipt.unswept - receipt.suspense
         need(that=0 < amount <= early, reason="not that much waits")
         self.take_back(receipt, amount)
-        receipt.returned += amount
-        self.book(-amount)
+        self.refund(receipt, amount)
 
     @operation
     def return_suspense(self, ref: str, amount: int) -> None:
@@ -415,23 +277,28 @@ class MoneyModel:
         receipt = self.find_receipt(ref)
         need(that=0 < amount <= receipt.suspense, reason="not in suspense")
         receipt.suspense -= amount
+        self.refund(receipt, amount)
+
+    def refund(self, receipt: Receipt, amount: int) -> None:
+        """Make a payout to whom the money came from."""
         receipt.returned += amount
-        self.book(-amount)
+        line = Line(receipt.ref, "", REMITTER, (), receipt.value_date, amount, 0, 0)
+        line.due = amount
+        self.refunds.append(line)
 
     # Sweep
 
     def sweep_waiting(self, early: str = "") -> None:
         """Sweep what waits for due receivables, a receipt after the other."""
-        again = False
         for receipt in self.receipts.values():
-            for rid in list(receipt.waiting):
+            for rid in self.by_due_date(receipt.waiting):
                 rec = self.receivables[rid]
                 if self.is_due(rec) or rid == early:
                     left = self.sweep(rec, receipt, receipt.waiting.pop(rid))
                     self.place(receipt, left)
-                    again = again or left > 0
-        if again:
-            self.sweep_waiting()
+                    # What is left may wait for another one that is due.
+                    self.sweep_waiting(early)
+                    return
 
     def sweep(self, rec: Receivable, receipt: Receipt, money: int) -> int:
         """Pay a receivable from one receipt; tell what it did not need."""
@@ -486,26 +353,55 @@ class MoneyModel:
 
     # Payouts
 
+    def payouts_of(self, holder: str) -> list[Line]:
+        """Return what a holder's payouts consist of."""
+        return [x for x in self.lines + self.refunds if x.holder == holder]
+
     @operation
     def pay_payouts(self, holder: str) -> None:
-        """The bank attests that everything due to a holder was paid."""
+        """Everything due to a holder is sent to the bank, which attests it paid."""
+        self.check_day()
+        self.send(holder)
+        self.settle(holder)
+
+    @operation
+    def instruct(self, holder: str) -> None:
+        """Everything due to a holder is sent to the bank."""
+        self.send(holder)
+
+    @operation
+    def attest_paid(self, holder: str) -> None:
+        """The bank attests that everything sent for a holder was paid."""
+        self.check_day()
+        self.settle(holder)
+
+    def send(self, holder: str) -> None:
+        """Send what is due; from now on it can no longer be cancelled."""
         need(that=not self.blocked, reason="account blocked")
-        lines = [line for line in self.lines if line.holder == holder and line.due]
+        lines = [line for line in self.payouts_of(holder) if line.due]
         need(that=bool(lines), reason="nothing is due")
-        payment = [(line, line.due) for line in lines]
+        for line in lines:
+            line.sent, line.due = line.sent + line.due, 0
+
+    def settle(self, holder: str) -> None:
+        """Take what was sent for paid, as one payment."""
+        lines = [line for line in self.payouts_of(holder) if line.sent]
+        need(that=bool(lines), reason="nothing was sent")
+        payment = [(line, line.sent) for line in lines]
         self.payments.setdefault(holder, []).append(payment)
         for line, amount in payment:
-            line.due -= amount
+            line.sent -= amount
             line.paid += amount
         self.book(-sum(amount for _, amount in payment))
 
     @operation
     def return_payout(self, holder: str, amount_paid_before: int) -> None:
-        """The last payout to a holder comes back in full and is due again."""
+        """The last payment to a holder comes back in full and is due again."""
         payments = self.payments.get(holder, [])
         need(that=bool(payments), reason="nothing was paid")
         total = sum(amount for _, amount in payments[-1])
         need(that=amount_paid_before == total, reason="not its full amount")
+        self.check_day()
         for line, amount in payments.pop():
             line.due += amount
             line.paid -= amount
@@ -517,8 +413,11 @@ class MoneyModel:
     def reverse(self, ref: str, original_ref: str, amount: int) -> None:
         """Take back a receipt in whole or in part; what it paid is owed again."""
         need(that=ref not in self.reversals, reason="applied once")
+        self.check_day()
         receipt = self.find_receipt(original_ref)
+        order = self.by_due_date(self.receivables)
         lines = [line for line in self.lines if line.ref == original_ref]
+        lines.sort(key=lambda line: order.index(line.rid))
         left = receipt.unswept + sum(line.net for line in lines)
         need(that=0 < amount <= left, reason="more than is left of the receipt")
         self.reversals[ref] = amount
@@ -576,5 +475,5 @@ class MoneyModel:
         self.closed = date
         idle = sum(r.unassigned + r.suspense for r in self.receipts.values())
         for rec in self.open_receivables():
-            if rec.outstanding and self.adjust(rec.due_date) <= date:
+            if self.adjust(rec.due_date) <= date:
                 rec.overdue = idle < self.owed(rec, date)
