@@ -8,11 +8,11 @@ the account's payouts under a name; it never blocks the ledger.
 from contracts.kit.v1 import (
     Amount,
     Annotated,
+    Balance,
     Context,
     Date,
     Hash,
     Literal,
-    Minor,
     Payload,
     Record,
     Rule,
@@ -231,6 +231,7 @@ def receive(ctx: Context, account: Record, entry: Entry, item: str, n: int) -> N
         "id": item,
         "kind": "receipt",
         "order": attestation_order(ctx, n),
+        "payer": entry.payer or debtor,
         "returned_minor": 0,
         "reversed_minor": 0,
         "rule": account["rule"],
@@ -281,7 +282,7 @@ class CloseDay(Payload):
 
     account: Hash
     attester: Hash
-    closing_minor: Minor
+    closing_minor: Balance
     date: Date
     no_movement: bool
 
@@ -354,6 +355,9 @@ def match(ctx: Context, body: Match) -> None:
         ctx.refuse("not_enough", need=need, suspense=receipt["suspense_minor"])
     suspense = receipt["suspense_minor"] - body.amount_minor
     taken = {**receipt, "suspense_minor": suspense}
+    if not receipt["unassigned_minor"]:
+        # As if the payment had named it: what is too much is this debtor's.
+        taken["debtor"] = receivable["debtor"]
     ctx.write(taken)
     move_books(ctx, receipt["account"], suspense_minor=-body.amount_minor)
     assign(ctx, taken, receivable, body.amount_minor)
@@ -365,63 +369,73 @@ class Return(Payload):
 
     amount_minor: Amount
     receipt: Hash
+    source: Literal["early", "suspense"]
 
 
 def sign_return(ctx: Context, body: Return) -> list[Signer]:
     """The debtor for its early money; the account's owner for suspense."""
     receipt = ctx.need("receipt", body.receipt)
     account = ctx.need("account", receipt["account"])
-    if receipt["suspense_minor"] >= body.amount_minor:
+    if body.source == "suspense":
         return [Signer(account["owner"], "pay", body.amount_minor, account["currency"])]
     if not receipt["debtor"]:
-        ctx.refuse("not_enough", suspense=receipt["suspense_minor"])
+        ctx.refuse("not_enough", unassigned=receipt["unassigned_minor"])
     return [Signer(receipt["debtor"], "pay", body.amount_minor, account["currency"])]
 
 
 @rule.action("bank.return", Return, signers=sign_return, on=("receipt", "receipt"))
 def return_money(ctx: Context, body: Return) -> None:
-    """Make a payout of suspense, else of early money, to the remitter."""
+    """Make a payout of suspense, or of early money, to the remitter."""
     receipt = ctx.need("receipt", body.receipt)
     account = ctx.need("account", receipt["account"])
-    payout = new_payout(ctx, account, receipt["debtor"], zone_today(ctx), "return")
+    payout = new_payout(ctx, account, receipt["payer"], zone_today(ctx), "return")
     payout["amount_minor"] = body.amount_minor
     payout["receipt"] = receipt["id"]
     ctx.create(payout)
-    returned = receipt["returned_minor"] + body.amount_minor
-    if receipt["suspense_minor"] >= body.amount_minor:
-        suspense = receipt["suspense_minor"] - body.amount_minor
-        ctx.write({**receipt, "returned_minor": returned, "suspense_minor": suspense})
-        move_books(
-            ctx,
-            account["id"],
-            payable_minor=body.amount_minor,
-            suspense_minor=-body.amount_minor,
-        )
-        return
-    early = min(body.amount_minor, receipt["unassigned_minor"])
-    unassigned = receipt["unassigned_minor"] - early
-    ctx.write({**receipt, "returned_minor": returned, "unassigned_minor": unassigned})
-    rest = body.amount_minor - early
-    for share in ctx.scan("receipt_shares", receipt["id"], limit=1000):
-        rest -= take_early(ctx, share, rest)
-    if rest:
-        ctx.refuse("not_enough", short_minor=rest)
+    suspense, unassigned, waiting = 0, 0, 0
+    if body.source == "suspense":
+        suspense = min(body.amount_minor, receipt["suspense_minor"])
+    else:
+        unassigned = min(body.amount_minor, receipt["unassigned_minor"])
+        waiting = return_waiting(ctx, receipt, body.amount_minor - unassigned)
+    short = body.amount_minor - suspense - unassigned - waiting
+    if short:
+        ctx.refuse("not_enough", short_minor=short)
+    ctx.write(
+        {
+            **receipt,
+            "returned_minor": receipt["returned_minor"] + body.amount_minor,
+            "suspense_minor": receipt["suspense_minor"] - suspense,
+            "unassigned_minor": receipt["unassigned_minor"] - unassigned,
+        }
+    )
     move_books(
         ctx,
         account["id"],
         payable_minor=body.amount_minor,
-        unassigned_minor=-early,
-        waiting_minor=early - body.amount_minor,
+        suspense_minor=-suspense,
+        unassigned_minor=-unassigned,
+        waiting_minor=-waiting,
     )
 
 
-def take_early(ctx: Context, share: Record, amount_minor: int) -> int:
+def return_waiting(ctx: Context, receipt: Record, amount_minor: int) -> int:
+    """Take back what waits of a receipt, latest due first; return how much."""
+    rest = amount_minor
+    for share in reversed(ctx.scan("receipt_shares", receipt["id"], limit=1000)):
+        rest -= take_early(ctx, receipt, share, rest)
+    return amount_minor - rest
+
+
+def take_early(ctx: Context, receipt: Record, share: Record, amount_minor: int) -> int:
     """Take waiting money back from a receivable that is not due yet."""
     taken: int = min(amount_minor, share["amount_minor"])
     receivable = ctx.need("receivable", share["receivable"])
     programme = ctx.need("programme", receivable["programme"])
     now = date_of_ms(ctx.time, programme["offset_minutes"])
     if not taken or receivable["early"] or receivable["adjusted_date"] <= now:
+        return 0
+    if receivable["debtor"] != receipt["debtor"]:
         return 0
     if taken == share["amount_minor"]:
         ctx.remove("share", share["id"], share["scope"])

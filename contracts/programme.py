@@ -8,6 +8,7 @@ conventions are its data, nothing of them is code.
 from contracts.kit.v1 import (
     Amount,
     Annotated,
+    Balance,
     Context,
     Count,
     Currency,
@@ -77,7 +78,7 @@ class OpenAccount(Payload):
     closed_date: Date
     commitment: Hash
     currency: Currency
-    opening_minor: Minor
+    opening_minor: Balance
     owner: Hash
     mandate: Mandate | None = None
 

@@ -26,18 +26,29 @@ from contracts.kit.v1 import (
     free_uses,
     is_locked,
     order_key,
+    release_unassigned,
     reserve_uses,
     to_record,
     today,
 )
 
 DAY_MS = 86_400_000
+SUBMITTED = ("submitted", "countered")
+ISSUED = ("issued",)
 PROPOSED = ("submitted", "countered", "issued")
 
 rule = Rule(
     "receivable",
     part="receivable",
-    writes=("receivable", "tile", "invoice", "near", "programme"),
+    writes=(
+        "receivable",
+        "tile",
+        "invoice",
+        "near",
+        "programme",
+        "receipt",
+        "account",
+    ),
     refusals={
         "wrong_state": (
             "stale",
@@ -262,10 +273,15 @@ class Decide(Payload):
     reason: Word | None = None
 
 
-def need_proposal(ctx: Context, receivable: str, answerer: str) -> Record:
-    """Return a proposal that a side may still agree to."""
+def need_proposal(
+    ctx: Context,
+    receivable: str,
+    answerer: str,
+    states: tuple[str, ...] = PROPOSED,
+) -> Record:
+    """Return a proposal that a side may still answer; "" for either side."""
     record: Record = ctx.need("receivable", receivable)
-    if record["state"] not in PROPOSED:
+    if record["state"] not in states:
         ctx.refuse("wrong_state", state=record["state"])
     if record["deadline_ms"] < ctx.time:
         ctx.refuse("deadline_passed", deadline_ms=record["deadline_ms"])
@@ -380,7 +396,8 @@ def sign_counter(ctx: Context, body: Counter) -> list[Signer]:
 )
 def counter(ctx: Context, body: Counter) -> None:
     """Replace the terms; the invoices stay, so the gross stays."""
-    record = need_proposal(ctx, body.receivable, body.party)
+    # An issue is the debtor's list of what it owes: taken as it is, or declined.
+    record = need_proposal(ctx, body.receivable, body.party, SUBMITTED)
     programme = ctx.need("programme", record["programme"])
     check_due(ctx, programme, body.terms)
     if body.terms.gross_minor != record["gross_minor"]:
@@ -419,7 +436,7 @@ def sign_reject(ctx: Context, body: End) -> list[Signer]:
 )
 def reject(ctx: Context, body: End) -> None:
     """The debtor refuses; the invoices are free again."""
-    end_proposal(ctx, need_proposal(ctx, body.receivable, ""), "rejected")
+    end_proposal(ctx, need_proposal(ctx, body.receivable, "", SUBMITTED), "rejected")
 
 
 def sign_supplier(ctx: Context, body: End) -> list[Signer]:
@@ -432,15 +449,22 @@ def sign_supplier(ctx: Context, body: End) -> list[Signer]:
 )
 def decline(ctx: Context, body: End) -> None:
     """The supplier declines what was issued; the invoices are free again."""
-    record = need_proposal(ctx, body.receivable, "supplier")
+    record = need_proposal(ctx, body.receivable, "supplier", ISSUED)
     end_proposal(ctx, record, "declined")
 
 
+def sign_cancel(ctx: Context, body: End) -> list[Signer]:
+    """Who began it: the supplier what it submitted, the debtor what it issued."""
+    record = ctx.need("receivable", body.receivable)
+    issued = record["state"] in ISSUED
+    return [Signer(record["debtor"] if issued else record["supplier"], "decline")]
+
+
 @rule.action(
-    "receivable.cancel", End, signers=sign_supplier, on=("receivable", "receivable")
+    "receivable.cancel", End, signers=sign_cancel, on=("receivable", "receivable")
 )
 def cancel(ctx: Context, body: End) -> None:
-    """The supplier takes its submission back."""
+    """Whoever began it takes a submission or an issue back."""
     end_proposal(ctx, need_proposal(ctx, body.receivable, ""), "cancelled")
 
 
@@ -471,7 +495,8 @@ def void(ctx: Context, body: End) -> None:
     record = ctx.need("receivable", body.receivable)
     if record["state"] not in ("live", "overdue"):
         ctx.refuse("wrong_state", state=record["state"])
-    if record["waiting_minor"] or record["retired_minor"] or "sweep" in record:
+    paid = record["retired_minor"] + record["interest_paid_minor"]
+    if paid or record["waiting_minor"] or "sweep" in record:
         ctx.refuse("encumbered", receivable=record["id"])
     if record.get("retention_drawn_minor", 0):
         # Its invoice would be free again while the retention stands.
@@ -496,6 +521,7 @@ def void(ctx: Context, body: End) -> None:
             "state": "cancelled",
         }
     )
+    release_unassigned(ctx, record["account"], record["debtor"])
     ctx.emit("cancelled", receivable=record["id"])
 
 

@@ -21,6 +21,7 @@ from contracts.kit.v1 import (
     add_claim,
     add_day,
     allocate_pro_rata,
+    allocate_unassigned,
     date_of_ms,
     days_between,
     group_key,
@@ -116,6 +117,7 @@ def reverse(ctx: Context, body: Reverse) -> None:
         unassigned_minor=-unassigned,
         waiting_minor=-waiting,
     )
+    allocate_unassigned(ctx, account["id"], receipt["debtor"])
     ctx.emit("reversed", receipt=receipt["id"], amount_minor=body.amount_minor)
 
 
@@ -157,7 +159,8 @@ def take_waiting(ctx: Context, receipt: Record, amount_minor: int) -> int:
         else:
             ctx.write({**share, "amount_minor": share["amount_minor"] - taken})
         left = receivable["waiting_minor"] - taken
-        ctx.write({**receivable, "waiting_minor": left})
+        early = receivable["early"] and left > 0
+        ctx.write({**receivable, "early": early, "waiting_minor": left})
         rest -= taken
     return amount_minor - rest
 
@@ -199,26 +202,38 @@ def reverse_line(ctx: Context, receipt: Record, line: Record, amount_minor: int)
     ctx.write(
         {
             **line,
+            "cancelled_minor": line["cancelled_minor"] + cancelled,
             "reversed_interest_minor": line["reversed_interest_minor"] + interest,
             "reversed_principal_minor": line["reversed_principal_minor"] + principal,
         }
     )
     accumulator = int(receivable["retired_accumulator"]) - gained
-    changed = {
+    changed: Record = {
         **receivable,
         "interest_paid_minor": receivable["interest_paid_minor"] - interest,
         "live_minor": receivable["live_minor"] + principal,
         "retired_accumulator": str(accumulator),
         "retired_minor": receivable["retired_minor"] - principal,
     }
-    if changed["state"] == "settled" or changed["state"] == "part_paid":
-        changed["state"] = "part_paid" if changed["retired_minor"] else "live"
+    changed["state"] = state_after(ctx, changed, receipt["value_date"])
     ctx.write(changed)
     programme = ctx.need("programme", receivable["programme"])
     exposure = programme["exposure_minor"] + principal
     ctx.write({**programme, "exposure_minor": exposure})
     ctx.emit("line_reversed", line=line["id"], amount_minor=amount_minor)
     return cancelled
+
+
+def state_after(ctx: Context, receivable: Record, value_date: str) -> str:
+    """Return the state of a receivable whose units or interest are owed again."""
+    state: str = receivable["state"]
+    if state not in ("settled", "part_paid"):
+        return state
+    programme = ctx.need("programme", receivable["programme"])
+    owed = owed_at(programme, receivable, value_date)
+    if state == "settled" and not owed.principal_minor + owed.interest_minor:
+        return state
+    return "part_paid" if receivable["retired_minor"] else "live"
 
 
 def reopen_line(
@@ -258,8 +273,9 @@ def cancel_payout(ctx: Context, line: Record, amount_minor: int) -> int:
     if payout is None or payout["state"] != "due":
         return 0
     credited = line["principal_minor"] + line["interest_minor"] - line["claimed_minor"]
-    before = line["reversed_principal_minor"] + line["reversed_interest_minor"]
-    still = max(0, credited - before)
+    # Only cancellations left the payout: what was reversed while it was sent
+    # became a claim, and the whole payout may have come back since.
+    still = credited - line["cancelled_minor"]
     cancelled: int = min(amount_minor, still, payout["amount_minor"])
     ctx.write({**payout, "amount_minor": payout["amount_minor"] - cancelled})
     return cancelled

@@ -12,6 +12,7 @@ from contracts.kit.v1 import (
     Record,
     Rule,
     accrue,
+    allocate_rest,
     allocate_unassigned,
     group_key,
     is_due,
@@ -22,7 +23,6 @@ from contracts.kit.v1 import (
     open_payout,
     order_key,
     owed_at,
-    place_rest,
     pro_rata_cutoff,
     put_payout,
     release_unassigned,
@@ -78,7 +78,9 @@ def start_sweep(ctx: Context, target: Record) -> None:
     """Plan the distribution of the oldest money waiting and pay a chunk."""
     programme = ctx.need("programme", target["programme"])
     shares = ctx.scan("shares", target["id"], limit=1)
-    if not shares or "sweep" in target or not is_due(ctx, programme, target):
+    if not shares or "sweep" in target:
+        return
+    if not target["early"] and not is_due(ctx, programme, target):
         return
     share = shares[0]
     owed = owed_at(programme, target, share["value_date"])
@@ -97,7 +99,7 @@ def start_sweep(ctx: Context, target: Record) -> None:
         pay_chunk(ctx, sweep)
     elif receivable["waiting_minor"]:
         ctx.schedule(receivable, "sweep", ctx.time + 1)
-    place_rest(ctx, share["scope"], excess)
+    allocate_rest(ctx, share["scope"], excess)
 
 
 def take_share(
@@ -108,6 +110,8 @@ def take_share(
     ctx.remove("share", share["id"], share["scope"])
     taken = {
         **receivable,
+        # Early payment is signed for what waits, not for what may come later.
+        "early": receivable["early"] and receivable["waiting_minor"] > amount,
         "undistributed_minor": receivable["undistributed_minor"] + distributed,
         "waiting_minor": receivable["waiting_minor"] - amount,
     }
@@ -145,7 +149,11 @@ def plan(
         "kind": "sweep",
         "late_ppm": programme["late_ppm"],
         "lines": 0,
-        "number": count_sweep(ctx, receivable["account"]),
+        "order": order_key(
+            receivable["adjusted_date"],
+            receivable["confirmed_order"],
+            count_sweep(ctx, receivable["account"]),
+        ),
         "principal_minor": principal,
         "receipt": share["scope"],
         "receivable": receivable["id"],
@@ -387,12 +395,13 @@ def credit(
     receivable = sweep["receivable"]
     claimed = net_claim(ctx, sweep["account"], receivable, tile["holder"], amount)
     record = {
+        "cancelled_minor": 0,
         "claimed_minor": claimed,
         "holder": tile["holder"],
         "id": line,
         "interest_minor": interest,
         "kind": "line",
-        "order": order_key(sweep["number"], tile["lo"]),
+        "order": order_key(sweep["order"], tile["lo"]),
         "principal_minor": principal,
         "receipt": sweep["receipt"],
         "receivable": receivable,
@@ -470,4 +479,6 @@ def finish(ctx: Context, sweep: Record) -> None:
     )
     if ended["waiting_minor"]:
         ctx.schedule(ended, "sweep", ctx.time + 1)
+    # Money behind it in the queue may have kept early money from being assigned.
+    allocate_unassigned(ctx, receivable["account"], receivable["debtor"])
     release_unassigned(ctx, receivable["account"], receivable["debtor"])

@@ -234,8 +234,8 @@ SCENARIOS: dict[str, tuple[Callable[[World], bool], Patch]] = {
         amount_cut_by_anyone,
         (
             "receivable/receivable.py",
-            'PROPOSED = ("submitted", "countered", "issued")',
-            'PROPOSED = ("submitted", "countered", "issued", "live")',
+            'SUBMITTED = ("submitted", "countered")',
+            'SUBMITTED = ("submitted", "countered", "live")',
         ),
     ),
     "redeemed before maturity": (

@@ -79,7 +79,8 @@ and not a unit more       | deal exposure_max_minor=1000000, paid 9,
                           | submit face=10     | confirm             | exposure_exceeded
 a reversal binds it again | deal exposure_max_minor=1000000, paid 9, reverse 1,
                           | submit face=9      | confirm             | exposure_exceeded
-the supplier's counter    | issue,
+the supplier's counter    | submit,
+                          | counter debtor,
                           | counter supplier   | confirm             | ok
 """
 
@@ -114,7 +115,9 @@ of another gross         | submit         | counter debtor 60 1000001  | sum_mis
 debtor above the cap     | submit         | counter debtor 366         | tenor_too_long
 debtor above the norm    | submit         | counter debtor 181         | reason_needed
 debtor with a reason     | submit         | counter debtor 181 reason=why | ok
-supplier above the norm  | issue          | counter supplier 181       | ok
+supplier above the norm  | submit,
+                         | counter debtor | counter supplier 181       | ok
+of what was issued       | issue          | counter supplier           | wrong_state
 a deduction              | submit         | counter debtor cut=1       | ok
 """
 
@@ -125,12 +128,14 @@ reject once live         | live                   | reject         | wrong_state
 reject at the deadline   | submit, deadline 0     | reject         | ok
 reject one ms late       | submit, deadline 1     | reject         | deadline_passed
 reject twice             | submit, reject         | reject         | wrong_state
-reject its own issue     | issue                  | reject         | ok
-decline its own          | submit                 | decline        | not_your_turn
+reject its own issue     | issue                  | reject         | wrong_state
+decline its own          | submit                 | decline        | wrong_state
 decline for the supplier | issue                  | decline debtor | wrong_signers
 decline one ms late      | issue, deadline 1      | decline        | deadline_passed
 decline an issue         | issue                  | decline        | ok
-decline a counter        | submit, counter debtor | decline        | ok
+decline a counter        | submit, counter debtor | decline        | wrong_state
+cancel its own issue     | issue                  | cancel         | ok
+cancel another's issue   | issue                  | cancel alpha   | wrong_signers
 cancel for the supplier  | submit                 | cancel debtor  | wrong_signers
 cancel once live         | live                   | cancel         | wrong_state
 cancel twice             | submit, cancel         | cancel         | wrong_state

@@ -4,10 +4,10 @@ from typing import Annotated, Any, Literal
 
 from contracts.kit.v1.allocation import (
     allocate_receipt,
+    allocate_rest,
     allocate_unassigned,
     assign,
     find_named,
-    place_rest,
     release_unassigned,
 )
 from contracts.kit.v1.arithmetic import (
@@ -61,6 +61,7 @@ from contracts.kit.v1.parts import (
 from contracts.kit.v1.records import LIVE, RETIRED, group_key
 from contracts.kit.v1.rule import (
     Amount,
+    Balance,
     Context,
     Count,
     Currency,
@@ -88,6 +89,7 @@ __all__ = [
     "Amount",
     "Annotated",
     "Any",
+    "Balance",
     "Context",
     "Count",
     "Currency",
@@ -114,6 +116,7 @@ __all__ = [
     "adjust_due_date",
     "allocate_pro_rata",
     "allocate_receipt",
+    "allocate_rest",
     "allocate_unassigned",
     "assign",
     "attestation_order",
@@ -144,7 +147,6 @@ __all__ = [
     "open_payout",
     "order_key",
     "owed_at",
-    "place_rest",
     "pro_rata_cutoff",
     "put_payout",
     "release_unassigned",

@@ -8,8 +8,9 @@ the debtor can take is excess and goes to suspense.
 
 from contracts.kit.v1.arithmetic import allocate_pro_rata
 from contracts.kit.v1.books import move_books
+from contracts.kit.v1.numbers import normalise_number
 from contracts.kit.v1.owed import is_due, is_open, need_minor
-from contracts.kit.v1.rule import Context, Record
+from contracts.kit.v1.rule import Context, Record, order_key
 
 OWED_MAX = 1000
 
@@ -49,6 +50,9 @@ def assign(ctx: Context, receipt: Record, receivable: Record, amount_minor: int)
         ctx.create(
             {
                 "amount_minor": amount_minor,
+                "due": order_key(
+                    receivable["adjusted_date"], receivable["confirmed_order"]
+                ),
                 "id": receivable["id"],
                 "kind": "share",
                 "order": receipt["order"],
@@ -64,9 +68,17 @@ def assign(ctx: Context, receipt: Record, receivable: Record, amount_minor: int)
     move_books(ctx, receipt["account"], waiting_minor=amount_minor)
     ctx.emit("assigned", receivable=receivable["id"], amount_minor=amount_minor)
     programme = ctx.need("programme", receivable["programme"])
-    if is_due(ctx, programme, receivable):
+    if receivable["early"] or is_due(ctx, programme, receivable):
         ctx.schedule(receivable, "sweep", ctx.time)
     return amount_minor
+
+
+def allocate_rest(ctx: Context, receipt_id: str, amount_minor: int) -> None:
+    """Place again what a sweep did not need: due receivables first."""
+    if amount_minor <= 0:
+        return
+    receipt = ctx.need("receipt", receipt_id)
+    place_rest(ctx, receipt_id, allocate_to_due(ctx, receipt, amount_minor))
 
 
 def allocate_to_due(ctx: Context, receipt: Record, amount_minor: int) -> int:
@@ -172,5 +184,7 @@ def find_named(ctx: Context, debtor: str, reference: str) -> str:
     if len(reference) == 64:
         receivable: Record | None = ctx.read("receivable", reference)
         return reference if receivable is not None and is_open(receivable) else ""
-    found = ctx.scan("used", debtor + "/" + reference, limit=2) if debtor else []
+    if not debtor:
+        return ""
+    found = ctx.scan("used", debtor + "/" + normalise_number(reference), limit=2)
     return found[0]["id"] if len(found) == 1 else ""

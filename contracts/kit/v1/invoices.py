@@ -9,11 +9,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from contracts.kit.v1.numbers import UPPER, normalise_number
 from contracts.kit.v1.records import OPEN_STATES
 from contracts.kit.v1.rule import Amount, Context, Date, Hash, Payload, Record
 
-LOWER = "abcdefghijklmnopqrstuvwxyz"
-UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DIGITS = "0123456789"
 # Full-width letters and digits of East Asian keyboards, in ASCII order.
 WIDE_DIGITS = "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19"
@@ -42,18 +41,6 @@ class InvoiceUse(Payload):
     number: Number
     used_minor: Amount
     retained_by: Hash | None = None
-
-
-def normalise_number(number: str) -> str:
-    """Return the strict form: ASCII letters in capitals, no spaces."""
-    kept = []
-    for char in number:
-        place = LOWER.find(char)
-        if place >= 0:
-            kept.append(UPPER[place])
-        elif char != " ":
-            kept.append(char)
-    return "".join(kept)
 
 
 def resemble_number(number: str) -> list[str]:

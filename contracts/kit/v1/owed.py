@@ -99,7 +99,5 @@ def need_minor(
 
 
 def is_due(ctx: Context, programme: Record, receivable: Record) -> bool:
-    """Say whether money for it is distributed at once."""
-    if receivable["early"]:
-        return True
+    """Say whether its adjusted due date has begun."""
     return bool(receivable["adjusted_date"] <= today(ctx, programme))

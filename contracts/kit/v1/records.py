@@ -24,6 +24,7 @@ Kinds and what their records hold (optional fields in brackets):
 ``claim``      what a holder owes back to the account after a reversal
 """
 
+from contracts.kit.v1.numbers import normalise_number
 from contracts.kit.v1.rule import Kind, Record, order_key
 
 LIVE = "live"
@@ -86,8 +87,9 @@ def index_receivable(receivable: Record) -> Places:
         due = order_key(receivable["adjusted_date"], receivable["confirmed_order"])
         places.append(("owed", account + "/" + debtor, due))
         places.append(("on_account", account, due))
-        uses = receivable["invoices"]
-        places += [("used", debtor + "/" + use["number"], item) for use in uses]
+        for use in receivable["invoices"]:
+            number = normalise_number(use["number"])
+            places.append(("used", debtor + "/" + number, item))
     return places
 
 
@@ -109,10 +111,10 @@ def index_receipt(receipt: Record) -> Places:
 
 
 def index_share(share: Record) -> Places:
-    """Order the money waiting for a receivable by attestation, and a receipt's."""
+    """Order what waits for a receivable by attestation, a receipt's by due date."""
     return [
         ("shares", share["receivable"], share["order"]),
-        ("receipt_shares", share["scope"], share["receivable"]),
+        ("receipt_shares", share["scope"], share["due"] + "/" + share["receivable"]),
     ]
 
 

@@ -36,6 +36,8 @@ def _check_date(text: str) -> str:
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Minor = Annotated[int, Field(ge=0, le=INTEGER_MAX)]
 Amount = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
+# A bank's balance: reversing what was paid out already overdraws an account.
+Balance = Annotated[int, Field(ge=-INTEGER_MAX, le=INTEGER_MAX)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Millis = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
 Ppm = Annotated[int, Field(ge=0, le=1_000_000)]

@@ -1,0 +1,148 @@
+"""What can be seen of a programme on the real chain, and in the naive model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts.kit.v1.owed import owed_at
+from ledger.state import read_record
+from tests.model import Model
+from tests.model_records import REMITTER, strict_number
+from tests.world import DAY_MS, World, date_of, digest_of
+
+HOLDERS = ("alpha", "beta", "gamma", "lender")
+
+
+class Views:
+    """One programme, in both worlds, to look at.
+
+    Receivables, offers and receipts go by names of the caller's; ``ids``,
+    ``offers`` and ``receipts`` tell what the chain calls them.
+    """
+
+    def __init__(self, world: World, model: Model) -> None:
+        self.world = world
+        self.model = model
+        self.ids: dict[str, str] = {}
+        self.offers: dict[str, str] = {}
+        self.receipts: dict[str, str] = {}
+
+    def invoice_item(self, supplier: str, number: str, date: str) -> str:
+        """Return the id of an invoice's identity."""
+        parties = self.world.member("debtor"), self.world.member(supplier)
+        return digest_of("/".join([*parties, "CNY", date, strict_number(number)]))
+
+    def payouts(self, holder: str, *states: str) -> list[dict[str, Any]]:
+        """Return a holder's payouts in these states; refunds for the remitter."""
+        if holder == REMITTER:
+            items = set(self.receipts.values())
+            places = ["", *(actor.id for actor in self.world.actors.values())]
+            found = [p for name in places for p in self.world.scan("payees", name)]
+            found = [payout for payout in found if payout.get("receipt") in items]
+        else:
+            found = self.world.payouts(holder)
+            found = [payout for payout in found if payout["purpose"] == "holding"]
+        return [p for p in found if p["state"] in states and p["amount_minor"]]
+
+    def dates(self) -> list[str]:
+        """Return the days for which interest is compared."""
+        today = self.world.time
+        return [date_of(today - DAY_MS), date_of(today), date_of(today + 30 * DAY_MS)]
+
+    def see_model(self) -> dict[str, Any]:
+        """Return all observables of the model."""
+        model = self.model
+        seen: dict[str, Any] = {
+            "offers": model.open_offers(),
+            "suspense": model.suspense(),
+            "unassigned": model.unassigned(),
+            "status": model.account_status(),
+            "uses": {use: model.used(*use) for use in self.uses()},
+        }
+        for holder in (*HOLDERS, REMITTER):
+            payable, sent = model.payable(holder), model.sent(holder)
+            seen[f"payouts of {holder}"] = payable, sent, model.paid(holder)
+        for rid in self.ids:
+            live = [tile[:3] for tile in model.tiles(rid) if tile[3] == "live"]
+            seen[rid] = {
+                "state": model.state(rid),
+                "live": live,
+                "retired": model.retired_runs(rid),
+                "outstanding": model.outstanding(rid),
+                "waiting": model.waiting(rid),
+                "claims": [model.claim(holder, rid) for holder in HOLDERS],
+                "interest": [model.interest_owed(rid, day) for day in self.dates()],
+            }
+        return seen
+
+    def see_chain(self) -> dict[str, Any]:
+        """Return all observables of the chain."""
+        world = self.world
+        account = world.read("account", world.account)
+        seen: dict[str, Any] = {
+            "offers": {oid for oid, item in self.offers.items() if self.is_open(item)},
+            "suspense": account["suspense_minor"],
+            "unassigned": account["unassigned_minor"],
+            "status": account["status"],
+            "uses": {use: self.used(*use) for use in self.uses()},
+        }
+        for holder in (*HOLDERS, REMITTER):
+            seen[f"payouts of {holder}"] = tuple(
+                sum(payout["amount_minor"] for payout in self.payouts(holder, state))
+                for state in ("due", "instructed", "paid")
+            )
+        for rid in self.ids:
+            seen[rid] = self.see_receivable(rid)
+        return seen
+
+    def see_receivable(self, rid: str) -> dict[str, Any]:
+        """Return the observables of one receivable on the chain."""
+        item = self.ids[rid]
+        record = self.world.read("receivable", item)
+        programme = self.world.read("programme", record["programme"])
+        live: list[tuple[int, int, str]] = []
+        retired: list[tuple[int, int, str]] = []
+        for tile in self.world.tiles(item):
+            lo, hi = tile["lo"], tile["hi"]
+            holder = self.world.name_of(tile["holder"])
+            if tile["state"] == "live":
+                live.append((lo, hi, holder))
+            elif tile["state"] == "retired":
+                if retired and retired[-1][1:] == (lo, holder):
+                    lo = retired.pop()[0]
+                retired.append((lo, hi, holder))
+        return {
+            "state": record["state"],
+            "live": live,
+            "retired": retired,
+            "outstanding": record["live_minor"],
+            "waiting": record["waiting_minor"] + record["undistributed_minor"],
+            "claims": [self.claim(holder, item) for holder in HOLDERS],
+            "interest": [
+                owed_at(programme, record, day).interest_minor for day in self.dates()
+            ],
+        }
+
+    def claim(self, holder: str, item: str) -> int:
+        """Return what a holder owes back on a receivable."""
+        key = f"{item}/{self.world.member(holder)}"
+        state = self.world.chain.state
+        record = read_record(state, "claim", key, self.world.account)
+        return 0 if record is None else int(record["amount_minor"])
+
+    def is_open(self, item: str) -> bool:
+        """Tell whether an offer can still be accepted."""
+        record = read_record(self.world.chain.state, "offer", item)
+        return record is not None and record["until_ms"] >= self.world.time
+
+    def uses(self) -> set[tuple[str, str]]:
+        """Return number and date of every invoice anybody submitted."""
+        receivables = self.model.receivables.values()
+        return {(use[0], use[1]) for rec in receivables for use in rec.invoices}
+
+    def used(self, number: str, date: str) -> int:
+        """Return how much of an invoice is used, over all sellers."""
+        items = [self.invoice_item(name, number, date) for name in HOLDERS]
+        state = self.world.chain.state
+        records = [read_record(state, "invoice", item) for item in items]
+        return sum(int(record["used_minor"]) for record in records if record)
