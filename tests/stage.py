@@ -28,11 +28,15 @@ class Stage(World):
     Attributes:
         it: the last receivable of the row.
         first: the first receivable of the row.
+        pausing: whether automatic work waits for the next operation's block.
         offer: the offer of the row.
+        part: what it offers.
         receipt: the incoming payment of the row.
         payout: the payout of the row.
     """
 
+    pausing = False
+    part = (0, 0)
     it = first = offer = receipt = payout = ""
 
     def __init__(self, *, sources: Mapping[str, str] | None = None) -> None:
@@ -58,8 +62,15 @@ class Stage(World):
         body = {"member": self.member("idle"), "operator": operator, "reason": "test"}
         self.act("member.suspend", body)
 
+    def settle(self) -> None:
+        """Seal blocks until no automatic work is due, unless that is to wait."""
+        if not self.pausing:
+            super().settle()
+
     def begin(self) -> None:
         """Forget what the last row made."""
+        self.pausing = False
+        self.settle()
         self.it = self.first = self.offer = self.receipt = self.payout = ""
         self.account = self.programme = ""
 

@@ -302,6 +302,7 @@ def offer(
     body = _passing(stage, (lo, hi), to, tile, off)
     body["until_ms"] = stage.next_ms + days * DAY_MS + ms
     stage.offer = stage.act("receivable.offer", body, **stage.as_members(by))
+    stage.part = (lo, hi)
 
 
 def take(
@@ -314,12 +315,12 @@ def take(
     of: str = "",
 ) -> None:
     """Accept the row's offer; ``lo`` and ``hi`` are by how much it is misread."""
-    made = stage.record_of("offer")
+    part = stage.part
     body = {
         "aware_overdue": bool(aware),
         "offer": stage.offer,
-        "part": {"hi": made["hi"] + hi, "lo": made["lo"] + lo},
-        "receivable": digest_of(of) if of else made["receivable"],
+        "part": {"hi": part[1] + hi, "lo": part[0] + lo},
+        "receivable": digest_of(of) if of else stage.it,
     }
     stage.act("offer.accept", body, **stage.as_members(by))
 
@@ -384,6 +385,14 @@ def receive(
     payers = {"payer": stage.id_of(payer)} if payer != "nobody" else {}
     reference = known.get(names, names)
     entry(stage, "receipt", amount, key, reference=reference, **payers, **fields)
+
+
+def start(stage: Stage, amount: int) -> None:
+    """Let the receivable fall due and begin, but not end, to distribute money."""
+    stage.pausing = False
+    wait(stage, 3)
+    stage.pausing = True
+    receive(stage, amount, names="it")
 
 
 def close(
