@@ -418,9 +418,11 @@ def match(stage: Stage, amount: int, by: str = "") -> None:
     stage.act("bank.match", body, **stage.as_members(by))
 
 
-def give_back(stage: Stage, amount: int, by: str = "") -> None:
-    """Return money of the row's receipt to where it came from."""
-    body = {"amount_minor": amount, "receipt": stage.receipt}
+def give_back(
+    stage: Stage, amount: int, source: str = "suspense", by: str = ""
+) -> None:
+    """Return money of the row's receipt, early or in suspense, to its remitter."""
+    body = {"amount_minor": amount, "receipt": stage.receipt, "source": source}
     stage.act("bank.return", body, **stage.as_members(by))
 
 
