@@ -84,7 +84,7 @@ BUDGETS: Final = {
 @click.option(
     "--seconds",
     type=click.FloatRange(0.1, 120),
-    help="Seconds a round of the throughput rows; 4, or 1 if quick.",
+    help="Seconds a round of the throughput rows; 3, or 0.8 if quick.",
 )
 @click.option(
     "--holdings",

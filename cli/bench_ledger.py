@@ -68,9 +68,9 @@ class Plan:
 
     holders: int = 5_000
     rounds: int = 5
-    round_seconds: float = 4.0
-    work_transfers: int = 10_000
-    submits: int = 1_000
+    round_seconds: float = 3.0
+    work_transfers: int = 5_000
+    submits: int = 500
     limit_seconds: float = 0.5
 
 

@@ -33,7 +33,7 @@ from cli.bench_ledger import (
 )
 from cli.sampler import OTHER, Stages, sampled
 from cli.workload import DAY_MS, DUE_DAYS, Load, Workload
-from cli.yardstick import resident_bytes
+from cli.yardstick import Watch, resident_bytes
 from ledger.chain import Chain
 from ledger.state import read_record, scan_records
 from ledger.store import Store
@@ -41,7 +41,8 @@ from ledger.store import Store
 WARM_UP: Final = 300
 
 VERIFY, FORM, AUTHORITY, RULE = "verify", "form", "authority", "rule"
-MAP, LOG, STORAGE = "map", "log", "storage"
+STATE, MAP, LOG, STORAGE = "state", "map", "log", "storage"
+PARTS: Final = (FORM, AUTHORITY, RULE, MAP, STATE, LOG, STORAGE)
 # Encoding and plain state access serve all stages: there the caller decides.
 STAGES: Final[Stages] = {
     "ledger.keys": {"": VERIFY},
@@ -54,7 +55,7 @@ STAGES: Final[Stages] = {
     "ledger.rows": {"": STORAGE},
     "ledger.invariants": {"": RULE},
     "ledger.context": {"": RULE},
-    "ledger.state": {"commitments": MAP, "apply": MAP},
+    "ledger.state": {"commitments": MAP, "apply": STATE},
     "ledger.execution": {"": RULE, "check_form": FORM, "check_keys": AUTHORITY},
     "ledger.sealing": {"": LOG},
     "ledger.chain": {"": LOG, "admit": FORM},
@@ -185,7 +186,7 @@ def measure_work(bench: Bench, chain: Chain) -> list[Figure]:
     each = 1e6 / len(load.envelopes)
     detail: dict[str, str | int] = {
         f"{stage}_us": decimal(spent.get(stage, 0.0) * each, 1)
-        for stage in (FORM, AUTHORITY, RULE, MAP, LOG, STORAGE, OTHER, VERIFY)
+        for stage in (*PARTS, OTHER, VERIFY)
     }
     detail["transfers"] = len(load.envelopes)
     how = "CPU time of one thread; verification, two signatures, is left out"
@@ -196,15 +197,18 @@ def measure_submits(bench: Bench, chain: Chain) -> list[Figure]:
     """Measure one transaction after the other, each durable before the next."""
     load = bench.workload.transfers(chain, bench.plan.submits, planted=False)
     taken = []
+    spent = time.thread_time()
     for raw in load.envelopes:
         began = time.perf_counter()
         chain.admit(raw, chain.header.time + 1)
         candidate = seal(chain, [raw])
         taken.append((time.perf_counter() - began) * 1e3)
         expect("committed", 1, len(candidate.transactions))
+    spent = time.thread_time() - spent
     taken.sort()
     how = "one joint transfer a block, admitted, executed and synced, in process"
     detail: dict[str, str | int] = {
+        "cpu_ms": decimal(spent * 1e3 / len(taken), 2),
         "highest_ms": decimal(taken[-1], 2),
         "lowest_ms": decimal(taken[0], 2),
         "submits": len(taken),
@@ -225,13 +229,17 @@ def measure_sweep(bench: Bench) -> list[Figure]:
         due = work.start_ms // DAY_MS * DAY_MS + DUE_DAYS * DAY_MS
         run_due(chain, due)
         payment = work.payment(chain, due)
+        watch = Watch()
         blocks = [timed_block(chain, [payment])]
         blocks += run_due(chain, due)
+        watch.stop()
         check_sweep(chain, work)
         check_head(chain, folder)
     how = f"one payment over {work.tiles} holdings of {work.count} holders, durable"
     detail: dict[str, str | int] = {
         "blocks": len(blocks),
+        "cpu_seconds": decimal(watch.cpu_seconds, 2),
+        "foreign_cores": decimal(watch.foreign_cores, 2),
         "median_block_ms": decimal(median(blocks) * 1e3, 0),
     }
     return [
@@ -327,25 +335,32 @@ def measure_audit(bench: Bench, folder: Path) -> Figure:
     """Measure the full audit of a closed ledger against the verify limit."""
     from ledger.audit import StoredSource, Trust, verify_ledger
 
-    began = time.perf_counter()
-    with_ledger = Store.read_only(folder)
+    watch = Watch()
+    ledger = Store.read_only(folder)
     try:
-        report = verify_ledger(StoredSource(with_ledger), Trust(genesis=bench.chain))
+        report = verify_ledger(StoredSource(ledger), Trust(genesis=bench.chain))
     finally:
-        with_ledger.close()
-    seconds = time.perf_counter() - began
+        ledger.close()
+    watch.stop()
     if report.fault is not None:
         raise report.fault
     expect("verdict", "VALID", report.verdict)
-    limit = bench.bare.measure(bench.plan.limit_seconds).a_second
+    limit = bench.bare.measure(bench.plan.limit_seconds)
+    verified = report.signatures
     how = "all eight checks, signatures beside the replay in a confined process"
     detail: dict[str, str | int] = {
-        "seconds": decimal(seconds, 1),
-        "signatures": report.signatures,
+        "cpu_seconds": decimal(watch.cpu_seconds, 1),
+        "foreign_cores": decimal(watch.foreign_cores, 2),
+        "seconds": decimal(watch.seconds, 1),
+        "share_by_cpu_time": decimal(
+            verified * limit.cpu_us / 1e6 / watch.cpu_seconds, 3
+        ),
+        "signatures": verified,
         "transactions": report.facts.transactions,
-        "verify_limit": int(limit),
+        "verify_limit": int(limit.a_second),
     }
-    return Figure("audit", report.signatures / seconds / limit, how, detail)
+    share = verified / watch.seconds / limit.a_second
+    return Figure("audit", share, how, detail)
 
 
 # -- all of them ----------------------------------------------------------------

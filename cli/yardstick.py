@@ -120,7 +120,7 @@ class Watch:
 
     Attributes:
         seconds: wall time at the last ``stop``.
-        cpu_seconds: of this process.
+        cpu_seconds: of this process and of its processes that have ended.
         foreign_cores: cores that everything else kept busy; 0 if unknown.
     """
 
@@ -128,13 +128,13 @@ class Watch:
         """Start now."""
         self.seconds = self.cpu_seconds = self.foreign_cores = 0.0
         self._busy = busy_seconds()
-        self._cpu = time.process_time()
+        self._cpu = own_seconds()
         self._began = time.perf_counter()
 
     def stop(self) -> None:
         """Take the times from the start up to now."""
         self.seconds = time.perf_counter() - self._began
-        self.cpu_seconds = time.process_time() - self._cpu
+        self.cpu_seconds = own_seconds() - self._cpu
         if self._busy:
             foreign = busy_seconds() - self._busy - self.cpu_seconds
             self.foreign_cores = max(0.0, foreign / self.seconds)
@@ -143,6 +143,12 @@ class Watch:
     def quiet(self) -> bool:
         """Whether others used so little that the figures mean something."""
         return self.foreign_cores <= QUIET_CORES_MAX
+
+
+def own_seconds() -> float:
+    """Return CPU seconds of this process and its children that have ended."""
+    ended = os.times()
+    return time.process_time() + ended.children_user + ended.children_system
 
 
 def busy_seconds() -> float:
