@@ -414,15 +414,20 @@ def close(
 
 def match(stage: Stage, amount: int, by: str = "") -> None:
     """Let the debtor say what money in suspense is for."""
-    body = {"amount_minor": amount, "receipt": stage.receipt, "receivable": stage.it}
+    body = {
+        "amount_minor": amount,
+        "receipt": stage.receipt or digest_of("none"),
+        "receivable": stage.it,
+    }
     stage.act("bank.match", body, **stage.as_members(by))
 
 
 def give_back(
     stage: Stage, amount: int, source: str = "suspense", by: str = ""
 ) -> None:
-    """Return money of the row's receipt, early or in suspense, to its remitter."""
-    body = {"amount_minor": amount, "receipt": stage.receipt, "source": source}
+    """Return money of the row's receipt to where it came from."""
+    receipt = stage.receipt or digest_of("none")
+    body = {"amount_minor": amount, "receipt": receipt, "source": source}
     stage.act("bank.return", body, **stage.as_members(by))
 
 
@@ -438,6 +443,13 @@ def pick(stage: Stage, payee: str = "alpha") -> None:
     stage.payout = mine[-1]["id"]
 
 
+def pick_return(stage: Stage) -> None:
+    """Turn to the payout that returns money of the row's receipt."""
+    found = stage.scan("payouts", stage.account)
+    mine = [p for p in found if p.get("receipt") == stage.receipt]
+    stage.payout = mine[-1]["id"]
+
+
 def instruct(stage: Stage, times: int = 1, by: str = "") -> None:
     """Let the owner send the row's payout to the bank."""
     body = {"account": stage.account, "payouts": [stage.payout] * times}
@@ -450,15 +462,13 @@ def attest(
     off: int = 0,
     *,
     attempt: int = -1,
-    end: str = "",
+    key: str = "",
 ) -> None:
     """Let the bank attest the row's payout or its return, wrong by so much."""
     payout = stage.record_of("payout")
-    name = end or payout["attempts"][attempt]
+    name = payout["attempts"][attempt]
     amount = payout["amount_minor"] + off
-    entry(
-        stage, kind, amount, f"{kind}/{name}/{len(payout['attempts'])}", end_to_end=name
-    )
+    entry(stage, kind, amount, key or f"{kind}/{name}", end_to_end=name)
 
 
 def reverse(
