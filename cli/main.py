@@ -28,6 +28,7 @@ class Lazy(NamedTuple):
 
 # In the order of the help. To add a command, add its line.
 COMMANDS: Final = {
+    "demo": Lazy("cli.demo:demo", "See an invoice become money, and an audit."),
     "wallet": Lazy("cli.wallet:wallet", "Make, restore, show and back up keys."),
     "draft": Lazy("cli.draft:draft", "Read an invoice into a draft to sign."),
     "submit": Lazy("cli.receivables:submit", "Claim an invoice from its debtor."),

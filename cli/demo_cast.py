@@ -1,0 +1,170 @@
+"""Who takes part in the demo, and how its chain is founded.
+
+Each person has a wallet with an encrypted key file of its own. The keys are
+marked as test keys: they open cheaply and sign on test chains only.
+"""
+
+# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from cli.folder import open_folder
+from cli.private import make_private_directory, write_private
+from ledger.encoding import JSONObject
+
+PASSPHRASE: Final = "only for the demo"  # noqa: S105 - it protects nothing
+DAY_MS: Final = 86_400_000
+SCHEME: Final = "DEMO"
+
+
+class Actor(NamedTuple):
+    """A member of the demo's chain.
+
+    Attributes:
+        name: how the demo calls it, and its identifier.
+        title: its name on the ledger.
+        role: what it is.
+        wallets: one a person.
+    """
+
+    name: str
+    title: str
+    role: str
+    wallets: tuple[str, ...]
+
+
+CAST: Final = (
+    Actor("operator", "Operator", "operator", ("operator",)),
+    Actor("buyer", "Anchor Buyer", "debtor", ("buyer-1", "buyer-2", "buyer-3")),
+    Actor("tier-one", "Tier One", "supplier", ("tier-one",)),
+    Actor("tier-two", "Tier Two", "supplier", ("tier-two",)),
+    Actor("tier-three", "Tier Three", "supplier", ("tier-three",)),
+    Actor("lender", "Lender", "lender", ("lender",)),
+    Actor("bank", "Settlement Bank", "settlement_bank", ("bank",)),
+    Actor("auditor", "Auditor", "auditor", ("auditor",)),
+)
+TITLES: Final = {actor.name: actor.title for actor in CAST}
+SUPPLIERS: Final = tuple(a.name for a in CAST if a.role == "supplier")
+# Of three persons the first prepares and the others check; one alone does all.
+DUTIES: Final = (("admin", "maker"), ("admin", "checker"), ("checker", "maker"))
+
+
+def found_chain(
+    home: Path, genesis_folder: Path, *, band: str, time_ms: int
+) -> JSONObject:
+    """Make all keys and write the files a node is founded from.
+
+    Args:
+        home: where the wallets are made.
+        genesis_folder: where the files are written.
+        band: up to this amount a day one person signs for the debtor.
+        time_ms: of the genesis, UTC.
+
+    Returns:
+        ``chain``, ``members`` by name, and ``keys`` and ``rule_files``, counts.
+    """
+    from contracts import read_sources
+    from ledger.genesis import (
+        build_genesis,
+        build_publications,
+        parse_genesis,
+        salt_commitment,
+    )
+    from ledger.loader import load_rulebook
+    from ledger.transactions import object_id
+
+    keys = {w: _make_wallet(home, w) for actor in CAST for w in actor.wallets}
+    sources, secret = read_sources(), os.urandom(32)
+    payload: JSONObject = {
+        "members": [_describe(home, actor, band) for actor in CAST],
+        "parameters": _parameters(),
+        "rulebook": load_rulebook(sources).hash,
+        "salt": salt_commitment(secret),
+        "time": time_ms,
+        "v": 1,
+    }
+    genesis = build_genesis(payload, list(keys.values()))
+    founded = parse_genesis(genesis)
+    publications = build_publications(founded, sources, keys["operator"])
+    make_private_directory(genesis_folder)
+    write_private(genesis_folder / "genesis.json", genesis)
+    write_private(genesis_folder / "publications.ndjson", b"\n".join(publications))
+    write_private(genesis_folder / "salt_secret", secret.hex().encode())
+    members = {
+        actor.name: object_id("member", founded.chain, n)
+        for n, actor in enumerate(CAST)
+    }
+    _pin(home, founded.chain, members)
+    return {
+        "chain": founded.chain,
+        "keys": len(keys),
+        "members": members,
+        "rule_files": len(publications),
+    }
+
+
+def _make_wallet(home: Path, name: str) -> Any:
+    from cli.keyfile import load_key, save_key
+    from cli.keyheader import TEST_COST
+    from ledger.keys import SigningKey
+
+    folder = open_folder(name, home)
+    folder.create()
+    key = SigningKey.generate()
+    save_key(folder.key_path, key, PASSPHRASE, name, cost=TEST_COST, test=True)
+    # What signs the genesis is what the file holds.
+    return load_key(folder.key_path, PASSPHRASE, allow_test=True)
+
+
+def _describe(home: Path, actor: Actor, band: str) -> JSONObject:
+    from cli.requests import make_key, make_policy
+
+    several = len(actor.wallets) > 1
+    keys = [
+        make_key(open_folder(wallet, home), DUTIES[n] if several else (), "")
+        for n, wallet in enumerate(actor.wallets)
+    ]
+    return {
+        "identifiers": [{"scheme": SCHEME, "value": actor.name.upper()}],
+        "keys": keys,
+        "name": actor.title,
+        "policy": make_policy(band if several else None),
+        "roles": [actor.role],
+    }
+
+
+def _parameters() -> JSONObject:
+    return {
+        "account_delay_ms": 3 * DAY_MS,
+        "calendar": {
+            "holidays": [],
+            "id": "weekends",
+            "through": "2099-12-31",
+            "weekend": [5, 6],
+            "workdays": [],
+        },
+        "governance_ppm": 666_667,
+        "policy_delay_ms": 2 * DAY_MS,
+        "quota": 1_000,
+        "test_chain": True,
+    }
+
+
+def _pin(home: Path, chain: str, members: Mapping[str, str]) -> None:
+    """Let each wallet know the chain whose genesis it has signed."""
+    for actor in CAST:
+        for wallet in actor.wallets:
+            folder = open_folder(wallet, home)
+            config = replace(
+                folder.load_config(),
+                chain=chain,
+                member=members[actor.name],
+                test_chain=True,
+            )
+            folder.save_config(config)

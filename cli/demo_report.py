@@ -1,0 +1,149 @@
+"""What the demo shows at its end: who got what, and how the receivable went."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cli.amounts import format_amount
+from cli.demo_cast import CAST, SUPPLIERS, TITLES
+from cli.demo_stage import Stage, expect
+from ledger.encoding import JSONObject
+
+COLUMNS = (
+    *("member", "received as payment", "passed on", "paid in", "paid out"),
+    "holds",
+)
+
+
+def sum_up(stage: Stage) -> JSONObject:
+    """Return what each member got, and the lineage, from the ledger itself.
+
+    Raises:
+        LedgerError: ``demo_surprise``, the sums do not agree.
+    """
+    names = {stage.member(actor.name): actor.name for actor in CAST}
+    found = stage.run("lineage", stage.facts["name"], wallet="auditor")
+    lineage = _describe(found["tree"], names)
+    rows = {name: dict.fromkeys(_FIELDS, 0) for name in TITLES}
+    for node in walk(lineage):
+        rows[node["holder"]]["received_minor"] += node["amount_minor"]
+        rows[node["holder"]]["passed_on_minor"] += node["passed_on_minor"]
+    for row in stage.run("payout", "list", "--state", "paid", wallet="bank")["items"]:
+        rows[names[row["payee"]]]["paid_out_minor"] += row["amount_minor"]
+    rows["buyer"]["paid_in_minor"] = stage.facts["part"] + stage.facts["rest"]
+    for name in SUPPLIERS:
+        held = stage.run("balance", wallet=name)["totals"]
+        rows[name]["holds_minor"] = sum(row["amount_minor"] for row in held)
+    _check(stage, rows)
+    members = [{"member": name, "title": TITLES[name], **rows[name]} for name in rows]
+    return {"lineage": lineage, "members": members}
+
+
+_FIELDS = (
+    *("received_minor", "passed_on_minor", "paid_in_minor", "paid_out_minor"),
+    "holds_minor",
+)
+
+
+def _describe(node: JSONObject, names: dict[str, str]) -> JSONObject:
+    children = [_describe(child, names) for child in node["children"]]
+    amount = node["hi"] - node["lo"]
+    passed = sum(child["amount_minor"] for child in children)
+    return {
+        "amount_minor": amount,
+        "children": children,
+        "holder": names[node["holder"]],
+        "kept_minor": amount - passed,
+        "lo": node["lo"],
+        "passed_on_minor": passed,
+    }
+
+
+def walk(node: JSONObject) -> Iterator[JSONObject]:
+    """Yield a step of a lineage and all below it."""
+    yield node
+    for child in node["children"]:
+        yield from walk(child)
+
+
+def _check(stage: Stage, rows: dict[str, dict[str, int]]) -> None:
+    """What was kept was paid, interest was shared out, and nothing is left."""
+    for name in SUPPLIERS:
+        row = rows[name]
+        kept = row["received_minor"] - row["passed_on_minor"]
+        row["interest_minor"] = row["paid_out_minor"] - kept
+        short = min(0, row["interest_minor"])
+        expect(0, short, what=f"what {name} is short of")
+        expect(0, row["holds_minor"], what=f"{name} holds")
+    interest = sum(rows[name]["interest_minor"] for name in SUPPLIERS)
+    expect(stage.facts["interest"], interest, what="interest paid out")
+    paid = sum(row["paid_out_minor"] for row in rows.values())
+    expect(rows["buyer"]["paid_in_minor"], paid, what="paid out in all")
+
+
+def draw_table(report: JSONObject, currency: str) -> list[str]:
+    """Return the lines of the table of members."""
+    rows: list[tuple[str, ...]] = [COLUMNS]
+    for row in report["members"]:
+        amounts = [row[name] for name in _FIELDS]
+        if any(amounts):
+            shown = [format_amount(a, currency) if a else "-" for a in amounts[:-1]]
+            shown.append(format_amount(amounts[-1], currency))
+            rows.append((row["title"], *shown))
+    widths = [max(len(row[n]) for row in rows) for n in range(len(COLUMNS))]
+    return [
+        "  ".join(
+            cell.rjust(width) if n else cell.ljust(width)
+            for n, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def draw_lineage(report: JSONObject, name: str, currency: str) -> list[str]:
+    """Return the lines of the tree: who had which part, and what was paid on it."""
+    root = report["lineage"]
+    face = format_amount(root["amount_minor"], currency)
+    return [f"{name}  {face}  owed by Anchor Buyer", *_branch(root, currency, "")]
+
+
+def _branch(node: JSONObject, currency: str, indent: str) -> Iterator[str]:
+    amount = format_amount(node["amount_minor"], currency)
+    kept = format_amount(node["kept_minor"], currency)
+    start = format_amount(node["lo"], currency).partition(" ")[2]
+    line = f"{indent}+- {TITLES[node['holder']]}: {amount} from {start}"
+    yield f"{line}, kept and was paid {kept}"
+    for child in node["children"]:
+        yield from _branch(child, currency, f"{indent}|  ")
+
+
+def draw_interest(report: JSONObject, currency: str) -> str:
+    """Return the line that says how late interest was shared."""
+    shares = ", ".join(
+        f"{row['title']} {format_amount(row['interest_minor'], currency)}"
+        for row in report["members"]
+        if row.get("interest_minor")
+    )
+    return f"Besides, late interest: {shares or 'none'}"
+
+
+def suggest(stage: Stage, *, is_kept: bool) -> list[str]:
+    """Return what to try next."""
+    lines = ["Try next:"]
+    if is_kept:
+        folder = stage.folder
+        port = stage.session("auditor").config.node_url.rpartition(":")[2]
+        where = f"--data {folder}/ledger --clock {folder}/clock --port {port}"
+        wallet = f"--home {folder}/home --passphrase-file {folder}/passphrase"
+        block = f"{stage.facts['confirmed_height']} --genesis {stage.facts['chain']}"
+        lines += [
+            f"  python -m node start {where}",
+            f"  allonge lineage {stage.facts['name']} --wallet tier-two {wallet}",
+            f"  allonge audit explain {folder}/ledger.export {block}",
+        ]
+    else:
+        lines += [
+            "  allonge demo --keep DIR       keep the ledger, the wallets and files",
+            "  allonge demo --file INVOICE   with your own invoice (UBL 2.1 or CII)",
+        ]
+    return [*lines, "  allonge errors stale_input    what a refusal means"]
