@@ -77,6 +77,8 @@ def run_acts(session: Session, acts: Sequence[Act]) -> None:
             those of ``check_rule`` and the screen; ``declined``;
             ``outcome_unknown``.
     """
+    if session.prepare is not None and session.prepare.exists():
+        raise LedgerError("file_exists", path=session.prepare)
     files = [prepare_act(session, act) for act in acts]
     if session.prepare is not None:
         _save_prepared(session, session.prepare, files)

@@ -223,15 +223,23 @@ def _entry(lookup: Any, row: Any) -> JSONObject:
 
 
 def _reference(lookup: Any, text: str) -> str:
+    from cli.terminal import print_note
+
     # Payers write what they like: what is no id of ours is an invoice number.
     if FULL.fullmatch(text):
         return text
     try:
-        if check_id(text) == "receivable":
-            return str(lookup.find("receivable", text)["id"])
+        if check_id(text) != "receivable":
+            return text
     except LedgerError:
         return text
-    return text
+    try:
+        return str(lookup.find("receivable", text)["id"])
+    except LedgerError as error:
+        if error.row.kind != "not_found":
+            raise
+        print_note(f"Warning: no receivable {text} that you may see; kept as written.")
+        return text
 
 
 def _reversal(account: JSONObject, row: Any) -> JSONObject:
@@ -255,7 +263,8 @@ def close_day(
     session: Session, day: str, *, closing: str, no_movement: bool, account: str | None
 ) -> None:
     """Close a day of an account with its balance at the end of that DATE."""
-    from cli.amounts import parse_amount
+    from cli.amounts import format_amount, parse_amount
+    from cli.terminal import print_note
 
     date = read_date(day)
     amount, currency = parse_amount(closing)
@@ -274,7 +283,26 @@ def close_day(
         "date": date,
         "no_movement": no_movement,
     }
+    expected = expected_closing(found, date)
+    if amount != expected or (no_movement and has_moved(found, date)):
+        print_note(
+            "WARNING: by the entries recorded the balance is "
+            f"{format_amount(expected, currency)}. "
+            "Closing with another one BLOCKS the account's payouts."
+        )
     run_acts(session, [Act("bank.close", body, lookup.facts(found))])
+
+
+def expected_closing(account: JSONObject, date: str) -> int:
+    """Return the balance that the recorded entries add up to, minor units."""
+    days = [day for day in account["days"] if day["date"] <= date]
+    closing: int = account["closing_minor"] + sum(day["net_minor"] for day in days)
+    return closing
+
+
+def has_moved(account: JSONObject, date: str) -> bool:
+    """Tell whether an entry is recorded up to a day that is not closed yet."""
+    return any(day["date"] <= date for day in account["days"])
 
 
 # --- money in suspense ---
@@ -310,8 +338,9 @@ def match(session: Session, receipt: str, *, receivable: str, amount: str) -> No
 @bank.command("return")
 @click.argument("receipt")
 @click.option("--amount", required=True, metavar='"CNY 1000.00"')
+@click.option("--early", is_flag=True, help="Money that waits, not in suspense.")
 @with_signing
-def return_money(session: Session, receipt: str, *, amount: str) -> None:
+def return_money(session: Session, receipt: str, *, amount: str, early: bool) -> None:
     """Send money of a RECEIPT back to the account it came from."""
     from cli.amounts import parse_amount
 
@@ -324,7 +353,11 @@ def return_money(session: Session, receipt: str, *, amount: str) -> None:
     found = lookup.find("receipt", receipt)
     for row in _account_facts(lookup, found["account"])[:1]:
         read_amount(amount, row["currency"])
-    body = {"amount_minor": minor, "receipt": found["id"]}
+    body = {
+        "amount_minor": minor,
+        "receipt": found["id"],
+        "source": "early" if early else "suspense",
+    }
     run_acts(session, [Act("bank.return", body, _receipt_facts(lookup, found))])
 
 

@@ -90,8 +90,9 @@ class NodeError(LedgerError):
         if known is not None:
             return known
         kind = self.problem.get("kind")
-        texts = [str(self.problem.get(name, ""))[:500] for name in _TEXTS]
-        return Code(self.code, kind if kind in KINDS else "refused", *texts)
+        texts = {name: str(self.problem.get(name, ""))[:500] for name in _TEXTS}
+        texts["title"] = texts["title"] or self.code.replace("_", " ")
+        return Code(code=self.code, kind=kind if kind in KINDS else "refused", **texts)
 
 
 _TEXTS: Final = ("title", "cause", "fix")
@@ -137,14 +138,18 @@ class NodeClient:
         Raises:
             LedgerError: ``node_unreachable``, no URL; ``node_not_secure``.
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            self._port = parts.port
+        except ValueError as error:
+            raise LedgerError("node_unreachable", found="no URL") from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise LedgerError("node_unreachable", expected="the URL of a node")
         if parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise LedgerError("node_not_secure", found=parts.hostname)
         self.url = url
         self._secure = parts.scheme == "https"
-        self._host, self._port = parts.hostname, parts.port
+        self._host = parts.hostname
         self._base = parts.path.rstrip("/")
         self._authorise = authorise
         # An http.client connection, whose module is loaded with the first one.
@@ -300,13 +305,18 @@ class NodeClient:
             asked["Content-Type"] = kind
         if granted and self._authorise is not None:
             asked["Authorization"] = self._authorise()
-        connection = self._connect()
+        # A kept connection may have been closed by the node meanwhile, and then
+        # nobody can tell whether a request was read: only reads go over it.
+        kept = self._connection is not None and method == "GET"
+        connection = self._connection if kept else self._connect()
         try:
             connection.request(method, self._base + path, raw, asked)
             response = connection.getresponse()
             found = response.read(ANSWER_BYTES_MAX + 1)
         except (OSError, HTTPException, ValueError) as error:
             self.close()
+            if kept:
+                return self.request(method, path, raw, kind, headers, granted=granted)
             raise LedgerError("node_failed", found=type(error).__name__) from error
         if len(found) > ANSWER_BYTES_MAX:
             self.close()
@@ -319,8 +329,6 @@ class NodeClient:
     def _connect(self) -> Any:
         from http.client import HTTPConnection, HTTPSConnection
 
-        # A kept connection may have been closed by the node meanwhile, and
-        # then nobody could tell whether a request was read: open a new one.
         self.close()
         make = HTTPSConnection if self._secure else HTTPConnection
         connection = make(self._host, self._port, timeout=CONNECT_TIMEOUT_S)

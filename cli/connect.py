@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from dataclasses import replace
 from typing import Any, Final
 
@@ -57,7 +58,8 @@ def connect(url: str, *, wallet: str, home: str | None, **given: Any) -> None:
     digits = re.sub(r"[- ]", "", chain or "").lower()
     if chain is not None and not re.fullmatch(r"[0-9a-f]{12,64}", digits):
         raise LedgerError("usage", found="--chain has 12 to 64 hexadecimal digits")
-    found = NodeClient(url).node()
+    with closing(NodeClient(url)) as client:
+        found = client.node()
     _check_chain(config.chain or digits, found["chain"])
     settings: dict[str, Any] = {"node_url": url}
     if not config.chain:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -208,8 +209,13 @@ def _found_ledger(folder: Path) -> None:
 @click.option("--clock", metavar="FILE", help="Time of a test chain, UTC ms.")
 @click.option("--certificate", metavar="FILE", help="TLS certificate chain, PEM.")
 @click.option("--key", metavar="FILE", help="Its private key, PEM.")
-def start(folder: Path, **given: Any) -> None:
-    """Serve the ledger in FOLDER until it is stopped (Ctrl-C)."""
+@json_option
+def start(folder: Path, *, as_json: bool, **given: Any) -> None:
+    """Serve the ledger in FOLDER until it is stopped (Ctrl-C).
+
+    Once it listens it says chain, height and URL as one JSON object.
+    """
+    del as_json
     ledger = folder / LEDGER_NAME
     if not ledger.is_dir():
         raise LedgerError("file_missing", path=ledger)
@@ -281,13 +287,13 @@ def _check_node(url: str, pinned: str) -> list[tuple[str, str, str]]:
     from cli.client import NodeClient
     from cli.trust import load_installed
 
-    client = NodeClient(url)
     try:
-        client.request("GET", "/livez")
-        rows = [_row("answers", url, ok=True)]
-        ready = client.request("GET", "/readyz").value()
-        rows.append(_row("ready", ready.get("status", ""), ok=True))
-        found = client.node()
+        with closing(NodeClient(url)) as client:
+            client.request("GET", "/livez")
+            rows = [_row("answers", url, ok=True)]
+            ready = client.request("GET", "/readyz").value()
+            rows.append(_row("ready", ready.get("status", ""), ok=True))
+            found = client.node()
     except LedgerError as error:
         return [_row("answers", error, ok=False)]
     if pinned:

@@ -154,7 +154,7 @@ def show_record(page: Page) -> str:
         page.line("credits", page.money(money_in, currency))
         page.line("debits", page.money(money_out, currency))
     page.ask_count(count)
-    return f"the attester says that these {count} entries are booked"
+    return "the attester says that these entries are booked"
 
 
 def show_close(page: Page) -> str:
@@ -185,6 +185,8 @@ def show_return(page: Page) -> str:
     currency = _receipt(page)
     amount = page.number("amount_minor")
     page.line("goes back", f"{page.money(amount, currency)} to where it came from")
+    words = {"early": "what waits to be used", "suspense": "what is in suspense"}
+    page.line("taken from", words.get(page.take("source"), "unknown"))
     page.ask_amount(amount, currency)
     return "money goes back to the account it came from"
 

@@ -104,19 +104,25 @@ class Session:
 
         Raises:
             LedgerError: ``not_connected``; ``node_unreachable``;
-                ``wrong_chain``, it serves another chain than the pinned one.
+                ``chain_pinned``, it serves another chain than the pinned one.
         """
         if self._client is None:
             url = _need(self.node_url or self.config.node_url, "node")
             client = NodeClient(url, self._authorise)
-            found = client.node()
-            pinned = (self.chain, self.config.test_chain)
-            if (found["chain"], found.get("test_chain") is True) != pinned:
-                raise LedgerError(
-                    "chain_pinned", expected=self.chain, found=found["chain"][:64]
-                )
+            try:
+                self._check_chain(client.node())
+            except LedgerError:
+                client.close()
+                raise
             self._client = client
         return self._client
+
+    def _check_chain(self, found: JSONObject) -> None:
+        pinned = (self.chain, self.config.test_chain)
+        if (found["chain"], found.get("test_chain") is True) != pinned:
+            raise LedgerError(
+                "chain_pinned", expected=self.chain, found=found["chain"][:64]
+            )
 
     def key(self) -> SigningKey:
         """Return the wallet's key; the passphrase is asked the first time.
@@ -144,6 +150,11 @@ class Session:
         if not self.valid_days:
             return None
         return self.now_ms() + self.valid_days * DAY_MS
+
+    def close(self) -> None:
+        """Close the connection to the node, if one was opened."""
+        if self._client is not None:
+            self._client.close()
 
     def pin(self, **settings: Any) -> WalletConfig:
         """Store settings in the wallet and return what now stands.
@@ -248,7 +259,10 @@ def _pass_session(function: Run) -> Run:
                 setattr(session, name, given.pop(name))
         session.typed = given.pop("type_amount", None)
         session.valid_days = given.pop("valid_days", None) or 0
-        return function(session, **given)
+        try:
+            return function(session, **given)
+        finally:
+            session.close()
 
     return run
 

@@ -20,7 +20,7 @@ _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 register(
     Code(
-        "bad_date",
+        "not_a_date",
         "malformed",
         "not a date",
         "Dates are written year, month, day, and exist in the calendar.",
@@ -47,14 +47,14 @@ def read_date(text: str) -> str:
     """Return an ISO date that exists.
 
     Raises:
-        LedgerError: ``bad_date``.
+        LedgerError: ``not_a_date``.
     """
     try:
         if _DATE.fullmatch(text):
             return date.fromisoformat(text).isoformat()
     except ValueError:
         pass
-    raise LedgerError("bad_date", expected="2031-12-31", found=text[:40])
+    raise LedgerError("not_a_date", expected="2031-12-31", found=text[:40])
 
 
 def read_moment(text: str, now_ms: int) -> int:

@@ -122,7 +122,7 @@ def open_for_writing(
         if not folder.is_dir():
             folder.mkdir(parents=True)
             sync_folder(folder.parent)
-        undo.callback(os.close, _lock(folder / LOCK, fcntl.LOCK_EX))
+        undo.callback(os.close, _lock(folder.joinpath(LOCK), fcntl.LOCK_EX))
         return _Opening(folder, undo, known_size).run(thorough=thorough)
     except (OSError, sqlite3.Error) as error:
         raise LedgerError("storage_failed", found=error) from error
@@ -139,8 +139,8 @@ def open_for_audit(folder: Path, undo: ExitStack) -> AuditFiles:
         LedgerError: as ``Store.read_only``.
     """
     try:
-        if (folder / LOCK).exists():
-            undo.callback(os.close, _lock(folder / LOCK, fcntl.LOCK_SH))
+        if folder.joinpath(LOCK).exists():
+            undo.callback(os.close, _lock(folder.joinpath(LOCK), fcntl.LOCK_SH))
         return _audit(folder, undo)
     except (OSError, sqlite3.Error) as error:
         raise LedgerError("storage_failed", found=error) from error
@@ -160,16 +160,16 @@ def _lock(path: Path, mode: int) -> int:
 
 def _audit(folder: Path, undo: ExitStack) -> AuditFiles:
     log = BlockLog(folder)
-    if not log.segments and not (folder / DATABASE).exists():
+    if not log.segments and not folder.joinpath(DATABASE).exists():
         raise LedgerError("incomplete", expected="a block log")
     rows = _Rows(damaged=True)
-    if (folder / DATABASE).exists():
+    if folder.joinpath(DATABASE).exists():
         try:
             rows = _read_rows(_open_untouched(folder, undo), check=True)
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
-    facts = newest([*Slots(folder / FACTS).read(), rows.facts])
+    facts = newest([*Slots(folder.joinpath(FACTS)).read(), rows.facts])
     evidence = Evidence(rows.connection, rows.head, rows.damaged, facts)
     plan = survey(log, evidence, thorough=True)
     if plan.first_difference >= 0 or rows.connection is None:
@@ -189,7 +189,7 @@ def _open_untouched(folder: Path, undo: ExitStack) -> sqlite3.Connection:
     Reading a write-ahead log needs an index file beside it, so a database
     that was not closed cleanly is copied and read elsewhere.
     """
-    database = folder / DATABASE
+    database = folder.joinpath(DATABASE)
     log = database.with_name(DATABASE + "-wal")
     frozen = not log.exists() or log.stat().st_size == 0
     if not frozen:
@@ -235,11 +235,11 @@ class _Opening:
 
     def __init__(self, folder: Path, undo: ExitStack, known_size: int) -> None:
         self._folder = folder
-        self._database = folder / DATABASE
+        self._database = folder.joinpath(DATABASE)
         self._undo = undo
         self._known_size = known_size
         self._log = BlockLog(folder)
-        self._slots = Slots(folder / FACTS)
+        self._slots = Slots(folder.joinpath(FACTS))
 
     def run(self, *, thorough: bool) -> Opened:
         """Return the files, both copies whole and equal."""

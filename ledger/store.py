@@ -48,7 +48,7 @@ class Store(StoredLedger):
         super().__init__(folder, opened)
         self._writer = opened.writer
         self._index = opened.index
-        self._slots = Slots(folder / FACTS)
+        self._slots = Slots(folder.joinpath(FACTS))
         self._write_lock = threading.Lock()
         self._unsaved = False
         self._wal_bytes = 0
@@ -254,7 +254,7 @@ class Store(StoredLedger):
         one makes the write-ahead log grow.
         """
         self._check_usable()
-        return Database(connect_reader(self.folder / DATABASE))
+        return Database(connect_reader(self.folder.joinpath(DATABASE)))
 
     def tidy(self) -> None:
         """Move the write-ahead log into the database; for idle moments.

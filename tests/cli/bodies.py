@@ -1,0 +1,260 @@
+"""One complete body an act, and the facts that a screen reads it by."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from cli.trust import find_installed
+from ledger.transactions import build_payload
+
+DAY = "2031-03-02"
+MOMENT_MS = 1_930_000_000_123
+
+
+def hash_of(text: str) -> str:
+    """Return a stable hash."""
+    return sha256(text.encode()).hexdigest()
+
+
+R, OFFER, A, E = (
+    hash_of(name) for name in ("receivable", "offer", "account", "receipt")
+)
+ALPHA, BUYER, LENDER, BANK = (hash_of(name) for name in ("al", "bu", "le", "ba"))
+TERMS = {
+    "deductions": [
+        {"amount_minor": 100, "document": hash_of("tax"), "type": "withholding_tax"}
+    ],
+    "due_date": DAY,
+    "gross_minor": 10_000_100,
+}
+INVOICE = {
+    "amount_minor": 10_000_200,
+    "issue_date": "2031-01-02",
+    "number": "INV 7 A",
+    "used_minor": 10_000_100,
+}
+SUBMIT = {
+    "document": hash_of("invoice.xml"),
+    "invoices": [INVOICE],
+    "programme": hash_of("programme"),
+    "supplier": ALPHA,
+    "terms": TERMS,
+}
+ANSWERS = {"different": [hash_of("other invoice")], "reason": "season"}
+INPUT = {"hi": 9_000_000, "lo": 1_000_000, "receivable": R, "rev": 7}
+GIVING = {
+    "document": hash_of("trade"),
+    "input": INPUT,
+    "part": {"hi": 5_000_000, "lo": 2_000_000},
+    "receivable": R,
+    "receiver": LENDER,
+    "recourse": "with",
+}
+KEY = {
+    "duties": ["admin", "checker", "maker"],
+    "person": hash_of("person"),
+    "proof": hash_of("p") + hash_of("q"),
+    "public": hash_of("public"),
+}
+POLICY = {
+    "approvals": [
+        {
+            "action": "give",
+            "bands": [{"persons": 1, "up_to_minor": 5_000_000}, {"persons": 2}],
+            "currency": "CNY",
+        },
+        {"action": "any", "bands": [{"persons": 2}]},
+    ],
+    "offset_minutes": 480,
+}
+ENTRY = {
+    "amount_minor": 4_200,
+    "booking_date": DAY,
+    "currency": "CNY",
+    "end_to_end": "AL123-001",
+    "key": "S1/1",
+    "payer": BUYER,
+    "reference": "INV 7",
+    "type": "receipt",
+    "value_date": DAY,
+}
+STATUS = {"member": ALPHA, "operator": BANK, "reason": "unpaid fees"}
+PAYEE = {"attester": BANK, "commitment": hash_of("c"), "currency": "CNY"}
+
+BODIES: dict[str, dict[str, Any]] = {
+    "account.open": {
+        "attester": BANK,
+        "closed_date": DAY,
+        "commitment": hash_of("c"),
+        "currency": "CNY",
+        "mandate": {"document": hash_of("m"), "limit_minor": 99, "until": DAY},
+        "opening_minor": 12,
+        "owner": LENDER,
+    },
+    "bank.close": {
+        "account": A,
+        "attester": BANK,
+        "closing_minor": 120,
+        "date": DAY,
+        "no_movement": False,
+    },
+    "bank.match": {"amount_minor": 50, "receipt": E, "receivable": R},
+    "bank.record": {
+        "account": A,
+        "attester": BANK,
+        "entries": [ENTRY, {**ENTRY, "key": "S1/2", "type": "charge"}],
+        "file_hash": hash_of("file"),
+    },
+    "bank.return": {"amount_minor": 50, "receipt": E, "source": "suspense"},
+    "key.add": {"key": KEY, "member": ALPHA},
+    "key.revoke": {
+        "compromised_since_height": 5,
+        "key": hash_of("key"),
+        "member": ALPHA,
+    },
+    "ledger.tick": {"member": ALPHA},
+    "member.admit": {
+        "guardian": LENDER,
+        "member": {
+            "group": "north",
+            "identifiers": [{"scheme": "LEI", "value": "549300X"}],
+            "keys": [KEY],
+            "name": "Zürich 株式会社",
+            "policy": POLICY,
+            "roles": ["lender", "supplier"],
+        },
+        "operator": BANK,
+    },
+    "member.resume": STATUS,
+    "member.suspend": STATUS,
+    "offer.accept": {
+        "aware_overdue": False,
+        "offer": OFFER,
+        "part": {"hi": 5_000_000, "lo": 2_000_000},
+        "receivable": R,
+    },
+    "offer.decline": {"offer": OFFER},
+    "offer.withdraw": {"offer": OFFER},
+    "payout.instruct": {"account": A, "payouts": [hash_of("y1"), hash_of("y2")]},
+    "payout_account.register": {**PAYEE, "member": ALPHA},
+    "payout_account.verify": {**PAYEE, "member": ALPHA},
+    "policy.set": {"from_time": MOMENT_MS, "member": ALPHA, "policy": POLICY},
+    "programme.new": {
+        "account": A,
+        "confirm_days": 10,
+        "convention": "following",
+        "currency": "CNY",
+        "debtor": BUYER,
+        "disclosure": hash_of("d"),
+        "exposure_max_minor": 10**10,
+        "forum": "arbitration",
+        "grace_days": 3,
+        "late_basis": "act360",
+        "late_from": "due",
+        "late_ppm": 60_000,
+        "law": "law of the forum",
+        "lenders": [LENDER],
+        "name": "Programme 1",
+        "offset_minutes": 480,
+        "order": "principal_first",
+        "part_min_minor": 100,
+        "record_days": 2,
+        "registration": True,
+        "replaces": hash_of("old programme"),
+        "suppliers": [ALPHA],
+        "tenor_cap_days": 365,
+        "tenor_norm_days": 180,
+        "tolerance_days": 5,
+        "tolerance_minor": 30,
+        "transfer_max": 8,
+        "undertaking": "absolute",
+        "undertaking_text": hash_of("u"),
+    },
+    "receipt.reverse": {
+        "account": A,
+        "amount_minor": 77,
+        "attester": BANK,
+        "booking_date": DAY,
+        "key": "S9/1",
+        "receipt": E,
+    },
+    "receivable.accept": {"face_minor": 10_000_000, "receivable": R, **ANSWERS},
+    "receivable.cancel": {"receivable": R},
+    "receivable.confirm": {"face_minor": 10_000_000, "receivable": R, **ANSWERS},
+    "receivable.counter": {
+        "party": "debtor",
+        "receivable": R,
+        "terms": TERMS,
+        **ANSWERS,
+    },
+    "receivable.decline": {"receivable": R},
+    "receivable.issue": {**SUBMIT, **ANSWERS},
+    "receivable.merge": {
+        "left": INPUT,
+        "receivable": R,
+        "right": {**INPUT, "hi": 9_500_000, "lo": 9_000_000},
+    },
+    "receivable.offer": {**GIVING, "until_ms": MOMENT_MS},
+    "receivable.pay_early": {"receivable": R},
+    "receivable.reject": {"receivable": R},
+    "receivable.split": {
+        "cuts": [2_000_000, 3_000_000],
+        "input": INPUT,
+        "receivable": R,
+    },
+    "receivable.submit": SUBMIT,
+    "receivable.transfer": {**GIVING, "aware_overdue": True},
+    "receivable.void": {"receivable": R},
+}
+
+FACTS: dict[str, Any] = {
+    "records": [
+        {"currency": "CNY", "id": A, "kind": "account"},
+        {"id": ALPHA, "kind": "member", "name": "SME Alpha"},
+        {"id": BUYER, "kind": "member", "name": "Core Buyer"},
+        {
+            "currency": "CNY",
+            "giver": ALPHA,
+            "id": OFFER,
+            "kind": "offer",
+            "receiver": LENDER,
+            "recourse": "without",
+        },
+        {
+            "account": A,
+            "currency": "CNY",
+            "debtor": BUYER,
+            "id": hash_of("programme"),
+            "kind": "programme",
+            "name": "Programme 1",
+        },
+        {"account": A, "id": E, "kind": "receipt"},
+        {
+            "currency": "CNY",
+            "debtor": BUYER,
+            "due_date": DAY,
+            "id": R,
+            "kind": "receivable",
+            "state": "live",
+            "supplier": ALPHA,
+        },
+        {"amount_minor": 10, "id": hash_of("y1"), "kind": "payout", "payee": ALPHA},
+    ],
+    "signers": [],
+}
+
+
+def payload_of(act: str, body: dict[str, Any] | None = None, **fields: Any) -> bytes:
+    """Return a payload of an act under the installed rule."""
+    given: dict[str, Any] = {
+        "act": act,
+        "body": BODIES[act] if body is None else body,
+        "by": [ALPHA],
+        "chain": hash_of("chain"),
+        "nonce": "ab" * 16,
+        "not_after": MOMENT_MS,
+        "rule": find_installed(act)[0],
+        **fields,
+    }
+    return build_payload(**given)
