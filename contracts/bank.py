@@ -337,9 +337,16 @@ class Match(Payload):
 
 
 def sign_match(ctx: Context, body: Match) -> list[Signer]:
-    """The debtor of the receivable, for the amount."""
+    """The debtor of the receivable, and the payer if that is another member."""
     record = ctx.need("receivable", body.receivable)
-    return [Signer(record["debtor"], "pay", body.amount_minor, record["currency"])]
+    payer = ctx.need("receipt", body.receipt)["payer"]
+    members = [record["debtor"]]
+    if payer not in ("", record["debtor"]) and ctx.read("member", payer) is not None:
+        members.append(payer)
+    return [
+        Signer(member, "pay", body.amount_minor, record["currency"])
+        for member in members
+    ]
 
 
 @rule.action("bank.match", Match, signers=sign_match, on=("receipt", "receipt"))
@@ -472,7 +479,9 @@ def instruct(ctx: Context, body: Instruct) -> None:
     total = 0
     for item in body.payouts:
         payout = ctx.need("payout", item)
-        if payout["account"] != account["id"] or payout["state"] != "due":
+        # A reversal may have left nothing of it.
+        sent = payout["state"] != "due" or not payout["amount_minor"]
+        if payout["account"] != account["id"] or sent:
             ctx.refuse("wrong_state_of_payout", state=payout["state"])
         if payout["purpose"] == "holding":
             check_payee(ctx, payout)

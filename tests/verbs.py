@@ -387,6 +387,25 @@ def receive(
     entry(stage, "receipt", amount, key, reference=reference, **payers, **fields)
 
 
+def stray(stage: Stage, amount: int, payer: str = "nobody", names: str = "") -> None:
+    """Let money come in for a live receivable that nobody can place."""
+    live(stage)
+    receive(stage, amount, payer=payer, names=names)
+
+
+def early(stage: Stage, amount: int, **options: Any) -> None:
+    """Let money come in for a live receivable before its due date."""
+    live(stage, **options)
+    receive(stage, amount, names="it")
+
+
+def sent(stage: Stage, amount: int) -> None:
+    """Let money come in when due, and the supplier's payout be sent."""
+    paid(stage, amount)
+    pick(stage)
+    instruct(stage)
+
+
 def start(stage: Stage, amount: int) -> None:
     """Let the receivable fall due and begin, but not end, to distribute money."""
     stage.pausing = False

@@ -228,8 +228,8 @@ a reversal of what is under way | live days=3, transfer 5 9,
                                 | start 9        | reverse 9             | sweep_running
 a reversal of what waits        | live days=3, transfer 5 9, start 9,
                                 | receive 9 k2 names=it | reverse 9             | ok
-early money is given back       | live days=3, transfer 5 9,
-                                | start 9        | give_back 1           | not_enough
+money under way back            | live days=3, transfer 5 9,
+                                | start 9        | give_back 1 early     | not_enough
 """
 
 

@@ -21,25 +21,25 @@ def stage() -> Iterator[Stage]:
 # The usual programme: 10 days to answer, tenor norm 180 days, cap 365 days.
 
 PROPOSALS = """
-a suspended supplier   |             | submit supplier=idle      | member_suspended
-due on no day          |             | submit terms=x            | bad_body
-programme unknown      |             | submit programme=x        | not_found
-nothing left           |             | submit cut=1000000        | sum_mismatch
-one unit left          |             | submit cut=999999         | ok
-supplier is none       |             | submit supplier=auditor   | supplier_not_eligible
-supplier is the debtor |             | submit supplier=debtor    | supplier_not_eligible
-not named              | deal suppliers=beta | submit                    | supplier_not_eligible
-named                  | deal suppliers=alpha | submit                    | ok
-due yesterday          |             | submit days=-1            | past_due
-due today              |             | submit days=0             | past_due
-due tomorrow           |             | submit days=1             | ok
-uses below the gross   |             | submit used=999999        | sum_mismatch
-uses above the gross   |             | submit used=9 face=8 of=9 | sum_mismatch
-issued above the cap   |             | issue days=366            | tenor_too_long
-issued at the cap      |             | issue days=365 reason=why | ok
-issued above the norm  |             | issue days=181            | reason_needed
-issued at the norm     |             | issue days=180            | ok
-submitted above both   |             | submit days=366           | ok
+a suspended supplier   |               | submit supplier=idle | member_suspended
+due on no day          |               | submit terms=x    | bad_body
+programme unknown      |               | submit programme=x | not_found
+nothing left           |               | submit cut=1000000 | sum_mismatch
+one unit left          |               | submit cut=999999 | ok
+supplier is none       |               | submit supplier=auditor | supplier_not_eligible
+supplier is the debtor |               | submit supplier=debtor | supplier_not_eligible
+not named              | deal suppliers=beta | submit            | supplier_not_eligible
+named                  | deal suppliers=alpha | submit            | ok
+due yesterday          |               | submit days=-1    | past_due
+due today              |               | submit days=0     | past_due
+due tomorrow           |               | submit days=1     | ok
+uses below the gross   |               | submit used=999999 | sum_mismatch
+uses above the gross   |               | submit used=9 face=8 of=9 | sum_mismatch
+issued above the cap   |               | issue days=366    | tenor_too_long
+issued at the cap      |               | issue days=365 reason=why | ok
+issued above the norm  |               | issue days=181    | reason_needed
+issued at the norm     |               | issue days=180    | ok
+submitted above both   |               | submit days=366   | ok
 """
 
 CONFIRMING = """
@@ -79,8 +79,7 @@ and not a unit more       | deal exposure_max_minor=1000000, paid 9,
                           | submit face=10     | confirm             | exposure_exceeded
 a reversal binds it again | deal exposure_max_minor=1000000, paid 9, reverse 1,
                           | submit face=9      | confirm             | exposure_exceeded
-the supplier's counter    | submit,
-                          | counter debtor,
+the supplier's counter    | submit, counter debtor,
                           | counter supplier   | confirm             | ok
 """
 

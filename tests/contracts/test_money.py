@@ -1,0 +1,189 @@
+"""Money in and out: entries, closed days, suspense, payouts, in check order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.rows import Row, rows
+from tests.stage import Stage
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """One world for all rows; its books are added up in the end."""
+    stage = Stage()
+    yield stage
+    stage.check()
+
+
+ENTRIES = """
+of no class              | live        | entry bonus 5         | bad_body
+of nothing               | live        | entry receipt 0       | bad_body
+by another attester      | live        | entry charge 5 attester=agent | wrong_attester
+in another currency      | live        | entry charge 5 currency=EUR | wrong_currency
+on a closed day          | live, close | entry charge 5        | day_closed
+on a day before it       | live, close | entry charge 5 booked=-1 | day_closed
+on the day after it      | live, close,
+                         | wait 1      | entry charge 5        | ok
+in two days              | live        | entry charge 5 booked=2 | day_in_future
+a charge                 | live        | entry charge 5        | ok
+interest                 | live        | entry interest 5      | ok
+another debit            | live        | entry other 5         | ok
+its reference again      | live,
+                         | entry charge 5 | entry charge 5        | reference_used
+another sum              | live,
+                         | entry charge 5 | entry charge 6        | reference_used
+another day              | live, entry charge 5,
+                         | wait 1      | entry charge 5        | reference_used
+of another class         | live,
+                         | entry charge 5 | entry interest 5      | ok
+another reference        | live,
+                         | entry charge 5 | entry charge 5 k2     | ok
+a receipt                | live        | receive 5 names=it    | ok
+a receipt again          | live,
+                         | receive 5 names=it | receive 5 names=it    | reference_used
+a receipt of nobody      | live        | receive 5 payer=nobody | ok
+a payout without an end  | live        | entry payout 5        | unknown_payout
+a return without an end  | live        | entry return 5        | unknown_payout
+a payout of no end       | live        | entry payout 5 end_to_end=AL1 | unknown_payout
+from elsewhere           | sent 9,
+                         | open_account | attest                | unknown_payout
+a smaller payout         | sent 9      | attest off=-1         | amount_mismatch
+a larger payout          | sent 9      | attest off=1          | amount_mismatch
+a payout due again       | sent 9, attest,
+                         | attest return | attest key=k2         | wrong_state_of_payout
+the payout               | sent 9      | attest                | ok
+the payout twice         | sent 9,
+                         | attest      | attest key=k2         | wrong_state_of_payout
+a return of nothing paid | sent 9      | attest return         | wrong_state_of_payout
+a smaller return         | sent 9,
+                         | attest      | attest return -1      | amount_mismatch
+the return               | sent 9,
+                         | attest      | attest return         | ok
+a second attempt         | sent 9, attest, attest return,
+                         | instruct    | attest                | ok
+the first attempt again  | sent 9, attest, attest return,
+                         | instruct    | attest attempt=0 key=k2 | wrong_state_of_payout
+"""
+
+CLOSING = """
+by another attester           | live             | close attester=agent | wrong_attester
+a closed day                  | live, close      | close                | day_closed
+a day before it               | live, close      | close -1             | day_closed
+in two days                   | live             | close 2              | day_in_future
+tomorrow                      | live             | close 1              | day_in_future
+with the right balance        | paid 9           | close                | ok
+with a wrong one              | paid 9           | close off=1          | ok
+no movement, though there was | paid 9           | close quiet=1        | ok
+no movement                   | live             | close quiet=1        | ok
+again, with the right one     | paid 9,
+                              | close off=1      | close                | ok
+again, after what was missing | paid 9, close off=1,
+                              | entry interest 1 | close                | ok
+"""
+
+SUSPENSE = """
+of no receipt                | live                  | match 5           | not_found
+not signed by the debtor     | stray 9               | match 9 by=alpha  | wrong_signers
+of another account           | stray 9, open_account,
+                             | deal, live            | match 9           | not_found
+for one not live             | stray 9, submit       | match 9           | not_found
+for a settled one            | paid 1000000,
+                             | receive 9 k2 payer=nobody | match 9           | not_found
+above the suspense           | stray 9               | match 10          | not_enough
+above the need               | live face=8,
+                             | receive 9 payer=nobody | match 9           | not_enough
+all of both                  | live face=9,
+                             | receive 9 payer=nobody | match 9           | ok
+a part                       | stray 9               | match 4           | ok
+the rest                     | stray 9, match 4      | match 5           | ok
+beyond the rest              | stray 9, match 4      | match 6           | not_enough
+another member's money       | stray 9 buyer         | match 9 by=debtor | wrong_signers
+with its payer's word        | stray 9 buyer         | match 9           | ok
+of a wrong payer             | stray 9 buyer names=it | match 9 by=debtor | wrong_signers
+what is due is swept at once | live days=3, receive 9 payer=nobody,
+                             | wait 3                | match 9           | ok
+"""
+
+RETURNS = """
+of no receipt         | live                 | give_back 5               | not_found
+for the owner         | stray 9              | give_back 9 by=debtor     | wrong_signers
+of suspense           | stray 9              | give_back 9               | ok
+of a part of suspense | stray 9              | give_back 4               | ok
+beyond suspense       | stray 9              | give_back 10              | not_enough
+twice                 | stray 9, give_back 9 | give_back 1               | not_enough
+for the debtor        | early 9              | give_back 9 early by=bank | wrong_signers
+of early money        | early 9              | give_back 9 early         | ok
+of unnamed money      | live, receive 9      | give_back 9 early         | ok
+of both               | live face=5, live,
+                      | receive 9 names=first | give_back 9 early         | ok
+beyond early money    | early 9              | give_back 10 early        | not_enough
+the day before        | early 9 days=3,
+                      | wait 2               | give_back 9 early         | ok
+on the due day        | early 9 days=3,
+                      | wait 3               | give_back 9 early         | not_enough
+once paid early       | early 9, pay_early   | give_back 9 early         | not_enough
+"""
+
+EARLY = """
+by somebody else      | early 9            | pay_early by=alpha | wrong_signers
+with no money waiting | live               | pay_early          | wrong_state
+with unnamed money    | live, receive 9    | pay_early          | wrong_state
+with money waiting    | early 9            | pay_early          | ok
+once more             | early 9, pay_early | pay_early          | wrong_state
+a proposal            | submit             | pay_early          | wrong_state
+on the due day        | paid 9             | pay_early          | wrong_state
+"""
+
+PAYOUTS = """
+by somebody else         | paid 9, pick            | instruct by=debtor | wrong_signers
+from a blocked account   | paid 9,
+                         | pick, close off=1       | instruct    | account_blocked
+from one blocked no more | paid 9, pick,
+                         | close off=1, close      | instruct    | ok
+of another account       | paid 9,
+                         | pick, open_account      | instruct    | wrong_state_of_payout
+sent                     | sent 9                  | instruct    | wrong_state_of_payout
+paid                     | sent 9, attest          | instruct    | wrong_state_of_payout
+twice in one list        | paid 9, pick            | instruct 2  | wrong_state_of_payout
+cancelled                | paid 9, pick, reverse 9 | instruct    | wrong_state_of_payout
+to one without account   | live days=3 supplier=gamma, wait 3,
+                         | receive 9, pick gamma   | instruct    | no_payout_account
+to one not verified      | live days=3 supplier=delta, wait 3, receive 9, pick delta,
+                         | register delta          | instruct    | no_payout_account
+to a verified one        | paid 9, pick            | instruct    | ok
+without a mandate        | open_account limit=0,
+                         | paid 9, pick            | instruct    | no_mandate
+above its limit          | open_account limit=8,
+                         | paid 9, pick            | instruct    | no_mandate
+at its limit             | open_account limit=9,
+                         | paid 9, pick            | instruct    | ok
+on its last day          | open_account until=3,
+                         | paid 9, pick            | instruct    | ok
+after its last day       | open_account until=2,
+                         | paid 9, pick            | instruct    | no_mandate
+returned                 | sent 9,
+                         | attest, attest return   | instruct    | ok
+to a remitter            | stray 9, give_back 9,
+                         | pick_return             | instruct    | ok
+"""
+
+
+@rows(ENTRIES)
+def test_entries(stage: Stage, row: Row) -> None:
+    """Each entry of a statement is answered with its code."""
+    assert row.answer(stage) == row.code
+
+
+@rows(CLOSING, SUSPENSE, RETURNS, EARLY)
+def test_days_and_suspense(stage: Stage, row: Row) -> None:
+    """Each closing and each word on money not assigned gets its code."""
+    assert row.answer(stage) == row.code
+
+
+@rows(PAYOUTS)
+def test_payouts(stage: Stage, row: Row) -> None:
+    """Each instruction to the bank is answered with its code."""
+    assert row.answer(stage) == row.code
