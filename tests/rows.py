@@ -2,7 +2,7 @@
 
 A table is text. Its columns are the row's name, what stands before, the one
 operation that is judged, and the code it is answered with, ``ok`` if it is
-accepted::
+accepted, or the figure it reads::
 
     late by a millisecond | submit, deadline 1 | confirm | deadline_passed
 
@@ -32,9 +32,9 @@ class Step(NamedTuple):
     words: list[int | str]
     named: dict[str, int | str]
 
-    def do(self, stage: Stage) -> None:
-        """Act on the stage."""
-        self.verb(stage, *self.words, **self.named)
+    def do(self, stage: Stage) -> object:
+        """Act on the stage, or read from it."""
+        return self.verb(stage, *self.words, **self.named)
 
 
 class Row(NamedTuple):
@@ -46,15 +46,15 @@ class Row(NamedTuple):
     code: str
 
     def answer(self, stage: Stage) -> str:
-        """Return the code the operation is answered with."""
+        """Return the code the operation is answered with, or what it reads."""
         stage.begin()
         for step in self.given:
             step.do(stage)
         try:
-            self.act.do(stage)
+            found = self.act.do(stage)
         except LedgerError as error:
             return error.code
-        return "ok"
+        return "ok" if found is None else str(found)
 
 
 def read_table(text: str) -> Iterator[Row]:
@@ -90,9 +90,10 @@ def rows(*tables: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("row", found, ids=names)
 
 
-def codes_of(module: Mapping[str, Any]) -> set[str]:
-    """Return the codes that the tables of a test module expect."""
-    tables = [
-        text for name, text in module.items() if name.isupper() and " | " in str(text)
+def tables_of(module: Mapping[str, Any]) -> list[str]:
+    """Return the texts of a test module's tables."""
+    return [
+        text
+        for name, text in module.items()
+        if name.isupper() and isinstance(text, str) and " | " in text
     ]
-    return {row.code for text in tables for row in read_table(text)}

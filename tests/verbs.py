@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ledger.state import read_record
 from ledger.transactions import object_id
 from tests.stage import FACE, Body, Stage
 from tests.world import DAY_MS, date_of, digest_of
@@ -509,3 +510,41 @@ def reverse(
         "receipt": stage.receipt,
     }
     stage.act("receipt.reverse", body)
+
+
+# -- what is read instead of a code ----------------------------------------------------
+
+
+def state(stage: Stage, which: str = "it") -> str:
+    """Return the state of the row's last receivable, or of its ``first``."""
+    return str(stage.read("receivable", getattr(stage, which))["state"])
+
+
+def sum_of(stage: Stage, name: str, which: str = "it") -> str:
+    """Return a sum that a receivable keeps, without its unit."""
+    return str(stage.read("receivable", getattr(stage, which))[f"{name}_minor"])
+
+
+def books(stage: Stage, name: str) -> str:
+    """Return a sum of the account's books, without its unit."""
+    return str(stage.read("account", stage.account)[f"{name}_minor"])
+
+
+def held(stage: Stage, member: str) -> str:
+    """Return how many live units of the receivable a member has."""
+    tiles = [t for t in stage.tiles(stage.it) if t["state"] == "live"]
+    mine = [t["hi"] - t["lo"] for t in tiles if stage.name_of(t["holder"]) == member]
+    return str(sum(mine))
+
+
+def credited(stage: Stage, member: str) -> str:
+    """Return the sum of a member's payouts from the account, in any state."""
+    mine = [p for p in stage.payouts(member) if p["account"] == stage.account]
+    return str(sum(payout["amount_minor"] for payout in mine))
+
+
+def claimed(stage: Stage, member: str) -> str:
+    """Return what a member owes back on the receivable, 0 if nothing ever."""
+    name = f"{stage.it}/{stage.member(member)}"
+    record = read_record(stage.chain.state, "claim", name, stage.account)
+    return str(record["amount_minor"]) if record else "0"
