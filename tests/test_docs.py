@@ -1,0 +1,83 @@
+"""What the READMEs show is run as it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from contracts import read_sources
+from ledger.errors import LedgerError
+from tests.world import World
+
+ROOT = Path(__file__).parent.parent
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+class Block(NamedTuple):
+    """A piece of code in a README.
+
+    Attributes:
+        language: what stands behind the fence.
+        heading: the heading it stands under.
+        text: its lines.
+    """
+
+    language: str
+    heading: str
+    text: str
+
+
+def blocks_of(readme: str) -> Iterator[Block]:
+    """Yield the code of a README, told by its path from the root."""
+    text = (ROOT / readme).read_text("utf-8")
+    for found in BLOCK.finditer(text):
+        headings = HEADING.findall(BLOCK.sub("", text[: found.start()]))
+        yield Block(found[1], headings[-1] if headings else "", found[2])
+
+
+def the_block(readme: str, language: str, heading: str) -> str:
+    """Return the one block of a language under a heading."""
+    found = [
+        block.text
+        for block in blocks_of(readme)
+        if (block.language, block.heading) == (language, heading)
+    ]
+    assert len(found) == 1, f"{readme} has {len(found)} blocks under {heading}"
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    """A world whose ledger knows the rule of the README besides the shipped ones."""
+    note = the_block("contracts/README.md", "python", "A rule in thirty lines")
+    world = World(sources={**read_sources(), "note/note.py": note})
+    world.open_account()
+    world.open_programme()
+    return world
+
+
+def test_rule_in_thirty_lines(world: World) -> None:
+    """The rule that a newcomer copies works on the ledger."""
+    receivable = world.issue_live(100, "2026-03-16")
+    world.act("note.leave", {"receivable": receivable, "word": "seen"})
+    event = {"event": "note", "receivable": receivable, "word": "seen"}
+    assert event in world.events()
+
+
+def test_rule_in_thirty_lines_refuses(world: World) -> None:
+    """Its own refusal is answered with its own code."""
+    receivable = world.submit(100, "2026-03-16", number="INV-2")
+    with pytest.raises(LedgerError) as raised:
+        world.act("note.leave", {"receivable": receivable, "word": "seen"})
+    assert raised.value.code == "not_live"
+
+
+def test_rule_in_thirty_lines_is_short() -> None:
+    """Thirty lines, blank ones and the module's docstring aside."""
+    text = the_block("contracts/README.md", "python", "A rule in thirty lines")
+    assert len([line for line in text.splitlines() if line.strip()]) <= 31
