@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shlex import quote
 
 from cli.amounts import format_amount
 from cli.demo_cast import CAST, SUPPLIERS, TITLES
@@ -131,13 +132,12 @@ def suggest(stage: Stage, *, is_kept: bool) -> list[str]:
     """Return what to try next."""
     lines = ["Try next:"]
     if is_kept:
-        folder = stage.folder
+        folder = quote(str(stage.folder))
         port = stage.session("auditor").config.node_url.rpartition(":")[2]
-        where = f"--data {folder}/ledger --clock {folder}/clock --port {port}"
         wallet = f"--home {folder}/home --passphrase-file {folder}/passphrase"
         block = f"{stage.facts['confirmed_height']} --genesis {stage.facts['chain']}"
         lines += [
-            f"  python -m node start {where}",
+            f"  allonge node start {folder} --clock {folder}/clock --port {port}",
             f"  allonge lineage {stage.facts['name']} --wallet tier-two {wallet}",
             f"  allonge audit explain {folder}/ledger.export {block}",
         ]
