@@ -85,26 +85,26 @@ again, after what was missing | paid 9, close off=1,
 """
 
 SUSPENSE = """
-of no receipt                | live                  | match 5           | not_found
-not signed by the debtor     | stray 9               | match 9 by=alpha  | wrong_signers
-of another account           | stray 9, open_account,
-                             | deal, live            | match 9           | not_found
-for one not live             | stray 9, submit       | match 9           | not_found
-for a settled one            | paid 1000000,
-                             | receive 9 k2 payer=nobody | match 9           | not_found
-above the suspense           | stray 9               | match 10          | not_enough
-above the need               | live face=8,
-                             | receive 9 payer=nobody | match 9           | not_enough
-all of both                  | live face=9,
-                             | receive 9 payer=nobody | match 9           | ok
-a part                       | stray 9               | match 4           | ok
-the rest                     | stray 9, match 4      | match 5           | ok
-beyond the rest              | stray 9, match 4      | match 6           | not_enough
-another member's money       | stray 9 buyer         | match 9 by=debtor | wrong_signers
-with its payer's word        | stray 9 buyer         | match 9           | ok
-of a wrong payer             | stray 9 buyer names=it | match 9 by=debtor | wrong_signers
-what is due is swept at once | live days=3, receive 9 payer=nobody,
-                             | wait 3                | match 9           | ok
+of no receipt            | live                      | match 5           | not_found
+not signed by the debtor | stray 9                   | match 9 by=alpha  | wrong_signers
+of another account       | stray 9,
+                         | open_account, deal, live  | match 9           | not_found
+for one not live         | stray 9, submit           | match 9           | not_found
+for a settled one        | paid 1000000,
+                         | receive 9 k2 payer=nobody | match 9           | not_found
+above the suspense       | stray 9                   | match 10          | not_enough
+above the need           | live face=8,
+                         | receive 9 payer=nobody    | match 9           | not_enough
+all of both              | live face=9,
+                         | receive 9 payer=nobody    | match 9           | ok
+a part                   | stray 9                   | match 4           | ok
+the rest                 | stray 9, match 4          | match 5           | ok
+beyond the rest          | stray 9, match 4          | match 6           | not_enough
+another member's money   | stray 9 buyer             | match 9 by=debtor | wrong_signers
+with its payer's word    | stray 9 buyer             | match 9           | ok
+of a wrong payer         | stray 9 buyer names=it    | match 9 by=debtor | wrong_signers
+swept at once when due   | live days=3, receive 9 payer=nobody,
+                         | wait 3                    | match 9           | ok
 """
 
 RETURNS = """
