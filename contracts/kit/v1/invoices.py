@@ -26,7 +26,7 @@ WIDE_LOWER = (
 )
 NEAR_MAX = 50
 
-Number = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f/ ]([^\x00-\x1f\x7f/]{0,49})$")]
+Number = Annotated[str, Field(pattern=r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,49}$")]
 
 
 class InvoiceUse(Payload):
