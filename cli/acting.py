@@ -92,7 +92,7 @@ def run_acts(session: Session, acts: Sequence[Act]) -> None:
         found = send_file(session, file.sign(key))
         results.append(found)
         if not session.as_json:
-            print_result(found)
+            print_result(found, quiet=session.quiet)
     if session.as_json:
         print_json(results[0] if len(results) == 1 else {"results": results})
 
@@ -259,8 +259,11 @@ def _check_receipt(receipt: JSONObject, item: str) -> None:
         raise LedgerError(str(code), transaction=item)
 
 
-def print_result(found: JSONObject) -> None:
-    """Print what became of an act."""
+def print_result(found: JSONObject, *, quiet: bool = False) -> None:
+    """Print what became of an act, or only the id of what it made."""
+    if quiet:
+        print_text(found.get("created", found)["id"])
+        return
     facts = {"done": found["act"], "in block": found.get("height", "unknown")}
     if "created" in found:
         made = found["created"]

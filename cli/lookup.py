@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from cli.amounts import format_amount, parse_amount, parse_minor
-from cli.people import check_id, find_id, name_id
+from cli.people import IDENTIFIER, check_id, find_id, has_identifier, name_id
 from cli.session import Session, is_missing
 from ledger.encoding import JSONObject
 from ledger.errors import Code, LedgerError, register
@@ -67,7 +67,17 @@ class Lookup:
                 before any network call; ``not_found``, ``ambiguous_id``.
         """
         check_id(text, kind)
+        if kind == "member" and IDENTIFIER.fullmatch(text.strip()):
+            return self.record(kind, self._identified(text))
         return self.record(kind, find_id(text, lambda: self._ids(kind)))
+
+    def _identified(self, text: str) -> str:
+        rows = self.members().items()
+        found = [item for item, row in rows if has_identifier(row, text)]
+        if len(found) != 1:
+            code = "ambiguous_id" if found else "not_found"
+            raise LedgerError(code, found=text[:60])
+        return found[0]
 
     def find_any(self, text: str, *kinds: str) -> JSONObject:
         """Return the record of a thing of one of several kinds.

@@ -55,11 +55,15 @@ def list_members(session: Session) -> None:
         print_json({"items": rows})
         return
     print_table(
-        ("member", "name", "roles", "status"),
+        ("member", "name", "identifier", "roles", "status"),
         [
             (
                 name_id("member", row["id"]),
                 row["name"],
+                " ".join(
+                    f"{each['scheme']}:{each['value']}"
+                    for each in row.get("identifiers", [])
+                ),
                 ", ".join(row.get("roles", [])),
                 row.get("status", ""),
             )

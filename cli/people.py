@@ -7,13 +7,15 @@ wallet may see decide what a prefix means.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from ledger.errors import Code, LedgerError, register
 from ledger.names import parse_id, resolve_id, short_id
 
 FULL: Final = re.compile(r"[0-9a-f]{64}")
+# Members are known by numbers of others too: LEI, VAT and so on.
+IDENTIFIER: Final = re.compile(r"([A-Za-z0-9._-]{1,20}):([A-Za-z0-9][ -~]{0,49})")
 # Incoming money is named by the bank entry that brought it.
 SAME_ID: Final = {"receipt": "entry"}
 
@@ -39,7 +41,8 @@ def check_id(text: str, *kinds: str) -> str:
     """Return the kind an id is of, "" for a full hash; asks nobody.
 
     Args:
-        text: as typed: a people's id, a prefix of one, or 64 hex digits.
+        text: as typed: a people's id, a prefix of one, 64 hex digits, or for
+            a member an identifier such as ``LEI:5493…``.
         kinds: what is wanted here.
 
     Raises:
@@ -48,11 +51,25 @@ def check_id(text: str, *kinds: str) -> str:
     typed = text.strip()
     if FULL.fullmatch(typed.lower()):
         return ""
+    if "member" in kinds and IDENTIFIER.fullmatch(typed):
+        return "member"
     found = parse_id(typed)[0]
     wanted = [kind for kind in kinds if SAME_ID.get(kind, kind) == found]
     if kinds and not wanted:
         raise LedgerError("wrong_id_kind", expected=" or ".join(kinds), found=found)
     return wanted[0] if kinds else found
+
+
+def has_identifier(member: Mapping[str, Any], text: str) -> bool:
+    """Tell whether a member has an identifier, typed as ``SCHEME:VALUE``."""
+    match = IDENTIFIER.fullmatch(text.strip())
+    if match is None:
+        return False
+    typed = (match[1].upper(), match[2].upper())
+    return typed in [
+        (str(row.get("scheme", "")).upper(), str(row.get("value", "")).upper())
+        for row in member.get("identifiers", [])
+    ]
 
 
 def find_id(text: str, list_ids: Callable[[], Iterable[str]]) -> str:

@@ -60,6 +60,7 @@ class Session:
         prepare: write the unsigned file there instead of signing.
         typed: the amount given by ``--type-amount``.
         valid_days: how long signatures may be collected, 0 for a day.
+        quiet: print nothing but the id of what was made.
     """
 
     folder: WalletFolder
@@ -69,6 +70,7 @@ class Session:
     prepare: Path | None = None
     typed: str | None = None
     valid_days: int = 0
+    quiet: bool = False
     _config: WalletConfig | None = field(default=None, repr=False)
     _client: NodeClient | None = field(default=None, repr=False)
     _key: SigningKey | None = field(default=None, repr=False)
@@ -230,7 +232,10 @@ valid_option = click.option(
     metavar="DAYS",
     help="How long signatures may be collected; a day by default.",
 )
-_TAKEN: Final = ("passphrase_file", "as_json", "prepare", "node_url")
+quiet_option = click.option(
+    "-q", "--quiet", is_flag=True, help="Print only the full id of what was made."
+)
+_TAKEN: Final = ("passphrase_file", "as_json", "prepare", "node_url", "quiet")
 
 
 def with_wallet(function: Run) -> Run:
@@ -246,7 +251,8 @@ def with_node(function: Run) -> Run:
 
 def with_signing(function: Run) -> Run:
     """Give a signing command a ``Session`` as first argument."""
-    return with_node(prepare_option(valid_option(amount_option(function))))
+    wrapped = prepare_option(valid_option(amount_option(quiet_option(function))))
+    return with_node(wrapped)
 
 
 def _pass_session(function: Run) -> Run:

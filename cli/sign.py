@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from cli.session import Session, with_node, with_wallet
+from cli.session import Session, quiet_option, with_node, with_wallet
 from cli.terminal import amount_option, print_json
 from ledger.errors import LedgerError
 
@@ -47,6 +47,7 @@ def sign(session: Session, file: Path) -> None:
 
 @click.command("send")
 @click.argument("files", type=FILE_ARGUMENT, nargs=-1, required=True)
+@quiet_option
 @with_node
 def send(session: Session, files: tuple[Path, ...]) -> None:
     """Send a signed FILE, putting together the signatures of several copies.
@@ -65,4 +66,4 @@ def send(session: Session, files: tuple[Path, ...]) -> None:
     if session.as_json:
         print_json(found)
         return
-    print_result(found)
+    print_result(found, quiet=session.quiet)

@@ -333,3 +333,10 @@ def test_an_unforeseen_error_is_no_traceback() -> None:
     """The last resort names the class and nothing private."""
     error = LedgerError("internal_error", found="ValueError")
     assert error.row.kind == "internal"
+
+
+def test_the_readme_lists_the_exit_codes() -> None:
+    """The documented table is the one that commands end by."""
+    text = (ROOT / "cli" / "README.md").read_text("utf-8")
+    for code, meaning in EXIT_MEANINGS.items():
+        assert f"| {code} | {meaning} |" in text

@@ -123,19 +123,26 @@ def test_an_offer_is_declined_or_withdrawn(stage: Stage) -> None:
     stage.do("alpha", "offer", name, "--to", beta, "--until", "1h", typed="500.00")
 
 
-def test_issue_counter_accept(stage: Stage) -> None:
-    """The debtor's way in, and terms that are argued about."""
-    alpha = stage.world.member("alpha")
+def test_terms_are_argued_about(stage: Stage) -> None:
+    """The debtor deducts a tax and pays a day later; the supplier agrees."""
     words = ["--invoice", "B-1", "--issued", "2026-01-02", "--due", DUE]
-    words += ["--amount", "CNY 900.00", "--supplier", alpha]
-    made = stage.do("debtor", "issue", *words, typed="900.00")
+    made = stage.do("alpha", "submit", *words, "--amount", "CNY 900.00", typed="900.00")
     name = short_id("receivable", made["created"]["id"])
     less = ["--deduct", "withholding_tax", "CNY 90.00", "ab" * 32]
-    stage.do("alpha", "counter", name, "--due", "2026-03-03", *less, typed="810.00")
-    stage.do("debtor", "confirm", name, typed="810.00")
+    stage.do("debtor", "counter", name, "--due", "2026-03-03", *less, typed="810.00")
+    stage.do("alpha", "accept", name, typed="810.00")
     found = stage.do("alpha", "show", name)
     assert (found["state"], found["face_minor"]) == ("live", 81_000)
     assert found["due_date"] == "2026-03-03"
+
+
+def test_the_debtor_begins(stage: Stage) -> None:
+    """An approved payable is issued, and accepted by the supplier it names."""
+    words = ["--invoice", "B-2", "--issued", "2026-01-02", "--due", DUE]
+    words += ["--amount", "CNY 900.00", "--supplier", "TEST:ALPHA"]
+    made = stage.do("debtor", "issue", *words, typed="900.00")
+    stage.do("alpha", "accept", made["created"]["id"], typed="900.00")
+    assert stage.do("debtor", "show", made["created"]["id"])["state"] == "live"
 
 
 @pytest.mark.parametrize(
@@ -171,6 +178,32 @@ def test_what_two_members_sign_goes_through_a_file(
     first = stage.do("beta", "send", file)
     assert stage.do("beta", "send", file) == first
     assert holdings(stage, "beta", item) == [(0, 10_000)]
+
+
+def test_two_persons_of_one_member_sign_one_file(stage: Stage, tmp_path: Path) -> None:
+    """A policy of four eyes: alone it is refused with the way to do it."""
+    words = ["--invoice", "G-1", "--issued", "2026-01-02", "--due", "2026-03-09"]
+    words = ["submit", *words, "--amount", "CNY 7.00"]
+    alone = stage.run("gamma", *words, "--json", typed="7.00").facts
+    assert alone["code"] == "policy_not_met"
+    assert "--prepare FILE" in alone["fix"]
+    file = str(tmp_path / "t.altx")
+    stage.do("gamma", *words, "--prepare", file)
+    stage.do("gamma", "sign", file, typed="7.00")
+    assert stage.refusal("gamma", "send", file) == "policy_not_met"
+    stage.do("gamma1", "sign", file, typed="7.00")
+    made = stage.do("gamma1", "send", file)
+    assert made["created"]["kind"] == "receivable"
+
+
+def test_members_are_named_by_their_identifiers(stage: Stage) -> None:
+    """What a clerk knows of a partner is its LEI, not our id of it."""
+    name = short_id("receivable", submit(stage, "H-1", "70.00"))
+    words = ["offer", name, "--to", "test:beta", "-q"]
+    made = stage.run("alpha", *words, typed="70.00")
+    offer = stage.do("beta", "show", short_id("offer", made.out.strip()))
+    assert offer["receiver"] == stage.world.member("beta")
+    assert stage.refusal("alpha", "offer", name, "--to", "TEST:NOBODY") == "not_found"
 
 
 def test_money_comes_in_and_goes_out(stage: Stage, tmp_path: Path) -> None:

@@ -19,10 +19,14 @@ from cli.main import allonge
 from cli.terminal import exit_code
 from ledger.encoding import encode
 from tests.node.serving import Served, serve_world
-from tests.world import World, ms_of
+from tests.world import World, default_actors, make_actor, ms_of
 
 PASSPHRASE = "correct horse battery"
 URL = "http://127.0.0.1:1"
+TWO = {
+    "approvals": [{"action": "any", "bands": [{"persons": 2}]}],
+    "offset_minutes": 480,
+}
 
 
 class Ended(NamedTuple):
@@ -131,7 +135,9 @@ class Stage:
 @contextmanager
 def open_stage(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Serve a new world to wallets of this process."""
-    world = World(folder=folder / "ledger")
+    careful = make_actor("gamma", "supplier", persons=2, policy=TWO)
+    others = [actor for actor in default_actors() if actor.name != "gamma"]
+    world = World([*others, careful], folder=folder / "ledger")
     (folder / "home").mkdir()
     with serve_world(world, folder) as served:
         patch.setattr(NodeClient, "_connect", lambda _self: _Connection(served))
