@@ -191,6 +191,7 @@ class World:
             fields: payload fields to override.
         """
         self._nonce += 1
+        rule = fields.get("rule", "")
         if by is None or "rule" not in fields:
             try:
                 prepared = self.chain.prepare(act, dict(body), self.time)
@@ -210,7 +211,7 @@ class World:
                 "chain": self.chain.chain_id,
                 "nonce": f"{self._nonce:032x}",
                 "not_after": self.time + DAY_MS,
-                "rule": fields.get("rule", rule),
+                "rule": rule,
                 **fields,
             }
         )
