@@ -193,7 +193,7 @@ def is_inexact(node: ast.AST) -> bool:
     """Tell what differs between machines or processes, or rounds unasked."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, float | complex)
-    if isinstance(node, ast.Name):
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
         return node.id in {"float", "complex", "hash", "round"}
     return is_true_division(node)
 
