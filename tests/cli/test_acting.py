@@ -1,0 +1,154 @@
+"""A node that lies or falls silent, as the wallet meets it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from cli.client import NodeClient
+from cli.folder import open_folder
+from cli.main import allonge
+from ledger.encoding import decode, decode_base64, encode, encode_base64
+from ledger.errors import LedgerError
+from tests.cli.wallets import Stage, open_stage
+
+SUSPEND = ["member", "suspend", "TEST:BETA", "--reason", "unpaid"]
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Return a stage whose operator is about to suspend a member."""
+    folder = tmp_path_factory.mktemp("stage")
+    with pytest.MonkeyPatch.context() as patch, open_stage(folder, patch) as stage:
+        yield stage
+
+
+def height(stage: Stage) -> int:
+    """Return the height of the node's chain."""
+    return stage.world.chain.header.height
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("act", "member.resume"),
+        ("body", {"member": "00" * 32, "operator": "00" * 32, "reason": "x"}),
+        ("chain", "00" * 32),
+    ],
+    ids=["act", "body", "chain"],
+)
+def test_a_payload_that_says_something_else_is_not_signed(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, field: str, value: Any
+) -> None:
+    """What was asked for is compared with the bytes before they are shown."""
+    honest = NodeClient.prepare
+
+    def lie(self: NodeClient, *given: Any) -> Any:
+        found = honest(self, *given)
+        payload = {**decode(decode_base64(found["payload"])), field: value}
+        return {**found, "payload": encode_base64(encode(payload))}
+
+    monkeypatch.setattr(NodeClient, "prepare", lie)
+    before = height(stage)
+    ended = stage.run("operator", *SUSPEND, "--json", typed="1")
+    assert (ended.exit_code, ended.facts["code"]) == (20, "payload_changed")
+    assert height(stage) == before
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{}, {"payload": 7}, {"payload": "AAAA"}, {"payload": "="}, []],
+    ids=["nothing", "number", "no payload", "no base64", "list"],
+)
+def test_a_confused_node_is_named(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    """Any answer to a prepare ends in a code."""
+    honest = NodeClient.request
+
+    class Answer:
+        def value(self) -> Any:
+            return answer
+
+    def request(
+        self: NodeClient, method: str, path: str, *more: Any, **named: Any
+    ) -> Any:
+        if path.startswith("/v1/prepare/"):
+            return Answer()
+        return honest(self, method, path, *more, **named)
+
+    monkeypatch.setattr(NodeClient, "request", request)
+    code = stage.refusal("operator", *SUSPEND, typed="1")
+    assert code in ("node_failed", "bad_json", "bad_payload", "bad_envelope")
+
+
+def test_another_chain_is_not_spoken_to(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node of another chain, or of a chain with value, is refused: exit 22."""
+    honest = NodeClient.node
+    for change in ({"chain": "00" * 32}, {"test_chain": False}):
+        monkeypatch.setattr(
+            NodeClient, "node", lambda self, more=change: {**honest(self), **more}
+        )
+        ended = stage.run("operator", *SUSPEND, "--json", typed="1")
+        assert (ended.exit_code, ended.facts["code"]) == (22, "chain_pinned")
+
+
+def test_what_was_sent_into_silence_is_kept_and_sent_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 8 names the file; sending it settles what happened, once."""
+    honest = NodeClient.submit
+
+    def silent(self: NodeClient, envelope: bytes, item: str, wait_s: int) -> Any:
+        honest(self, envelope, item, wait_s)
+        raise LedgerError("outcome_unknown", transaction=item)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NodeClient, "submit", silent)
+        ended = stage.run("operator", *SUSPEND, "--json", typed="1")
+    assert ended.exit_code == 8
+    words = ended.facts["fix"].removeprefix("run: allonge ").split()
+    after = height(stage)
+    found = stage.do("operator", *words)
+    assert found["height"] == after == height(stage)
+    assert Path(words[-1]).stat().st_mode & 0o777 == 0o600
+    beta = stage.do("operator", "member", "show", "TEST:BETA")
+    assert beta["status"] == "suspended"
+    resume = ["member", "resume", "TEST:BETA", "--reason", "paid"]
+    stage.do("operator", *resume, typed="1")
+
+
+def test_the_chain_of_a_wallet_is_pinned_once(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Connecting compares the fingerprint, and never changes a pinned chain."""
+    chain = stage.world.chain.chain_id
+    folder = open_folder("fresh", stage.home)
+    stage.plant("fresh", stage.world.actors["beta"].keys[0], "")
+    folder.config_path.write_bytes(encode({"t": "allonge.wallet.v1"}))
+    own = ["--home", str(stage.home), "--wallet", "fresh"]
+
+    def connect(*words: str) -> str:
+        line = ["wallet", "connect", "http://127.0.0.1:1", *words, *own, "--json"]
+        result = CliRunner().invoke(allonge, line)
+        return str(decode(result.stdout.strip().encode()).get("code", "done"))
+
+    assert connect("--chain", "0" * 12) == "other_genesis"
+    assert connect() == "no_terminal"
+    assert folder.load_config().chain == ""
+    typed = f"{chain[:4]}-{chain[4:8]}-{chain[8:12]}".upper()
+    assert connect("--chain", typed) == "done"
+    stored = folder.load_config()
+    assert (stored.chain, stored.test_chain) == (chain, True)
+    honest = NodeClient.node
+    monkeypatch.setattr(
+        NodeClient, "node", lambda self: {**honest(self), "chain": "11" * 32}
+    )
+    assert connect("--chain", "1" * 12) == "other_genesis"
+    assert folder.load_config().chain == chain
