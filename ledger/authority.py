@@ -223,6 +223,14 @@ def find_bands(policy: JSONObject, demand: Demand) -> tuple[list[JSONObject], bo
     raise LedgerError("policy_not_met", expected=f"a policy for {demand.action}")
 
 
+def persons_for(view: View, demand: Demand, time: int) -> int:
+    """Return how many persons of a member a demand asks for as things stand."""
+    policy = policy_in_force(view, demand.member, time)
+    bands, counted = find_bands(policy, demand)
+    before = read_total(view, demand, policy_date(policy, time)) if counted else 0
+    return choose_persons(bands, before + demand.amount_minor)
+
+
 def _persons_of(band: JSONObject) -> int:
     return int(band["persons"])
 

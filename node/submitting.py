@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ledger.authority import Demand
+from ledger.authority import Demand, persons_for
 from ledger.encoding import (
     DEPTH_MAX,
     INTEGER_MAX,
@@ -159,7 +159,9 @@ async def prepare(node: Node, request: Request, reader: Reader, act: str) -> Res
             "id": transaction_id(payload),
             "payload": encode_base64(payload),
             "rule": prepared.rule,
-            "signers": [_describe_demand(demand) for demand in prepared.demands],
+            "signers": [
+                _describe_demand(node, reader, demand) for demand in prepared.demands
+            ],
         }
     )
 
@@ -167,10 +169,14 @@ async def prepare(node: Node, request: Request, reader: Reader, act: str) -> Res
 _ASKED: Final = {"body", "not_after"}
 
 
-def _describe_demand(demand: Demand) -> JSONObject:
+def _describe_demand(node: Node, reader: Reader, demand: Demand) -> JSONObject:
     told: JSONObject = {"action": demand.action, "member": demand.member}
     if demand.amount_minor:
         told |= {"amount_minor": demand.amount_minor, "currency": demand.currency}
+    if demand.member == reader.member:
+        # Another member's policy is its own business.
+        now = node.times_ms()[0]
+        told["persons"] = persons_for(node.chain.state, demand, now)
     return told
 
 

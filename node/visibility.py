@@ -162,6 +162,13 @@ class Sight:
         record = read_record(self.base, "account", account)
         return record is not None and self.is_any(record["owner"], record["attester"])
 
+    def owes_through(self, account: str) -> bool:
+        """Say whether it is the debtor of a programme on a collection account."""
+        return any(
+            self.is_any(programme["debtor"]) and programme["account"] == account
+            for programme in scan_records(self.base, "all", "programme")
+        )
+
     def is_party_to_offer(self, offer: str) -> bool:
         """Say whether it gave or was offered, even if the offer has ended."""
         record = read_record(self.base, "offer", offer)
@@ -299,7 +306,16 @@ def _entry(sight: Sight, entry: Mapping[str, Any]) -> bool:
 
 
 def _receipt(sight: Sight, receipt: Mapping[str, Any]) -> bool:
-    return sight.is_any(receipt["debtor"]) or sight.runs_account(receipt["account"])
+    account = receipt["account"]
+    if sight.is_any(receipt["debtor"]) or sight.runs_account(account):
+        return True
+    # Money nobody is known to have paid can be matched by any debtor of the
+    # account who is told its id; no list names it.
+    return bool(
+        not receipt["debtor"]
+        and receipt["suspense_minor"]
+        and sight.owes_through(account)
+    )
 
 
 def _share(sight: Sight, share: Mapping[str, Any]) -> bool:
