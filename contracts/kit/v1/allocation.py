@@ -8,11 +8,13 @@ the debtor can take is excess and goes to suspense.
 
 from contracts.kit.v1.arithmetic import allocate_pro_rata
 from contracts.kit.v1.books import move_books
+from contracts.kit.v1.calendars import OFFSET_MINUTES_MAX, date_of_ms
 from contracts.kit.v1.numbers import normalise_number
 from contracts.kit.v1.owed import is_due, is_open, need_minor
 from contracts.kit.v1.rule import Context, Record, order_key
 
 OWED_MAX = 1000
+OWED_PAGE = 50
 
 
 def allocate_receipt(
@@ -88,36 +90,44 @@ def allocate_to_due(ctx: Context, receipt: Record, amount_minor: int) -> int:
         What none of them needs.
     """
     rest = amount_minor
-    dates: list[str] = []
+    same: list[Record] = []
     for receivable in _due_receivables(ctx, receipt):
-        if receivable["adjusted_date"] not in dates:
-            dates.append(receivable["adjusted_date"])
-    for due_date in dates:
-        if rest > 0:
-            rest -= _allocate_date(ctx, receipt, due_date, rest)
-    return rest
+        if same and same[0]["adjusted_date"] != receivable["adjusted_date"]:
+            rest -= _allocate_date(ctx, receipt, same, rest)
+            same = []
+        if rest <= 0:
+            return 0
+        same.append(receivable)
+    return rest - _allocate_date(ctx, receipt, same, rest)
 
 
 def _due_receivables(ctx: Context, receipt: Record) -> list[Record]:
+    """Return a debtor's due receivables in order; looks no further than those."""
     partition = receipt["account"] + "/" + receipt["debtor"]
-    found = []
-    for receivable in ctx.scan("owed", partition, limit=OWED_MAX):
-        programme = ctx.need("programme", receivable["programme"])
-        if is_due(ctx, programme, receivable):
-            found.append(receivable)
+    latest = date_of_ms(ctx.time, OFFSET_MINUTES_MAX)
+    found: list[Record] = []
+    after = ""
+    while len(found) < OWED_MAX:
+        page = ctx.scan("owed", partition, after, OWED_PAGE)
+        for receivable in page:
+            if receivable["adjusted_date"] > latest:
+                return found
+            programme = ctx.need("programme", receivable["programme"])
+            if is_due(ctx, programme, receivable):
+                found.append(receivable)
+        if len(page) < OWED_PAGE:
+            return found
+        after = order_key(page[-1]["adjusted_date"], page[-1]["confirmed_order"])
     return found
 
 
 def _allocate_date(
-    ctx: Context, receipt: Record, due_date: str, amount_minor: int
+    ctx: Context, receipt: Record, same: list[Record], amount_minor: int
 ) -> int:
-    same = []
     needs = []
-    for receivable in _due_receivables(ctx, receipt):
-        if receivable["adjusted_date"] == due_date:
-            programme = ctx.need("programme", receivable["programme"])
-            same.append(receivable)
-            needs.append(need_minor(ctx, programme, receivable, receipt["value_date"]))
+    for receivable in same:
+        programme = ctx.need("programme", receivable["programme"])
+        needs.append(need_minor(ctx, programme, receivable, receipt["value_date"]))
     total = min(amount_minor, sum(needs))
     if total <= 0:
         return 0
@@ -154,9 +164,15 @@ def allocate_unassigned(ctx: Context, account: str, debtor: str) -> None:
     """Give early money to what has fallen due, in order of attestation."""
     if not debtor:
         return
+    satisfied = ""
     for receipt in ctx.scan("unassigned", account + "/" + debtor, limit=OWED_MAX):
+        # Money of a later value date is needed for more, never for less.
+        if receipt["value_date"] <= satisfied:
+            continue
         early = receipt["unassigned_minor"]
         taken = early - allocate_to_due(ctx, receipt, early)
+        if taken < early:
+            satisfied = receipt["value_date"]
         if taken:
             ctx.write({**receipt, "unassigned_minor": early - taken})
             move_books(ctx, account, unassigned_minor=-taken)
