@@ -241,8 +241,9 @@ class Chain:
 
     def remember_verified(self, transaction: Transaction) -> None:
         """Note that all signatures of a transaction's envelope are valid."""
-        while len(self.verified) >= VERIFIED_MAX:
-            self.verified.pop(next(iter(self.verified)))
+        if len(self.verified) >= VERIFIED_MAX:
+            # Several threads admit at once; forgetting only costs a second look.
+            self.verified.clear()
         self.verified[transaction.envelope.raw] = transaction
 
     def execute(self, given: BlockInput) -> Candidate:
@@ -294,6 +295,7 @@ class Chain:
         self._enter(block, header)
         for item in candidate.transactions:
             self.seen[item.id] = item.not_after
+            self.verified.pop(item.envelope.raw, None)
         if header.height % 64 == 0:
             for item_id in [i for i, until in self.seen.items() if until < header.time]:
                 del self.seen[item_id]

@@ -6,6 +6,7 @@ signs checkpoints, writes snapshots and wakes whoever waits for events.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections import OrderedDict
@@ -99,6 +100,10 @@ class Node:
         try:
             clock = open_clock(chain, clock_file)
             node = cls(chain, clock)
+            # What was loaded lives as long as the process; searching it for
+            # garbage would cost as much as executing.
+            gc.collect()
+            gc.freeze()
         except BaseException:
             if chain.store is not None:
                 chain.store.close()
