@@ -20,6 +20,7 @@ from contracts.kit.v1 import (
     Signer,
     add_business_days,
     bound,
+    claim_left,
     cut_part,
     cut_tile,
     is_open,
@@ -56,6 +57,12 @@ rule = Rule(
             "the receivable no longer circulates",
             "It is settled or ended, or its transfers are used up.",
             "run: allonge show ID",
+        ),
+        "claim_open": (
+            "refused",
+            "its holder owes money back on it",
+            "What a reversal left to claim is repaid from these units first.",
+            "Wait for the next payment, or repay the collection account.",
         ),
         "record_date": (
             "refused",
@@ -269,6 +276,9 @@ def check_passing(
     check_receiver(ctx, record, tile, receiver)
     if tile["transfers"] >= programme["transfer_max"] or "pledge" in tile:
         ctx.refuse("not_transferable", transfers=tile["transfers"])
+    if claim_left(ctx, record["account"], record["id"], tile["holder"]):
+        # Else its holder would be paid once by the bank and once by the receiver.
+        ctx.refuse("claim_open", receivable=record["id"])
     if record["state"] == "overdue" and not aware:
         ctx.refuse("overdue_unaware", receivable=record["id"])
     if programme["record_days"]:

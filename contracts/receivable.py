@@ -21,6 +21,7 @@ from contracts.kit.v1 import (
     Word,
     adjust_due_date,
     bound,
+    claim_left,
     days_between,
     due_moment_ms,
     free_uses,
@@ -107,7 +108,7 @@ rule = Rule(
         "encumbered": (
             "refused",
             "not free to be cancelled",
-            "It needs one holder of all, no offer, no payment, no retention drawn.",
+            "One holder has all; no offer, payment, claim or retention drawn.",
             "Withdraw offers first; paid receivables end by payment.",
         ),
     },
@@ -483,10 +484,11 @@ def expire(ctx: Context, target: Record) -> None:
 
 
 def sign_void(ctx: Context, body: End) -> list[Signer]:
-    """Debtor and the one holder."""
+    """Debtor and the one holder, who gives up all that is owed."""
     record = ctx.need("receivable", body.receivable)
     tile = ctx.need("tile", "0", body.receivable)
-    return [Signer(record["debtor"], "confirm"), Signer(tile["holder"], "give")]
+    given = Signer(tile["holder"], "give", record["live_minor"], record["currency"])
+    return [Signer(record["debtor"], "confirm"), given]
 
 
 @rule.action("receivable.void", End, signers=sign_void, on=("receivable", "receivable"))
@@ -503,6 +505,9 @@ def void(ctx: Context, body: End) -> None:
         ctx.refuse("encumbered", receivable=record["id"])
     transferred = False
     holder = ctx.need("tile", "0", record["id"])["holder"]
+    if claim_left(ctx, record["account"], record["id"], holder):
+        # Its holder was paid, and nothing would be left to repay that from.
+        ctx.refuse("encumbered", receivable=record["id"])
     for tile in ctx.scan("live", record["id"], limit=10_000):
         if tile["holder"] != holder or is_locked(ctx, tile) or "pledge" in tile:
             ctx.refuse("encumbered", lo=tile["lo"])

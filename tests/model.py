@@ -273,6 +273,8 @@ class Model(MoneyModel):
         need(that=not paid and not self.reserved(rid), reason="money came")
         locked = any(self._locked(tile) for tile in rec.tiles)
         need(that=not locked, reason="an offer is open")
+        claimed = any(self.claims.get((tile.holder, rid)) for tile in rec.tiles)
+        need(that=not claimed, reason="the holder owes money back")
         rec.holds_uses = any(tile.chain for tile in rec.tiles)
         rec.stage, rec.tiles = "cancelled", []
 
@@ -325,6 +327,8 @@ class Model(MoneyModel):
         need(that=to not in {self.terms["debtor"], tile.holder}, reason="receiver")
 
     def _check_passing(self, rec: Receivable, tile: Tile, *, aware: bool) -> None:
+        claimed = self.claims.get((tile.holder, rec.rid), 0)
+        need(that=not claimed, reason="the holder owes money back")
         known = aware or self.state(rec.rid) != "overdue"
         need(that=known, reason="overdue and the receiver does not say it knows")
         seen = len(tile.chain)

@@ -17,6 +17,7 @@ from tests.contracts import (
     test_programmes,
     test_proposals,
     test_reversals,
+    test_theft,
 )
 from tests.rows import read_table, tables_of
 
@@ -28,6 +29,7 @@ MODULES = (
     test_programmes,
     test_proposals,
     test_reversals,
+    test_theft,
 )
 
 # What no user can reach: the body's types or the rules' own checks come first.

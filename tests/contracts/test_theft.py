@@ -6,10 +6,25 @@ from collections.abc import Iterator
 
 import pytest
 
+from ledger.errors import LedgerError
 from ledger.state import State, scan_records
 from tests import verbs
+from tests.rows import Row, rows
 from tests.stage import Stage
-from tests.world import SECRET
+from tests.world import SECRET, World, default_actors, make_actor
+
+# The supplier was paid, the bank took the money back, the units are owed again.
+TAKEN_BACK = """
+passed on before it is repaid | sent 9, attest, reverse 9 | transfer 0 9   | claim_open
+offered and taken             | sent 9, attest, reverse 9, offer 0 9 | take | claim_open
+cancelled with the debtor     | sent 1000000, attest,
+                              | reverse 1000000           | void           | encumbered
+passed on when repaid         | sent 9, attest, reverse 9,
+                              | receive 9 k2              | transfer 0 9   | ok
+passed on by another holder   | live days=3, transfer 0 9, wait 3, receive 1000000,
+                              | pick, instruct, attest, reverse 1000000,
+                              | split 4                   | transfer 0 4 gamma | ok
+"""
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +58,29 @@ def test_restart_knows_an_invoice_listed_twice_once(stage: Stage) -> None:
     place = ("used", stage.member("debtor") + "/TWICE")
     assert len(list(scan_records(running, *place))) == 1
     assert len(list(scan_records(restored, *place))) == 1
+
+
+@rows(TAKEN_BACK)
+def test_claims_are_repaid_first(stage: Stage, row: Row) -> None:
+    """Whoever was paid and owes that back is not paid by somebody else too."""
+    assert row.answer(stage) == row.code
+
+
+def test_cancelling_takes_the_persons_of_giving_it_all() -> None:
+    """One person who may give 100 does not give up a million by cancelling."""
+    one, two = {"persons": 1, "up_to_minor": 100}, {"persons": 2}
+    approvals = [
+        {"action": "any", "bands": [{"persons": 1}]},
+        {"action": "any", "bands": [one, two], "currency": "CNY"},
+    ]
+    policy = {"approvals": approvals, "offset_minutes": 480}
+    others = [actor for actor in default_actors() if actor.name != "alpha"]
+    alpha = make_actor("alpha", "supplier", persons=2, policy=policy)
+    world = World([*others, alpha])
+    world.open_account()
+    world.open_programme()
+    body = {"receivable": world.issue_live(1_000_000, "2026-03-02")}
+    keys = [alpha.keys[0], *world.actors["debtor"].keys]
+    with pytest.raises(LedgerError, match="policy"):
+        world.act("receivable.void", body, keys=keys)
+    world.act("receivable.void", body)

@@ -107,6 +107,12 @@ def add_claim(
         ctx.write({**claim, "amount_minor": claim["amount_minor"] + amount_minor})
 
 
+def claim_left(ctx: Context, account: str, receivable: str, payee: str) -> int:
+    """Return what a payee still owes back on one receivable, 0 if nothing."""
+    claim: Record | None = ctx.read("claim", claim_key(receivable, payee), account)
+    return 0 if claim is None else int(claim["amount_minor"])
+
+
 def net_claim(
     ctx: Context, account: str, receivable: str, payee: str, amount_minor: int
 ) -> int:
