@@ -29,6 +29,7 @@ from contracts.kit.v1 import (
 )
 
 BANK_ROLES = ("settlement_bank", "settlement_agent")
+MEMBERS_PAGE = 1000
 
 rule = Rule(
     "receivable",
@@ -105,11 +106,7 @@ def need_bank(ctx: Context, member: str) -> Record:
 @rule.action("account.open", OpenAccount, signers=sign_open, business=True)
 def open_account(ctx: Context, body: OpenAccount) -> None:
     """Create the account with empty books."""
-    group = ctx.need("member", body.owner).get("group", "")
-    for member in ctx.scan("members", "", limit=1000):
-        related = group and member.get("group", "") == group
-        if related and "operator" in member["roles"]:
-            ctx.refuse("not_a_bank", group=group)
+    refuse_operators_group(ctx, ctx.need("member", body.owner).get("group", ""))
     account: Record = {
         "attester": body.attester,
         "claims_minor": 0,
@@ -141,6 +138,19 @@ def open_account(ctx: Context, body: OpenAccount) -> None:
         }
     ctx.create(account)
     ctx.emit("account_opened", account=account["id"])
+
+
+def refuse_operators_group(ctx: Context, group: str) -> None:
+    """Refuse a group that an operator belongs to, however many members there are."""
+    after = ""
+    while group:
+        members = ctx.scan("members", "", after, MEMBERS_PAGE)
+        for member in members:
+            if member.get("group", "") == group and "operator" in member["roles"]:
+                ctx.refuse("not_a_bank", group=group)
+        if len(members) < MEMBERS_PAGE:
+            return
+        after = members[-1]["name"] + "/" + members[-1]["id"]
 
 
 class NewProgramme(Payload):

@@ -289,11 +289,15 @@ def judge_day(ctx: Context, target: Record) -> None:
     what was called overdue is withdrawn as soon as that is so.
     """
     closed = target["closed_date"]
+    covers: dict[str, int] = {}
     for receivable in ctx.scan("on_account", target["id"], limit=100_000):
         if receivable["adjusted_date"] > closed:
             break
         programme = ctx.need("programme", receivable["programme"])
-        late = is_late(programme, receivable, target)
+        debtor = receivable["debtor"]
+        if debtor not in covers:
+            covers[debtor] = count_cover(ctx, target, debtor)
+        late = is_late(programme, receivable, closed, covers[debtor])
         if late and receivable["state"] != "overdue":
             ctx.write({**receivable, "overdue_date": closed, "state": "overdue"})
             ctx.emit("overdue", receivable=receivable["id"])
@@ -303,13 +307,18 @@ def judge_day(ctx: Context, target: Record) -> None:
             ctx.emit("overdue_withdrawn", receivable=receivable["id"])
 
 
-def is_late(programme: Record, receivable: Record, account: Record) -> bool:
+def count_cover(ctx: Context, account: Record, debtor: str) -> int:
+    """Return the money that may yet turn out to be for what a debtor owes."""
+    own = ctx.scan("unassigned", account["id"] + "/" + debtor, limit=10_000)
+    cover: int = account["suspense_minor"]
+    return cover + sum([receipt["unassigned_minor"] for receipt in own])
+
+
+def is_late(programme: Record, receivable: Record, closed: str, cover: int) -> bool:
     """Say whether a receivable is overdue once its due day is closed."""
-    closed = account["closed_date"]
     owed = owed_at(programme, receivable, closed)
     coming = receivable["waiting_minor"] + receivable["undistributed_minor"]
     owes = owed.principal_minor + owed.interest_minor - coming
-    cover = account["suspense_minor"] + account["unassigned_minor"]
     if owes <= cover:
         return False
     waited = days_between(receivable["adjusted_date"], closed)

@@ -61,7 +61,8 @@ register(
         "group_conflict",
         "unauthorised",
         "the co-signer is of the same group",
-        "Trusted roles need a lender or regulator of another group.",
+        "Trusted roles need a lender or regulator of another group: not the new"
+        " member's, nor the operator's.",
         "Ask a lender or regulator outside the group to sign.",
     ),
     Code(
@@ -318,12 +319,19 @@ def _sign_admit(ctx: Context, body: Admit) -> list[Signer]:
         if body.guardian is None:
             raise LedgerError("wrong_signers", expected="a lender or regulator too")
         guardian = _need_role(ctx, body.guardian, GUARDIAN_ROLES)
+        operator = ctx.need("member", body.operator)
+        if "operator" in guardian["roles"] or _is_related(guardian, operator):
+            raise LedgerError("group_conflict", found=body.guardian[:12])
         if body.member.group is not None and guardian.get("group") == body.member.group:
             raise LedgerError("group_conflict", found=body.member.group)
         signers.append(Signer(body.guardian, ADMIN))
     elif body.guardian is not None:
         raise LedgerError("bad_body", expected="no guardian for these roles")
     return signers
+
+
+def _is_related(one: JSONObject, other: JSONObject) -> bool:
+    return "group" in one and one["group"] == other.get("group")
 
 
 def _admit(ctx: Context, body: Admit) -> None:

@@ -314,7 +314,7 @@ def load_at(view: View, key: bytes) -> JSONObject:
     return load_record(raw)
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=32_768)
 def _load_shared(raw: bytes) -> JSONObject:
     return load_record(raw)
 

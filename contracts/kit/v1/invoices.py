@@ -24,6 +24,17 @@ WIDE_LOWER = (
     "\uff41\uff42\uff43\uff44\uff45\uff46\uff47\uff48\uff49\uff4a\uff4b\uff4c\uff4d"
     "\uff4e\uff4f\uff50\uff51\uff52\uff53\uff54\uff55\uff56\uff57\uff58\uff59\uff5a"
 )
+# Capitals of Cyrillic and Greek that look like Latin ones, then small letters.
+ALIKE = (
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423\u0425\u0405\u0406\u0408"
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7"
+    "\u0430\u0435\u043a\u043e\u0440\u0441\u0443\u0445\u0455\u0456\u0458\u03bf\u03bd\u03b9"
+)
+ALIKE_PLAIN = "ABEKMHOPCTYXSIJ" + "ABEZHIKMNOPTYX" + "AEKOPCYXSIJOVI"
+# Digits of Arabic, Persian and Hindi.
+ARABIC = "\u0660\u0661\u0662\u0663\u0664\u0665\u0666\u0667\u0668\u0669"
+PERSIAN = "\u06f0\u06f1\u06f2\u06f3\u06f4\u06f5\u06f6\u06f7\u06f8\u06f9"
+HINDI = "\u0966\u0967\u0968\u0969\u096a\u096b\u096c\u096d\u096e\u096f"
 NEAR_MAX = 50
 
 Number = Annotated[str, Field(pattern=r"^[^\x00-\x20\x7f][^\x00-\x1f\x7f]{0,49}$")]
@@ -61,6 +72,10 @@ def _narrow(char: str) -> str:
         (WIDE_DIGITS, DIGITS),
         (WIDE_UPPER, UPPER),
         (WIDE_LOWER, UPPER),
+        (ALIKE, ALIKE_PLAIN),
+        (ARABIC, DIGITS),
+        (PERSIAN, DIGITS),
+        (HINDI, DIGITS),
     ):
         place = wide.find(char)
         if place >= 0:
@@ -160,7 +175,10 @@ def _draw_retention(
     ctx: Context, record: Record, use: Record, amount_minor: int
 ) -> None:
     """Add to what is drawn on another receivable's retention."""
-    source: Record = ctx.need("receivable", use["retained_by"])
+    source: Record | None = ctx.read("receivable", use["retained_by"])
+    if source is None:
+        # As for somebody else's: whether there is one is nobody else's business.
+        ctx.refuse("invoice_overused", receivable=use["retained_by"])
     same = [
         other
         for other in source["invoices"]
