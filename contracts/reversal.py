@@ -311,7 +311,8 @@ def count_cover(ctx: Context, account: Record, debtor: str) -> int:
     """Return the money that may yet turn out to be for what a debtor owes."""
     own = ctx.scan("unassigned", account["id"] + "/" + debtor, limit=10_000)
     cover: int = account["suspense_minor"]
-    return cover + sum([receipt["unassigned_minor"] for receipt in own])
+    cover += sum([receipt["unassigned_minor"] for receipt in own])
+    return cover
 
 
 def is_late(programme: Record, receivable: Record, closed: str, cover: int) -> bool:

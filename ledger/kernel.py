@@ -319,6 +319,8 @@ def _sign_admit(ctx: Context, body: Admit) -> list[Signer]:
         if body.guardian is None:
             raise LedgerError("wrong_signers", expected="a lender or regulator too")
         guardian = _need_role(ctx, body.guardian, GUARDIAN_ROLES)
+        if guardian["status"] == "suspended":
+            raise LedgerError("member_suspended", found=body.guardian[:12])
         operator = ctx.need("member", body.operator)
         if "operator" in guardian["roles"] or _is_related(guardian, operator):
             raise LedgerError("group_conflict", found=body.guardian[:12])

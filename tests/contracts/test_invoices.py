@@ -83,7 +83,7 @@ one beyond fifty      |                       | look_alikes X3 51   | limit_exce
 """
 
 RETENTIONS = """
-of nothing known     |                             | draw R1 100      | not_found
+of nothing known     |                             | draw R1 100      | invoice_overused
 of a proposal        | retain R2 verb=submit       | draw R2 100      | invoice_overused
 of another deduction | retain R3 cut_type=advance  | draw R3 100      | invoice_overused
 of another invoice   | retain R4                   | draw R5 100      | invoice_overused

@@ -26,6 +26,24 @@ passed on by another holder   | live days=3, transfer 0 9, wait 3, receive 10000
                               | split 4                   | transfer 0 4 gamma | ok
 """
 
+# A number that only looks like another one, in letters and digits of elsewhere.
+LOOK_ALIKES = """
+a Cyrillic A   | live number=QA-A1 | live number=QA-\u04101    | near_duplicate
+a Cyrillic i   | live number=IB-A1 | live number=\u0456B-A1    | near_duplicate
+a Greek N      | live number=QN-A1 | live number=Q\u039d-A1    | near_duplicate
+an Arabic 1    | live number=QC-A1 | live number=QC-A\u0661    | near_duplicate
+a Persian 1    | live number=QD-A1 | live number=QD-A\u06f1    | near_duplicate
+a Hindi 1      | live number=QE-A1 | live number=QE-A\u0967    | near_duplicate
+a letter apart | live number=QF-A1 | live number=QF-\u0395\u0391 | ok
+"""
+
+# Money of one debtor does not keep another one's debt from being overdue.
+COVER = """
+another's money     | live days=3, deal debtor=buyer, live days=9 supplier=beta,
+                    | receive 1000000 payer=buyer, go_first,
+                    | wait 3, close                 | state | overdue
+"""
+
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
@@ -84,3 +102,31 @@ def test_cancelling_takes_the_persons_of_giving_it_all() -> None:
     with pytest.raises(LedgerError, match="policy"):
         world.act("receivable.void", body, keys=keys)
     world.act("receivable.void", body)
+
+
+@rows(LOOK_ALIKES, COVER)
+def test_others_are_not_deceived(stage: Stage, row: Row) -> None:
+    """One invoice is not financed twice; no debtor hides behind another's money."""
+    assert row.answer(stage) == row.code
+
+
+@pytest.mark.parametrize("way", ["itself", "group", "suspended"])
+def test_operator_vouches_for_nobody(way: str) -> None:
+    """Not even a lender may be its own operator's second word."""
+    usual = [actor for actor in default_actors() if actor.name != "operator"]
+    roles = ("operator", "lender") if way == "itself" else ("operator",)
+    operator = make_actor("operator", *roles, group="house")
+    world = World([*usual, operator, make_actor("pet", "lender", group="house")])
+    if way == "suspended":
+        named = {"member": world.member("lender"), "reason": "test"}
+        world.act("member.suspend", {**named, "operator": world.member("operator")})
+    guardian = {"itself": "operator", "group": "pet", "suspended": "lender"}[way]
+    body = {
+        "guardian": world.member(guardian),
+        "member": make_actor("bank2", "settlement_bank").describe(world.chain.chain_id),
+        "operator": world.member("operator"),
+    }
+    with pytest.raises(LedgerError) as caught:
+        world.act("member.admit", body)
+    expected = "member_suspended" if way == "suspended" else "group_conflict"
+    assert caught.value.code == expected
