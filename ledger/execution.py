@@ -37,6 +37,10 @@ from ledger.state import Layer, State, View, key_of, read_record
 from ledger.transactions import WINDOW_MS_MAX, Transaction, parse_transaction
 
 TRANSACTION_GAS_MAX: Final = 2_000_000
+# What a bank says is a fact, however many holdings it is about: an entry that
+# could not be recorded would keep its day from closing, for everybody.
+ATTESTED_GAS_MAX: Final = 20_000_000
+ATTEST: Final = "attest"
 BODY_GAS_MAX: Final = 1_000_000
 
 # The bytes of a whole envelope -> its transaction, for those whose signatures
@@ -291,7 +295,10 @@ def _authorise(
         check_not_suspended(layer, transaction.by)
     demands: list[Demand] = []
     run_metered(lambda: demands.extend(action.signers(ctx, body)), meter)
-    return check_demands(layer, demands, transaction.by, keys, situation.time)
+    totals = check_demands(layer, demands, transaction.by, keys, situation.time)
+    if all(demand.action == ATTEST for demand in demands):
+        meter.extend(ATTESTED_GAS_MAX - TRANSACTION_GAS_MAX)
+    return totals
 
 
 def _as_fault(error: Exception) -> LedgerError:

@@ -96,6 +96,11 @@ class Meter:
         """Units used so far; the limit when overdrawn."""
         return self.limit - max(self.left, 0)
 
+    def extend(self, units: int) -> None:
+        """Add units; only while the meter is not open."""
+        self.limit += units
+        self.left += units
+
 
 class metered:  # noqa: N801 - reads as what it does: with metered(meter)
     """What runs inside is charged to the meter.

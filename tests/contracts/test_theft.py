@@ -130,3 +130,15 @@ def test_operator_vouches_for_nobody(way: str) -> None:
         world.act("member.admit", body)
     expected = "member_suspended" if way == "suspended" else "group_conflict"
     assert caught.value.code == expected
+
+
+def test_money_of_many_holdings_can_be_taken_back(stage: Stage) -> None:
+    """A holding cut to dust does not keep the bank from recording a reversal."""
+    stage.begin()
+    verbs.live(stage, face=8_001, days=3)
+    for lo in range(0, 8_000, 100):
+        verbs.split(stage, *range(lo + 1, lo + 101), tile=lo)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 8_001)
+    verbs.reverse(stage, 8_001)
+    assert verbs.state(stage) == "live"
