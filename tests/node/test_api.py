@@ -185,7 +185,7 @@ def test_prepared_bytes_can_be_signed_and_sent(served: Served) -> None:
     prepared = answer.json()
     assert prepared["by"] == [world.member("alpha")]
     assert prepared["signers"] == [
-        {"action": "manage", "member": world.member("alpha")}
+        {"action": "manage", "member": world.member("alpha"), "persons": 1}
     ]
     payload = decode_base64(prepared["payload"])
     raw = sign_payload(TYPE_TRANSACTION, payload, world.actors["alpha"].keys)
