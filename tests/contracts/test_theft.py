@@ -11,7 +11,7 @@ from ledger.state import State, scan_records
 from tests import verbs
 from tests.rows import Row, rows
 from tests.stage import Stage
-from tests.world import SECRET, World, default_actors, make_actor
+from tests.world import DAY_MS, SECRET, World, date_of, default_actors, make_actor
 
 # The supplier was paid, the bank took the money back, the units are owed again.
 TAKEN_BACK = """
@@ -142,3 +142,23 @@ def test_money_of_many_holdings_can_be_taken_back(stage: Stage) -> None:
     verbs.receive(stage, 8_001)
     verbs.reverse(stage, 8_001)
     assert verbs.state(stage) == "live"
+
+
+def test_freed_look_alikes_take_no_place(stage: Stage) -> None:
+    """Numbers proposed and taken back do not shut out the one that counts."""
+    stage.begin()
+    verbs.deal(stage)
+    for n in range(51):
+        verbs.submit(stage, number="FREED", date=date_of(stage.time - n * DAY_MS))
+        verbs.cancel(stage)
+
+
+def test_a_day_has_one_payout_however_old_others_are(stage: Stage) -> None:
+    """A payee without an account cannot make the bank a payout a receipt."""
+    stage.begin()
+    for n in range(12):
+        verbs.live(stage, face=10, days=1, supplier="delta")
+        verbs.wait(stage, 1)
+        verbs.receive(stage, 5, f"a{n}", names="it")
+        verbs.receive(stage, 5, f"b{n}", names="it")
+    assert len(stage.scan("payouts", stage.account)) == 12

@@ -40,7 +40,7 @@ def add_day(account: Record, booking_date: str, net_minor: int) -> None:
 def open_payout(ctx: Context, account: Record, payee: str, date: str) -> Record:
     """Return the payee's payout of a date that can still grow, new if none."""
     partition = account["id"] + "/" + payee + "/due"
-    for payout in ctx.scan("payouts", partition, limit=10):
+    for payout in ctx.scan("payouts", partition, date, 10):
         if payout["date"] == date and payout["purpose"] == "holding":
             found: Record = payout
             return found

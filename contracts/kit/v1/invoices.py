@@ -202,9 +202,13 @@ def _list_near(ctx: Context, near: str, item: str) -> None:
     if known is None:
         ctx.create({"id": near, "invoices": [item], "kind": "near"})
     elif item not in known["invoices"]:
-        if len(known["invoices"]) >= NEAR_MAX:
+        listed = known["invoices"]
+        if len(listed) >= NEAR_MAX:
+            # What was freed again takes no place; it is listed when it comes back.
+            listed = [i for i in listed if ctx.need("invoice", i)["used_minor"]]
+        if len(listed) >= NEAR_MAX:
             ctx.refuse("limit_exceeded", near_max=NEAR_MAX)
-        ctx.write({**known, "invoices": [*known["invoices"], item]})
+        ctx.write({**known, "invoices": [*listed, item]})
 
 
 def _judge_near(ctx: Context, near: str, item: str, different: list[str]) -> None:
