@@ -55,7 +55,6 @@ ENDS = {
     "submitted": ["reject", "cancel"],
     "countered": ["reject", "cancel"],
     "issued": ["decline_issue", "cancel"],
-    "live": ["cancel_live"],
 }
 
 
@@ -189,14 +188,21 @@ class Life(RuleBasedStateMachine):
         """The supplier agrees."""
         self.driver.agree(self.pick_rid(data, "issued", "countered"))
 
+    @precondition(lambda self: self.in_state(*ENDS))
     @rule(data=st.data())
     def end(self, data: st.DataObject) -> None:
-        """End a proposal, or cancel, or pay early."""
+        """End a proposal, in a way that fits its state or in another."""
         rid = self.pick_rid(data, *ENDS)
         rec = self.model.receivables.get(rid)
         fit = ENDS.get(self.model.state(rid), []) if rec else []
         act = self.pick(data, fit, sorted({x for acts in ENDS.values() for x in acts}))
         self.driver.end(act, rid)
+
+    @rule(data=st.data(), seldom=st.integers(0, 4))
+    def void(self, data: st.DataObject, seldom: int) -> None:
+        """Cancel what is live by consent; often, and there would be nothing left."""
+        if seldom == 4:
+            self.driver.end("cancel_live", self.pick_rid(data, "live", "overdue"))
 
     @precondition(lambda self: self.in_waiting())
     @rule(data=st.data())
@@ -393,7 +399,7 @@ class Life(RuleBasedStateMachine):
 def usual() -> settings:
     """Return the settings of the usual run."""
     return settings(
-        max_examples=25,
+        max_examples=60,
         stateful_step_count=40,
         deadline=None,
         derandomize=True,
