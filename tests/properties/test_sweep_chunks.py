@@ -149,8 +149,14 @@ def distribute(world: Kept, receivable: str) -> int:
     start = world.chain.header.height
     world.time = ms_of(DUE)
     world.seal()
-    if "sweep" in world.read("receivable", receivable):
+    before = world.read("receivable", receivable)
+    if "sweep" in before:
         check_running(world, receivable)
+    world.seal(world.build("bank.record", money(world, receivable)))
+    world.receipts.append(digest_of(f"entry/{world.account}/receipt/between"))
+    if "sweep" in before:
+        after = world.read("receivable", receivable)
+        assert after["waiting_minor"] == before["waiting_minor"] + 777
     world.settle()
     world.receive("on the day", 12_345, names=receivable)
     world.advance(LATER)
@@ -160,7 +166,7 @@ def distribute(world: Kept, receivable: str) -> int:
 
 
 def check_running(world: Kept, receivable: str) -> None:
-    """While units are being paid nothing moves them, and further money queues."""
+    """While units are being paid, nothing moves them."""
     tile = next(tile for tile in world.tiles(receivable) if tile["state"] == "live")
     held, part = world.name_of(tile["holder"]), (tile["lo"], tile["hi"])
     to = "beta" if held != "beta" else "gamma"
@@ -169,10 +175,6 @@ def check_running(world: Kept, receivable: str) -> None:
         refuses(lambda: split(world, receivable, tile["lo"])),
     }
     assert moves == {"sweep_running"}
-    before = world.read("receivable", receivable)["waiting_minor"]
-    world.seal(world.build("bank.record", money(world, receivable)))
-    world.receipts.append(digest_of(f"entry/{world.account}/receipt/between"))
-    assert world.read("receivable", receivable)["waiting_minor"] == before + 777
 
 
 def split(world: Kept, receivable: str, lo: int) -> None:
