@@ -6,6 +6,7 @@ failure, the framework's own included, leaves as a problem document.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.metadata import version
 from typing import Annotated, Any, Final
@@ -43,6 +44,8 @@ READABLE: Final = {
     "programmes": "programme",
     "receivables": "receivable",
 }
+
+_TRANSACTION: Final = re.compile(r"[0-9a-f]{64}")
 
 
 class _StrictRoute(APIRoute):
@@ -362,6 +365,8 @@ def _prove(node: Node, sight: Sight, kind: str, item: str, scope: str) -> JSONOb
 def show_transaction(session: Granted, transaction: Item) -> Response:
     """Return a sealed transaction, or why a builder dropped it lately."""
     node = session.node
+    if not _TRANSACTION.fullmatch(transaction):
+        raise LedgerError("not_found", found="transaction")
     sealed = node.store.find_transaction(transaction)
     if sealed is None:
         _raise_refusal(session, transaction)

@@ -466,6 +466,7 @@ def test_bad_requests_without_grant(
         ("/v1/receivables/abc/history", "not_found"),
         ("/v1/receivables/abc/history?cursor=YWJj", "bad_request"),
         ("/v1/transactions/abc", "not_found"),
+        ("/v1/transactions/" + "z" * 64, "not_found"),
         ("/v1/blocks/99999", "not_found"),
         ("/v1/blocks/abc", "bad_request"),
         ("/v1/blocks/-1", "bad_request"),
