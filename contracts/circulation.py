@@ -33,6 +33,8 @@ from contracts.kit.v1 import (
     unlock_tile,
 )
 
+# A sweep pays a group in one job; its gas is enough for this many tiles.
+PARTS_MAX = 200_000
 OFFER_MS_MAX = 90 * 86_400_000
 
 rule = Rule(
@@ -139,10 +141,16 @@ def need_live(ctx: Context, receivable: str) -> Record:
 
 
 def check_pieces(ctx: Context, record: Record, edges: list[int]) -> None:
-    """Refuse pieces below the programme's minimum part."""
+    """Refuse pieces below the programme's minimum part, and too many of them.
+
+    Nobody may cut a receivable so fine that sweeping it for all holders is
+    more work than a job is given.
+    """
     if len(edges) == 2:
         return
     programme = ctx.need("programme", record["programme"])
+    if ctx.count_rows("live", record["id"]) + len(edges) > PARTS_MAX:
+        ctx.refuse("limit_exceeded", parts_max=PARTS_MAX)
     for position in range(len(edges) - 1):
         size = edges[position + 1] - edges[position]
         if size < programme["part_min_minor"]:

@@ -345,7 +345,7 @@ def make_live(ctx: Context, record: Record, body: Decide) -> None:
     ctx.write({**programme, "exposure_minor": exposure})
     live = {
         **record,
-        "confirmed_order": order_key(ctx.height, ctx.source),
+        "confirmed_order": order_key(ctx.height, ctx.position),
         "live_minor": record["face_minor"],
         "state": "live",
     }

@@ -29,6 +29,7 @@ from contracts.kit.v1 import (
     move_books,
     owed_at,
     reopen_units,
+    today,
 )
 
 LINES_MAX = 20_000
@@ -294,6 +295,9 @@ def judge_day(ctx: Context, target: Record) -> None:
         if receivable["adjusted_date"] > closed:
             break
         programme = ctx.need("programme", receivable["programme"])
+        if receivable["adjusted_date"] > today(ctx, programme):
+            # A bank may be ahead of the programme's zone; the day is not over.
+            continue
         debtor = receivable["debtor"]
         if debtor not in covers:
             covers[debtor] = count_cover(ctx, target, debtor)

@@ -23,6 +23,8 @@ from ledger.state import Layer, State, key_of, record_key, scan_records
 JOB_GAS_MAX: Final = 60_000_000
 # Sized so that a block of sweep chunks stays near 100 ms on a slow core.
 AUTOMATIC_GAS_MAX: Final = 3_000_000
+# Steps stand behind any number of transactions a block can have.
+STEPS_START: Final = 1_000_000
 ATTEMPTS_MAX: Final = 3
 RETRY_MS: Final = 3_600_000
 
@@ -109,7 +111,15 @@ def _run_handler(
     handler, writes = situation.rulebook.find_job(
         job["rule"], job["target_kind"], job["what"]
     )
-    ctx = open_context(layer, situation, job["id"], job["rule"], writes, step)
+    ctx = open_context(
+        layer,
+        situation,
+        job["id"],
+        job["rule"],
+        writes,
+        step=step,
+        position=STEPS_START + step,
+    )
     if raw is not None:
         run_metered(lambda: handler(ctx, load_record(raw)), meter)
     check_changes(touched(layer), layer.kinds, situation.rulebook.check_changes)

@@ -38,6 +38,7 @@ class Context:
         time: block time, UTC milliseconds.
         height: height of the block being made.
         source: id of the transaction or job, 64 hex digits.
+        position: its place among the block's transactions and steps.
         rule: manifest hash that new records will name.
         parameters: the chain's parameters from genesis; read only.
     """
@@ -54,6 +55,7 @@ class Context:
         writable: Collection[str],
         charge: Callable[[int], object],
         step: int = 0,
+        position: int = 0,
     ) -> None:
         """Open access for one source of changes.
 
@@ -65,6 +67,7 @@ class Context:
         self.source = source
         self.rule = rule
         self.parameters = parameters
+        self.position = position
         self._layer = layer
         self._writable = writable
         self._charge = charge
@@ -147,6 +150,11 @@ class Context:
                 rows.append(load_record(raw))
         return rows
 
+    def count_rows(self, index: str, partition: str) -> int:
+        """Return how many records stand in a partition of an index."""
+        self._charge(GAS_READ)
+        return self._layer.count_rows((index, partition))
+
     def allocate(self, kind: str) -> str:
         """Return a fresh object id: hash of kind, source and a counter."""
         self._allocated += 1
@@ -179,7 +187,7 @@ class Context:
             "due_ms": due_ms,
             "id": item,
             "kind": "job",
-            "order": f"{self.height:012d}/{self.source[:16]}/{self._scheduled:06d}",
+            "order": f"{self.height:012d}/{self.position:07d}/{self._scheduled:06d}",
             "phase": phase,
             "planned_ms": due_ms,
             "rule": target["rule"],

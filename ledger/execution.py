@@ -111,13 +111,15 @@ def check_keys(
     return keys
 
 
-def open_context(
+def open_context(  # noqa: PLR0913 - one place opens them all
     layer: Layer,
     situation: Situation,
     source: str,
     rule: str,
     writes: frozenset[str],
+    *,
     step: int = 0,
+    position: int = 0,
 ) -> Context:
     """Return a context on a layer for one source of changes.
 
@@ -128,6 +130,7 @@ def open_context(
         rule: manifest hash that new records will name.
         writes: kinds that may be written.
         step: number of the automatic step within the block, from 0.
+        position: place among the block's transactions, then its steps.
     """
     return Context(
         layer,
@@ -139,6 +142,7 @@ def open_context(
         writable=writes,
         charge=charge,
         step=step,
+        position=position,
     )
 
 
@@ -239,8 +243,16 @@ def execute_transaction(
     transaction: Transaction,
     keys: Sequence[ActingKey],
     situation: Situation,
+    position: int = 0,
 ) -> tuple[Layer, JSONObject, list[bytes]]:
     """Return the writes, receipt and events of a transaction.
+
+    Args:
+        parent: the layer of the block so far.
+        transaction: parsed, its signatures verified.
+        keys: the acting keys.
+        situation: of the block.
+        position: its place among the block's transactions, from 0.
 
     Raises:
         LedgerError: before its handler: ``unknown_act``, ``rule_changed``,
@@ -255,7 +267,14 @@ def execute_transaction(
     body = parse_body(action, transaction.body)
     writes = situation.rulebook.writes_of(transaction.act, transaction.rule)
     meter = Meter(TRANSACTION_GAS_MAX)
-    ctx = open_context(layer, situation, transaction.id, transaction.rule, writes)
+    ctx = open_context(
+        layer,
+        situation,
+        transaction.id,
+        transaction.rule,
+        writes,
+        position=position,
+    )
     totals = _authorise(ctx, layer, transaction, keys, situation, (action, body, meter))
     try:
         run_metered(lambda: action.apply(ctx, body), meter)

@@ -139,7 +139,11 @@ def _run_transactions(
                 raise LedgerError("duplicate", found=transaction.id)
             keys = check_keys(candidate.layer, transaction, situation, verified)
             layer, receipt, rows = execute_transaction(
-                candidate.layer, transaction, keys, situation
+                candidate.layer,
+                transaction,
+                keys,
+                situation,
+                position=len(candidate.transactions),
             )
         except LedgerError as error:
             if given.building:

@@ -96,6 +96,9 @@ class View(Protocol):
     ) -> Iterator[Entry]:
         """Yield index entries in order, after a sort key."""
 
+    def count_rows(self, partition: Partition) -> int:
+        """Return how many entries a partition has."""
+
 
 class State:
     """The committed state at one height.
@@ -133,6 +136,10 @@ class State:
         stop = len(rows) if limit is None else min(len(rows), start + limit)
         for position in range(start, stop):
             yield rows[position]
+
+    def count_rows(self, partition: Partition) -> int:
+        """Return how many entries a partition has."""
+        return len(self._indexes.get(partition, ()))
 
     def commitments(
         self, writes: Mapping[bytes, bytes | None], height: int
@@ -238,6 +245,7 @@ class Layer:
     kinds: Kinds
     writes: dict[bytes, bytes | None] = field(default_factory=dict)
     deltas: dict[Partition, dict[Entry, bool]] = field(default_factory=dict)
+    counts: dict[Partition, int] = field(default_factory=dict)
     # What each written record was in the parent and is now, decoded from the
     # canonical bytes; invariants and indexes read them, nobody changes them.
     before: dict[bytes, JSONObject | None] = field(default_factory=dict)
@@ -269,11 +277,22 @@ class Layer:
         self.writes[key] = raw
         placed = None if raw is None else load_record(raw)
         self.after[key] = placed
-        for present, content in ((False, standing), (True, placed)):
-            if content is not None:
-                for index, partition, sort in index_entries(self.kinds, content):
-                    delta = self.deltas.setdefault((index, partition), {})
-                    delta[(sort, key)] = present
+        self._place(key, standing, present=False)
+        self._place(key, placed, present=True)
+
+    def _place(self, key: bytes, content: JSONObject | None, *, present: bool) -> None:
+        if content is None:
+            return
+        # A record that names one place twice stands there once.
+        for index, name, sort in dict.fromkeys(index_entries(self.kinds, content)):
+            partition = (index, name)
+            self.deltas.setdefault(partition, {})[(sort, key)] = present
+            change = 1 if present else -1
+            self.counts[partition] = self.counts.get(partition, 0) + change
+
+    def count_rows(self, partition: Partition) -> int:
+        """Return how many entries a partition has, this layer's included."""
+        return self.parent.count_rows(partition) + self.counts.get(partition, 0)
 
     def entries(
         self, partition: Partition, after: str, limit: int | None
@@ -304,6 +323,8 @@ class Layer:
         self.after.update(above.after)
         for partition, delta in above.deltas.items():
             self.deltas.setdefault(partition, {}).update(delta)
+        for partition, change in above.counts.items():
+            self.counts[partition] = self.counts.get(partition, 0) + change
 
 
 def load_at(view: View, key: bytes) -> JSONObject:

@@ -25,7 +25,7 @@ def move_books(ctx: Context, account: str, **deltas: int) -> Record:
 
 def attestation_order(ctx: Context, n: int) -> str:
     """Return a sort key for the n-th thing attested by this transaction."""
-    return order_key(ctx.height, ctx.source, n)
+    return order_key(ctx.height, ctx.position, n)
 
 
 def add_day(account: Record, booking_date: str, net_minor: int) -> None:

@@ -86,6 +86,7 @@ class Context(Protocol):
 
     time: int
     height: int
+    position: int
     source: str
     rule: str
     parameters: Record
@@ -109,6 +110,9 @@ class Context(Protocol):
         self, index: str, partition: str, after: str = "", limit: int = 1000
     ) -> list[Any]:
         """Return records of an index's partition in order, after a sort key."""
+
+    def count_rows(self, index: str, partition: str) -> int:
+        """Return how many records stand in a partition of an index."""
 
     def allocate(self, kind: str) -> str:
         """Return a fresh object id."""
