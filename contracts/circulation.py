@@ -149,7 +149,8 @@ def check_pieces(ctx: Context, record: Record, edges: list[int]) -> None:
     if len(edges) == 2:
         return
     programme = ctx.need("programme", record["programme"])
-    if ctx.count_rows("live", record["id"]) + len(edges) > PARTS_MAX:
+    # The tile that is cut is among those counted.
+    if ctx.count_rows("live", record["id"]) + len(edges) - 2 > PARTS_MAX:
         ctx.refuse("limit_exceeded", parts_max=PARTS_MAX)
     for position in range(len(edges) - 1):
         size = edges[position + 1] - edges[position]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from contracts import read_sources
 from ledger.errors import LedgerError
 from ledger.state import State, scan_records
 from tests import verbs
@@ -162,3 +163,22 @@ def test_a_day_has_one_payout_however_old_others_are(stage: Stage) -> None:
         verbs.receive(stage, 5, f"a{n}", names="it")
         verbs.receive(stage, 5, f"b{n}", names="it")
     assert len(stage.scan("payouts", stage.account)) == 12
+
+
+def test_nobody_cuts_a_receivable_too_fine() -> None:
+    """The bound on parts is met exactly: at it yes, one beyond it no."""
+    sources = read_sources()
+    path, bound = "receivable/circulation.py", "PARTS_MAX = 200_000"
+    assert bound in sources[path]
+    sources[path] = sources[path].replace(bound, "PARTS_MAX = 4")
+    world = World(sources=sources)
+    world.open_account()
+    world.open_programme()
+    receivable = world.issue_live(100, "2026-03-16")
+    body = {"cuts": [10, 20, 30], "receivable": receivable}
+    world.act("receivable.split", {**body, "input": world.input(receivable, 0)})
+    assert len(world.tiles(receivable)) == 4
+    body = {"cuts": [40], "receivable": receivable}
+    with pytest.raises(LedgerError) as caught:
+        world.act("receivable.split", {**body, "input": world.input(receivable, 30)})
+    assert caught.value.code == "limit_exceeded"
