@@ -41,6 +41,10 @@ OTHERS_SIGN: Final = (
     "Add --prepare FILE to the same command, then each signer: run: allonge sign FILE"
 )
 
+NOT_YOURS: Final = (
+    "Your member is not the one to sign this; what waits for it: run: allonge inbox"
+)
+
 register(
     Code(
         "payload_changed",
@@ -103,7 +107,13 @@ def prepare_act(session: Session, act: Act) -> SigningFile:
     Raises:
         LedgerError: what the node refuses with; ``payload_changed``.
     """
-    found = session.client.prepare(act.act, act.body, session.not_after_ms())
+    try:
+        found = session.client.prepare(act.act, act.body, session.not_after_ms())
+    except LedgerError as error:
+        if error.code == "not_found" and error.found == act.act:
+            # So a node answers whoever has no part in the act.
+            error.details["fix"] = NOT_YOURS
+        raise
     file = SigningFile(
         decode_base64(found["payload"]),
         (),
@@ -159,16 +169,20 @@ def check_own_authority(session: Session, file: SigningFile) -> None:
         )
 
 
-def _who_signs(file: SigningFile) -> str:
+def _persons(file: SigningFile) -> dict[str, int]:
     rows = file.facts["signers"] or [
         {"member": item, "persons": 1} for item in file.open()["by"]
     ]
     needed: dict[str, int] = {}
     for row in rows:
         needed[row["member"]] = max(row["persons"], needed.get(row["member"], 1))
+    return needed
+
+
+def _who_signs(file: SigningFile) -> str:
     return ", ".join(
         f"{persons} of {name_id('member', member)}"
-        for member, persons in needed.items()
+        for member, persons in _persons(file).items()
     )
 
 
@@ -277,4 +291,6 @@ def print_ready(file: SigningFile, path: Path) -> None:
     """Say how far a file is and what comes next."""
     count = len(file.signatures)
     print_text(f"{path}: {count} signature{'s' if count != 1 else ''}")
-    print_note(f"Needed: {_who_signs(file)}. Next: run: allonge send {path}")
+    verb = "send" if count >= sum(_persons(file).values()) else "sign"
+    who = "" if verb == "send" else ", whoever is missing"
+    print_note(f"Needed: {_who_signs(file)}. Next{who}: run: allonge {verb} {path}")

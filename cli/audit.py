@@ -151,6 +151,8 @@ def read_genesis(text: str) -> str:
     """
     if not text or HEX_64.fullmatch(text):
         return text
+    if not Path(text).exists():
+        raise LedgerError("usage", found="--genesis is 64 hexadecimal digits or a file")
     raw = _read_small(Path(text))
     found = raw.strip().decode("ascii", "replace")
     return found if HEX_64.fullmatch(found) else parse_genesis(raw).chain
@@ -194,11 +196,15 @@ def open_source(text: str, wallet_of: JSONObject) -> Iterator[Source]:
     elif Path(text).is_dir():
         from ledger.store import Store
 
-        ledger = Store.read_only(Path(text))
+        # What a node serves is a folder with the ledger's in it.
+        inner = Path(text) / "ledger"
+        ledger = Store.read_only(inner if inner.is_dir() else Path(text))
         try:
             yield StoredSource(ledger)
         finally:
             ledger.close()
+    elif not Path(text).exists():
+        raise LedgerError("file_missing", path=text)
     else:
         with Path(text).open("rb") as stream:
             yield Export(stream)

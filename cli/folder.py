@@ -266,11 +266,12 @@ class WalletFolder:
             LedgerError: ``wallet_missing``.
         """
         if not self.exists():
+            fix = f"run: allonge wallet init --wallet {self.name}"
+            others = list_wallets(self.home)
+            if others:
+                fix = f"Name one with --wallet: {', '.join(others[:8])}; or {fix}"
             raise LedgerError(
-                "wallet_missing",
-                found=self.name,
-                home=self.home,
-                fix=f"run: allonge wallet init --wallet {self.name}",
+                "wallet_missing", found=self.name, home=self.home, fix=fix
             )
 
     def create(self) -> None:

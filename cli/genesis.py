@@ -242,6 +242,13 @@ def make_genesis(
     Raises:
         LedgerError: ``bad_config_file``, naming the field.
     """
+    if len(members) < 2:
+        raise LedgerError(
+            "bad_config_file",
+            expected="an operator and a lender or regulator",
+            found=f"{len(members)} member",
+            fix="Name the file of each founder with --member.",
+        )
     # A founder's key signs the genesis itself; it needs no other proof.
     bare = [
         {

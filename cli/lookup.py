@@ -24,6 +24,13 @@ PATHS: Final = {
     "programme": "/v1/programmes",
     "receivable": "/v1/receivables",
 }
+# Where to look for what was not found.
+LISTED_BY: Final = {
+    "member": "run: allonge member list",
+    "offer": "It may be accepted, taken back or lapsed; see: run: allonge inbox",
+    "payout": "run: allonge payout list",
+    "programme": "run: allonge programme show",
+}
 # Fields that hold the id of a member.
 PARTY_FIELDS: Final = (
     *("debtor", "supplier", "giver", "receiver", "holder", "payee", "owner"),
@@ -67,9 +74,14 @@ class Lookup:
                 before any network call; ``not_found``, ``ambiguous_id``.
         """
         check_id(text, kind)
-        if kind == "member" and IDENTIFIER.fullmatch(text.strip()):
-            return self.record(kind, self._identified(text))
-        return self.record(kind, find_id(text, lambda: self._ids(kind)))
+        try:
+            if kind == "member" and IDENTIFIER.fullmatch(text.strip()):
+                return self.record(kind, self._identified(text))
+            return self.record(kind, find_id(text, lambda: self._ids(kind)))
+        except LedgerError as error:
+            if error.row.kind == "not_found" and kind in LISTED_BY:
+                error.details["fix"] = LISTED_BY[kind]
+            raise
 
     def _identified(self, text: str) -> str:
         rows = self.members().items()

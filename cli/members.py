@@ -346,6 +346,14 @@ def account_group() -> None:
     """Say where your member is paid; as attester, verify it."""
 
 
+def _warn_of_number(number: str) -> None:
+    from cli.formats.identifiers import account_identifier
+    from cli.terminal import print_note
+
+    if account_identifier("", number).valid is False:
+        print_note(f"WARNING: {number} has wrong check digits or length for an IBAN.")
+
+
 @account_group.command("register")
 @click.option("--currency", required=True, metavar="CODE", help="ISO 4217 code.")
 @click.option("--attester", required=True, metavar="MEMBER", help="Bank or agent.")
@@ -369,6 +377,7 @@ def register_account(session: Session, **given: Any) -> None:
     from cli.requests import commit_card, make_card
     from ledger.encoding import encode
 
+    _warn_of_number(given["number"])
     lookup = Lookup(session)
     attester = lookup.find("member", given["attester"])["id"]
     account = {
@@ -413,4 +422,5 @@ def verify_account(session: Session, card: Path) -> None:
     }
     shown = ", ".join(str(value) for value in found["account"].values())
     print_note(f"The account on the card: {shown}")
+    _warn_of_number(str(found["account"].get("number", "")))
     run_acts(session, [Act("payout_account.verify", body, facts)])

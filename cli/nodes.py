@@ -81,8 +81,8 @@ def init(folder: Path, *, as_json: bool, **given: Any) -> None:
     publishes rules and founds the ledger (allonge node genesis publish).
 
     The TOML file of --config may set: account_delay_days 3, policy_delay_days
-    2, quota 1000, governance_ppm 666667, and [calendar] with id, through,
-    weekend, holidays, workdays.
+    2 (both 0 on a test chain), quota 1000, governance_ppm 666667, and
+    [calendar] with id, through, weekend, holidays, workdays.
     """
     from cli.genesis import make_genesis, read_config
     from cli.private import make_private_directory, write_private
@@ -158,7 +158,8 @@ def publish(session: Session, folder: Path, copies: tuple[Path, ...]) -> None:
     from contracts import read_sources
     from ledger.genesis import build_publications, parse_genesis
 
-    found = read_genesis_file(folder / UNSIGNED_NAME)
+    unsigned = folder / UNSIGNED_NAME
+    found = read_genesis_file(unsigned)
     for path in copies:
         other = read_genesis_file(path)
         if other.payload != found.payload:
@@ -166,12 +167,20 @@ def publish(session: Session, folder: Path, copies: tuple[Path, ...]) -> None:
         found = found.merge(list(other.signatures))
     missing = found.missing()
     if missing:
-        raise LedgerError("wrong_signers", expected=", ".join(missing))
+        raise LedgerError(
+            "wrong_signers",
+            expected=", ".join(missing),
+            fix=f"They sign it: run: allonge node genesis sign {unsigned}",
+        )
     envelope = found.envelope()
     founded = parse_genesis(envelope)
     key = session.key()
     if found.founder_id(key.key_id) != founded.operator:
-        raise LedgerError("role_missing", expected="the operator's wallet")
+        raise LedgerError(
+            "role_missing",
+            expected="the operator's wallet",
+            fix="Name the operator's wallet with --wallet.",
+        )
     publications = build_publications(founded, read_sources(), key)
     write_private(folder / GENESIS_NAME, envelope, replace=True)
     lines = b"".join(raw + b"\n" for raw in publications)

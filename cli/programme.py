@@ -46,6 +46,7 @@ NEEDED: Final = (
     "name",
     "undertaking_text",
 )
+TERMS_LISTED: Final = "The terms are listed by: run: allonge programme new --help"
 OPTIONAL: Final = ("account", "exposure_max", "replaces", "suppliers")
 MONEY: Final = ("part_min", "tolerance", "exposure_max")
 HASHES: Final = ("disclosure", "undertaking_text")
@@ -105,7 +106,12 @@ def new_programme(session: Session, terms: Path) -> None:
     if "replaces" in given:
         body["replaces"] = lookup.find("programme", given["replaces"])["id"]
     facts = lookup.parties(*members.values())
-    run_acts(session, [Act("programme.new", body, facts)])
+    try:
+        run_acts(session, [Act("programme.new", body, facts)])
+    except LedgerError as error:
+        if error.code == "bad_body":
+            error.details["fix"] = TERMS_LISTED
+        raise
 
 
 def read_terms(path: Path) -> JSONObject:
@@ -187,6 +193,10 @@ def _convert(terms: dict[str, Any]) -> JSONObject:
             if not isinstance(value, str):
                 raise LedgerError("bad_terms_file", expected=f"{name}: a SHA-256")
             body[name] = read_hash(value)
+        elif isinstance(value, float):
+            raise LedgerError(
+                "bad_terms_file", expected=f"{name}: a whole number", found=value
+            )
         else:
             body[name] = value
     return body

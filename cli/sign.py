@@ -62,7 +62,13 @@ def send(session: Session, files: tuple[Path, ...]) -> None:
         merged = merged.merge(read_signing_file(path))
     if merged.open()["chain"] != session.chain:
         raise LedgerError("wrong_chain", expected=session.chain)
-    found = send_file(session, merged)
+    try:
+        found = send_file(session, merged)
+    except LedgerError as error:
+        if error.code in ("policy_not_met", "wrong_signers"):
+            missing = f"Whoever is missing signs: run: allonge sign {files[0]}"
+            error.details["fix"] = missing
+        raise
     if session.as_json:
         print_json(found)
         return

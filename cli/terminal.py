@@ -23,7 +23,7 @@ import click
 
 from cli.private import read_private
 from ledger.encoding import INTEGER_MAX, JSONObject, encode
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import Code, LedgerError, register, registry
 
 PROGRAM: Final = "allonge"
 PASSPHRASE_FILE_BYTES_MAX: Final = 1026  # the longest passphrase and a line end
@@ -194,7 +194,8 @@ def print_facts(facts: Mapping[str, object]) -> None:
     width = max(map(_columns, facts), default=0)
     for name, value in facts.items():
         gap = " " * (width - _columns(name) + 2)
-        click.echo(f"{name}{gap}{printable(value)}")
+        shown = ("yes" if value else "no") if type(value) is bool else value
+        click.echo(f"{name}{gap}{printable(shown)}")
 
 
 def _columns(text: str) -> int:
@@ -427,10 +428,24 @@ def run_command(command: click.Command, args: Sequence[str] | None = None) -> in
         result = command.main(words, PROGRAM, standalone_mode=False)
         sys.stdout.flush()
     except Exception as error:  # noqa: BLE001 - the outer edge
-        return _report(error, as_json=_asks_json(words))
+        return _report(error, _command_path(command, words), _asks_json(words))
     except KeyboardInterrupt as error:
-        return _report(error, as_json=_asks_json(words))
+        return _report(error, _command_path(command, words), _asks_json(words))
     return result if type(result) is int else 0
+
+
+def _command_path(command: click.Command, words: Sequence[str]) -> str:
+    """Return the name of the command that the words begin with."""
+    names = [PROGRAM]
+    for word in words:
+        if not isinstance(command, click.Group):
+            break
+        found = command.get_command(click.Context(command), word)
+        if found is None:
+            break
+        names.append(word)
+        command = found
+    return " ".join(names)
 
 
 def _asks_json(words: Sequence[str]) -> bool:
@@ -439,7 +454,7 @@ def _asks_json(words: Sequence[str]) -> bool:
     return "--json" in words[:end]
 
 
-def _report(error: BaseException, *, as_json: bool) -> int:
+def _report(error: BaseException, path: str, as_json: bool) -> int:  # noqa: FBT001
     if os.environ.get("ALLONGE_DEBUG") == "1":
         import traceback
 
@@ -448,6 +463,7 @@ def _report(error: BaseException, *, as_json: bool) -> int:
         click.echo(error.format_message(), err=True)
         return EXIT["malformed"]
     known = _as_ledger_error(error)
+    _complete(known, path)
     try:
         print_error(known, as_json=as_json)
     except (OSError, LedgerError):
@@ -455,6 +471,19 @@ def _report(error: BaseException, *, as_json: bool) -> int:
         print_error(known)
     _settle_stdout()
     return exit_code(known.code, known.row.kind)
+
+
+def _complete(error: LedgerError, path: str) -> None:
+    """Give an error the fix that fits the command, and a row if it has none."""
+    if error.code == "usage":
+        error.details.setdefault("fix", f"run: {path} --help")
+    if error.code not in registry() and not error.row.fix:
+        # The code belongs to a module or rule that this command did not load.
+        from cli.explain import all_codes
+
+        row = all_codes(error.code).get(error.code)
+        if row is not None:
+            register(row)
 
 
 def _settle_stdout() -> None:

@@ -188,11 +188,8 @@ def _print_set(facts: JSONObject, *, as_json: bool) -> None:
     if as_json:
         print_json(known)
         return
-    words = {True: "yes", False: "no"}
     shown = {
-        name.replace("_", " "): ", ".join(value)
-        if isinstance(value, list)
-        else words.get(value, value)
+        name.replace("_", " "): ", ".join(value) if isinstance(value, list) else value
         for name, value in known.items()
     }
     print_facts(shown)

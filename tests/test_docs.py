@@ -69,6 +69,18 @@ def test_rule_in_thirty_lines(world: World) -> None:
     assert event in world.events()
 
 
+def test_trying_a_rule_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The lines that try the rule run as they stand."""
+    note = the_block("contracts/README.md", "python", "A rule in thirty lines")
+    (tmp_path / "note.py").write_text(note)
+    monkeypatch.chdir(tmp_path)
+    lines = the_block("contracts/README.md", "python", "Trying a rule")
+    exec(compile(lines, "README", "exec"), {})
+    assert "'word': 'seen'" in capsys.readouterr().out
+
+
 def test_rule_in_thirty_lines_refuses(world: World) -> None:
     """Its own refusal is answered with its own code."""
     receivable = world.submit(100, "2026-03-16", number="INV-2")

@@ -202,7 +202,7 @@ def test_what_is_no_export_is_a_wrong_argument(
     file = tmp_path / "file"
     file.write_bytes(content)
     assert run(capsys, "verify", file).exit_code == code
-    assert run(capsys, "verify", tmp_path / "absent").exit_code == 1
+    assert run(capsys, "verify", tmp_path / "absent").exit_code == 6
 
 
 def test_a_sweep_is_explained_in_words(setting: Setting, capsys: Capture) -> None:

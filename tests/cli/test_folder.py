@@ -105,7 +105,8 @@ def test_a_wallet_is_made_once(folder: WalletFolder) -> None:
     assert caught.value.code == "wallet_exists"
     missing = code_of(open_folder("none", folder.home))
     assert missing.code == "wallet_missing"
-    assert missing.details["fix"] == "run: allonge wallet init --wallet none"
+    fix = "Name one with --wallet: sme; or run: allonge wallet init --wallet none"
+    assert missing.details["fix"] == fix
 
 
 @pytest.mark.parametrize(
