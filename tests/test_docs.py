@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -93,3 +96,36 @@ def test_rule_in_thirty_lines_is_short() -> None:
     """Thirty lines, blank ones and the module's docstring aside."""
     text = the_block("contracts/README.md", "python", "A rule in thirty lines")
     assert len([line for line in text.splitlines() if line.strip()]) <= 31
+
+
+def commands_of(readme: str) -> list[str]:
+    """Return the shell commands a README shows, without their comments."""
+    return [
+        line.split("#")[0].strip()
+        for block in blocks_of(readme)
+        if block.language == "sh"
+        for line in block.text.splitlines()
+        if line.split("#")[0].strip()
+    ]
+
+
+def test_commands_of_the_first_page_run() -> None:
+    """What a newcomer types first works as it stands; targets of make exist."""
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    ran = 0
+    for command in commands_of("README.md"):
+        words = shlex.split(command)
+        if words[0] == "make":
+            assert words[1] in targets
+            continue
+        assert words[0] == ".venv/bin/allonge"
+        done = subprocess.run(
+            [sys.executable, "-c", "from cli.main import main; main()", *words[1:]],
+            cwd=ROOT,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        ran += 1
+    assert ran
