@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from cli.people import FULL, check_id
-from cli.session import Session, is_missing, with_signing
+from cli.session import Session, is_missing, with_node, with_signing
 from cli.typed import read_date, read_hash
 from ledger.encoding import JSONObject
 from ledger.errors import Code, LedgerError, register
@@ -25,6 +25,14 @@ register(
         "every entry of the file is known already",
         "Each entry of a statement counts once.",
         "Nothing to do; close the day with: run: allonge bank close-day --help",
+    ),
+    Code(
+        "entry_differs",
+        "refused",
+        "an entry is recorded with other facts",
+        "The key names an entry recorded before, and the row says otherwise.",
+        "Ask the bank which is right; correct the row, or give a new entry a new "
+        "key. Nothing of the file was recorded.",
     ),
     Code(
         "which_account",
@@ -100,6 +108,8 @@ def open_account(session: Session, **given: Any) -> None:
 def import_entries(session: Session, file: Path, account: str | None) -> None:
     """Record the booked entries of a CSV FILE; entries known are left out.
 
+    A row that differs from the entry recorded under its key refuses the file.
+
     Columns: type, amount, currency, booking_date, value_date, key, and where
     they apply end_to_end, payer, reference, reverses. Types: receipt, return,
     payout, charge, interest, other, reversal. Amounts are in major units
@@ -119,7 +129,7 @@ def import_entries(session: Session, file: Path, account: str | None) -> None:
 
     lookup = Lookup(session)
     found = find_account(lookup, account, statement.entries[0].currency)
-    fresh = [row for row in statement.entries if _is_new(lookup, found["id"], row)]
+    fresh = [row for row in statement.entries if _is_new(lookup, found, row)]
     if not fresh:
         raise LedgerError("nothing_new", found=len(statement.entries))
     run_acts(session, make_acts(lookup, found, fresh, statement.file_sha256))
@@ -153,14 +163,44 @@ def entry_id(account: str, kind: str, key: str) -> str:
     return hex_digest(f"entry/{account}/{kind}/{key}".encode())
 
 
-def _is_new(lookup: Any, account: str, row: Any) -> bool:
+def _is_new(lookup: Any, account: JSONObject, row: Any) -> bool:
     try:
-        lookup.record("entry", entry_id(account, row.type, row.key))
+        known = lookup.record("entry", entry_id(account["id"], row.type, row.key))
     except LedgerError as error:
         if is_missing(error):
             return True
         raise
+    _check_known(account, known, row)
     return False
+
+
+def _check_known(account: JSONObject, known: JSONObject, row: Any) -> None:
+    from cli.amounts import format_amount
+
+    currency = known.get("currency", account["currency"])
+    facts = {
+        "type": (known["type"], row.type),
+        "amount": (
+            format_amount(known["amount_minor"], currency),
+            format_amount(row.amount_minor, row.currency),
+        ),
+        "booking_date": (known["booking_date"], row.booking_date),
+    }
+    # The record of a reversal has no value date, but the receipt it reverses.
+    if row.type == "reversal":
+        taken_back = entry_id(account["id"], "receipt", row.reverses)
+        facts["receipt reversed"] = (known["receipt"], taken_back)
+    else:
+        facts["value_date"] = (known["value_date"], row.value_date)
+    for name, (recorded, stated) in facts.items():
+        if recorded != stated:
+            raise LedgerError(
+                "entry_differs",
+                expected=f"{name} {recorded}",
+                found=f"{name} {stated}",
+                key=row.key,
+                row=row.row,
+            )
 
 
 def make_acts(
@@ -305,7 +345,30 @@ def has_moved(account: JSONObject, date: str) -> bool:
     return any(day["date"] <= date for day in account["days"])
 
 
-# --- money in suspense ---
+# --- money not distributed yet ---
+
+
+@bank.command("receipts")
+@click.argument("account", required=False)
+@with_node
+def list_receipts(session: Session, account: str | None) -> None:
+    """List incoming money, of one ACCOUNT or all, that is not distributed yet.
+
+    It waits for the date of a receivable, or is unassigned as its payer owes
+    nothing more yet, or is in suspense: allonge bank match and bank return.
+    """
+    from cli.incoming import draw_incoming, list_incoming
+    from cli.lookup import Lookup
+    from cli.terminal import print_json, print_note, print_table
+
+    items = list_incoming(session, account)
+    if session.as_json:
+        print_json({"items": items})
+        return
+    rows = list(draw_incoming(Lookup(session), items))
+    print_table(("id", "date", "amount", "state", "payer"), rows, numeric=(2,))
+    if not rows:
+        print_note("All incoming money is distributed.")
 
 
 @bank.command("match")

@@ -11,7 +11,7 @@ from cli.demo_stage import Stage, expect
 from ledger.encoding import JSONObject
 
 COLUMNS = (
-    *("member", "received as payment", "passed on", "paid in", "paid out"),
+    *("member", "received", "passed on", "paid in", "paid out"),
     "holds",
 )
 

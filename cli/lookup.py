@@ -30,6 +30,7 @@ LISTED_BY: Final = {
     "offer": "It may be accepted, taken back or lapsed; see: run: allonge inbox",
     "payout": "run: allonge payout list",
     "programme": "run: allonge programme show",
+    "receipt": "run: allonge bank receipts",
 }
 # Fields that hold the id of a member.
 PARTY_FIELDS: Final = (

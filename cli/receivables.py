@@ -73,6 +73,11 @@ claim_options: Final = (
     click.option("--amount", metavar='"CNY 1000.00"', help="Amount of that invoice."),
     click.option("--due", metavar="DATE", help="When it is to be paid."),
     click.option("--use", metavar='"CNY 1000.00"', help="Draw on a part of it only."),
+    click.option(
+        "--parties-agreed",
+        is_flag=True,
+        help="The draft's parties are these members, whatever their identifiers say.",
+    ),
     deduct_option,
 )
 
@@ -119,6 +124,10 @@ def _propose(session: Session, act: str, given: dict[str, Any]) -> None:
     supplier = session.member
     if given.get("supplier") is not None:
         supplier = lookup.find("member", given["supplier"])["id"]
+    if not given["parties_agreed"] and claim["parties"]:
+        from cli.parties import check_parties
+
+        check_parties(lookup, claim["parties"], supplier, programme["debtor"])
     body: JSONObject = {
         "invoices": [claim["invoice"]],
         "programme": programme["id"],
@@ -149,11 +158,15 @@ def _answers(given: dict[str, Any]) -> JSONObject:
 
 
 def _read_claim(given: dict[str, Any]) -> JSONObject:
+    parties: JSONObject = {}
     if given["draft"] is not None:
+        from cli.parties import draft_parties
+
         terms = read_draft(given["draft"])
         number, issued = terms["invoice_number"], terms["issue_date"]
         amount, currency = terms["face_minor"], terms["currency"]
         due, document = terms["due_date"], terms["document_sha256"]
+        parties = draft_parties(terms)
     else:
         needed = ("invoice", "issued", "amount", "due")
         missing = [f"--{name}" for name in needed if given[name] is None]
@@ -182,6 +195,7 @@ def _read_claim(given: dict[str, Any]) -> JSONObject:
             "number": number,
             "used_minor": used,
         },
+        "parties": parties,
     }
 
 
@@ -192,6 +206,7 @@ def read_draft(path: Path) -> JSONObject:
         LedgerError: those of ``read_private``; ``bad_draft``.
     """
     from cli.draft import DRAFT_VERSION
+    from cli.parties import are_parties
     from cli.private import OTHERS_WRITE, read_private
     from ledger.encoding import decode
 
@@ -205,6 +220,7 @@ def read_draft(path: Path) -> JSONObject:
             terms["version"] == DRAFT_VERSION
             and type(terms["face_minor"]) is int
             and all(isinstance(terms[name], str) for name in texts)
+            and are_parties(terms)
         )
     except (LedgerError, KeyError, TypeError):
         sound = False

@@ -109,15 +109,19 @@ def sum_up(lookup: Any, holdings: list[JSONObject]) -> list[JSONObject]:
 @click.command("inbox")
 @with_node
 def inbox(session: Session) -> None:
-    """List what waits for an answer of your member, with the command to give."""
+    """List what waits for your answer, the offers you made, and money to place."""
     from cli.amounts import format_amount
+    from cli.incoming import draw_incoming
     from cli.lookup import Lookup
-    from cli.terminal import print_json, print_note, print_table
+    from cli.terminal import print_json, print_note, print_table, print_text
 
     lookup = Lookup(session)
     items = session.client.whole("/v1/inbox")
+    offers = session.client.items("/v1/offers")
+    made = [row for row in offers if row["giver"] == session.member]
+    money = own_suspense(session)
     if session.as_json:
-        print_json({"items": items})
+        print_json({"items": items, "made": made, "suspense": money})
         return
     rows = []
     for row in items:
@@ -133,6 +137,47 @@ def inbox(session: Session) -> None:
     print_table(("what", "id", "with", "amount", "to agree"), rows, numeric=(3,))
     if not rows:
         print_note("Nothing waits for you.")
+    if made:
+        print_text("")
+        columns = ("offers you made", "receivable", "part", "to", "until")
+        print_table(columns, draw_offers(lookup, made), numeric=(2,))
+        print_note("To take one back: run: allonge withdraw ID")
+    if money:
+        print_text("")
+        columns = ("your money in suspense", "date", "amount", "state", "payer")
+        print_table(columns, list(draw_incoming(lookup, money)), numeric=(2,))
+        print_note("To say what it is for: run: allonge bank match --help")
+
+
+def own_suspense(session: Session) -> list[JSONObject]:
+    """Return the money in suspense that the member itself paid in."""
+    from cli.incoming import list_incoming
+
+    return [
+        row
+        for row in list_incoming(session)
+        if row["suspense_minor"] and row["debtor"] == session.member
+    ]
+
+
+def draw_offers(lookup: Any, offers: list[JSONObject]) -> list[tuple[str, ...]]:
+    """Return id, receivable, part, receiver and deadline of offers."""
+    from cli.amounts import format_amount
+    from cli.screen import show_moment
+
+    rows = []
+    for row in offers:
+        receivable = lookup.record("receivable", row["receivable"])
+        rows.append(
+            (
+                name_id("offer", row["id"]),
+                name_id("receivable", row["receivable"]),
+                format_amount(row["hi"] - row["lo"], receivable["currency"]),
+                lookup.name_of(row["receiver"]),
+                show_moment(row["until_ms"])[:16] + " UTC",
+            )
+        )
+    return rows
 
 
 def _other_side(session: Session, row: JSONObject) -> str:

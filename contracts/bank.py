@@ -119,7 +119,7 @@ rule = Rule(
             "refused",
             "more than there is",
             "The amount is more than what is in suspense, waiting or owed.",
-            "Ask for less; run: allonge bank match --help",
+            "run: allonge bank receipts",
         ),
     },
 )

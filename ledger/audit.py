@@ -565,10 +565,12 @@ def _verify_batch(work: list[_Work]) -> int:
 def _new_keys(transaction: Transaction) -> list[str]:
     """Return the public keys that ``member.admit`` or ``key.add`` names."""
     if transaction.act == "key.add":
-        rows = [transaction.body.get("key")]
+        rows: object = [transaction.body.get("key")]
     elif transaction.act == "member.admit":
         member = transaction.body.get("member")
-        rows = member.get("keys", []) if isinstance(member, dict) else []
+        rows = member.get("keys") if isinstance(member, dict) else []
     else:
         return []
+    if not isinstance(rows, list):
+        return []  # no model has seen the body yet: it may hold anything
     return [str(row.get("public", "")) for row in rows if isinstance(row, dict)]

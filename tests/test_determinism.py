@@ -140,7 +140,6 @@ def build_environment(python: str, folder: Path) -> str:
     return str(ready)
 
 
-@pytest.mark.slow
 def test_another_python_makes_the_same_bytes(
     export: Path, pytestconfig: pytest.Config
 ) -> None:

@@ -28,6 +28,7 @@ from ledger.keys import SigningKey
 from ledger.log import Log
 from ledger.replay import replay_ledger
 from ledger.store import Store
+from ledger.transactions import parse_transaction
 from tests.lives import (
     FACE,
     Life,
@@ -160,6 +161,19 @@ def sign_by_stranger(blocks: Sequence[Block], height: int) -> Blocks:
     return reseal(blocks, height, envelope)
 
 
+def admit_without_list(blocks: Sequence[Block], height: int) -> Blocks:
+    """Admit a member whose keys are a number, with a receipt that fits."""
+    envelope = json.loads(blocks[height].transactions[0])
+    payload = decode(base64.b64decode(envelope["payload"]))
+    payload |= {"act": "member.admit", "body": {"member": {"keys": 5}}}
+    envelope["payload"] = base64.b64encode(encode(payload)).decode()
+    made = reseal(blocks, height, envelope)
+    act = parse_transaction(made[height].transactions[0]).id
+    rows = list(made[height].receipts)
+    rows[0] = encode(decode(rows[0]) | {"tx": act})
+    return relink(changed(made, height, receipts=tuple(rows)))
+
+
 def reseal(blocks: Sequence[Block], height: int, envelope: object) -> Blocks:
     """Replace the first envelope of a block and make all links right."""
     raw = json.dumps(envelope, separators=(",", ":"), sort_keys=True).encode()
@@ -270,6 +284,7 @@ FORGERIES: dict[str, tuple[Forgery, int, int, int, str]] = {
     "swapped blocks, relinked": (relinked(swap), 12, 13, 3, "bad_block"),
     "forged signature": (forge_signature, 6, 6, 4, "bad_signature"),
     "a stranger's signature": (sign_by_stranger, 6, 6, 4, "unknown_key"),
+    "keys that are no list": (admit_without_list, 6, 6, 4, "bad_signature"),
     "a changed receipt": (change_receipt, 6, 6, 6, "replay_differs"),
     "an omitted sweep": (omit_sweep, SWEEP, SWEEP, 6, "replay_differs"),
     "receipts in another order": (swap_receipts, HEAD, HEAD, 3, "bad_receipt"),

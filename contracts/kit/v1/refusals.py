@@ -9,7 +9,7 @@ REFUSALS = {
         "stale",
         "the part is locked",
         "An offer, or another lock, binds this holding.",
-        "run: allonge withdraw OFFER",
+        "run: allonge inbox",
     ),
     "bad_cut": (
         "refused",
