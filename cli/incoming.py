@@ -1,0 +1,65 @@
+"""Incoming money that is not distributed yet: whose lists name it, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from cli.amounts import format_amount
+from cli.people import check_id, find_id, name_id
+from cli.session import Session
+from ledger.encoding import JSONObject
+
+STATES = (("waiting_minor", "waiting"), ("unassigned_minor", "unassigned"))
+SUSPENSE = ("suspense_minor", "in suspense")
+
+
+def list_incoming(session: Session, account: str | None = None) -> list[JSONObject]:
+    """Return incoming money of one account, or of all the member may see.
+
+    Each row is the receipt with its ``currency`` and ``waiting_minor``.
+
+    Args:
+        session: of the member who asks.
+        account: id as typed, or None for all.
+
+    Raises:
+        LedgerError: those of ``check_id`` and ``find_id``.
+    """
+    if account is not None:
+        check_id(account, "account")
+    currencies = _currencies(session)
+    chosen: Iterable[str] = currencies
+    if account is not None:
+        chosen = [find_id(account, lambda: currencies)]
+    rows = []
+    for item in chosen:
+        for row in session.client.items("/v1/receipts", account=item):
+            waiting = sum(share["amount_minor"] for share in row.get("waiting", []))
+            currency = currencies.get(item, "")
+            rows.append({**row, "currency": currency, "waiting_minor": waiting})
+    return rows
+
+
+def _currencies(session: Session) -> dict[str, str]:
+    # Who pays into an account sees its programme, and not the account itself.
+    found = {
+        str(row["account"]): str(row["currency"])
+        for row in session.client.items("/v1/programmes")
+    }
+    for row in session.client.items("/v1/accounts"):
+        found[str(row["id"])] = str(row["currency"])
+    return found
+
+
+def draw_incoming(lookup: Any, rows: Iterable[JSONObject]) -> Iterator[tuple[str, ...]]:
+    """Yield id, date, amount, state and payer, a line for each state of a row."""
+    for row in rows:
+        payer = lookup.name_of(row["payer"]) if row.get("payer") else "not known"
+        for name, state in (*STATES, SUSPENSE):
+            if row.get(name):
+                amount = row[name]
+                if row["currency"]:
+                    amount = format_amount(amount, row["currency"])
+                item = name_id("receipt", row["id"])
+                yield item, row["value_date"], str(amount), state, payer
