@@ -227,7 +227,12 @@ def start(folder: Path, *, as_json: bool, **given: Any) -> None:
     del as_json
     ledger = folder / LEDGER_NAME
     if not ledger.is_dir():
-        raise LedgerError("file_missing", path=ledger)
+        raise LedgerError(
+            "file_missing",
+            expected="a ledger",
+            path=ledger,
+            fix="Name the folder it was founded in; run: allonge node init --help",
+        )
     words = ["start", "--data", str(ledger)]
     for name, value in given.items():
         if value is not None:

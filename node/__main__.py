@@ -41,10 +41,19 @@ def main(arguments: list[str]) -> int:
         sys.setswitchinterval(SWITCH_SECONDS)
         return _start(_read_config(options))
     except (LedgerError, OSError) as error:
-        code = error.code if isinstance(error, LedgerError) else type(error).__name__
-        log.error("%s", error)  # noqa: TRY400 - a named failure needs no trace
-        _say({"code": code, "error": str(error)[:300]})
+        named = _name(error)
+        fix = str(named.details.get("fix", named.row.fix))
+        log.error("%s", named)  # noqa: TRY400 - a named failure needs no trace
+        _say({"code": named.code, "error": str(named)[:300], "fix": fix})
         return 1
+
+
+def _name(error: LedgerError | OSError) -> LedgerError:
+    if isinstance(error, LedgerError):
+        return error
+    found = error.strerror or type(error).__name__
+    path = {"path": error.filename} if error.filename else {}
+    return LedgerError("node_file_unusable", found=found, **path)
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -95,9 +104,18 @@ def _init(data: Path, genesis_dir: Path) -> int:
 
 def _start(config: Config) -> int:
     """Serve until told to stop."""
+    # Opening would make the folder, and so hide that another one was meant.
+    if not config.data.is_dir():
+        raise LedgerError("no_ledger", path=config.data)
     listener = bind(config)
     port = listener.getsockname()[1]
-    node = Node.open(config.data, config.clock)
+    try:
+        node = Node.open(config.data, config.clock)
+    except LedgerError as error:
+        # What was never founded; a ledger with a part missing is something else.
+        if (error.code, error.expected) != ("incomplete", "a founded ledger"):
+            raise
+        raise LedgerError("no_ledger", path=config.data) from error
 
     def announce() -> None:
         scheme = "https" if config.is_secure else "http"

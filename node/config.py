@@ -60,6 +60,34 @@ register(
         "Away from loopback, grants and transactions are read by whoever listens.",
         "Start with --certificate and --key, or on 127.0.0.1 behind a proxy.",
     ),
+    Code(
+        "no_ledger",
+        "not_found",
+        "no ledger in this folder",
+        "A node serves a ledger that was founded before, and founds none itself.",
+        "Name the folder it was founded in, or: run: allonge node init --help",
+    ),
+    Code(
+        "address_in_use",
+        "unavailable",
+        "something listens there already",
+        "Two programs cannot listen on one address and port, nor two nodes.",
+        "Stop the other one, or start with another --port.",
+    ),
+    Code(
+        "address_unusable",
+        "unavailable",
+        "the node cannot listen there",
+        "The address is not of this machine, or the port is not for this user.",
+        "Start with another --host, or with a --port above 1023.",
+    ),
+    Code(
+        "node_file_unusable",
+        "not_found",
+        "a file the node needs cannot be used",
+        "It is not there, may not be read or written, or is not of its kind.",
+        "Check path and permissions: run: allonge node start --help",
+    ),
 )
 
 

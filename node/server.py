@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import signal
 import socket
 from asyncio import TimerHandle, Transport
@@ -131,14 +132,22 @@ def bind(config: Config) -> socket.socket:
     """Return the listening socket.
 
     Raises:
-        OSError: the address is taken or not ours.
+        LedgerError: ``address_in_use``; ``address_unusable``.
     """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     # With the protocol named, asyncio sends small answers at once (TCP_NODELAY).
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((config.host, config.port))
-    listener.listen(1024)
+    try:
+        listener.bind((config.host, config.port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        code = "address_unusable"
+        if error.errno == errno.EADDRINUSE:
+            code = "address_in_use"
+        found = f"{config.host}, port {config.port}: {error.strerror}"
+        raise LedgerError(code, found=found) from error
     listener.setblocking(False)  # noqa: FBT003 - its name says it
     return listener
 

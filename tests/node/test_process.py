@@ -20,6 +20,7 @@ import pytest
 
 from ledger.chain import Chain
 from ledger.encoding import load_record
+from ledger.errors import lookup
 from node import config, server
 from node.api import create_app
 from node.clock import Clock
@@ -241,6 +242,30 @@ def test_two_nodes_never_share_a_folder(tmp_path: Path) -> None:
         assert process.facts["code"] == "store_locked"
         assert process.popen.wait(10) == 1
     world.chain.close()
+
+
+def test_every_failure_to_start_has_a_fix(tmp_path: Path) -> None:
+    """A taken port, no ledger, an empty one, no clock: each by a code with a fix."""
+    found_world(tmp_path).chain.close()
+    (tmp_path / "empty").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        clock = str(tmp_path / "no clock")
+        secure = ("--certificate", clock, "--key", clock)
+        cases = {
+            ("ledger", "--port", port): "address_in_use",
+            ("ledger", "--host", "192.0.2.1", *secure): "address_unusable",
+            ("ledger", *secure): "node_file_unusable",
+            ("ledger", "--clock", clock): "node_file_unusable",
+            ("empty",): "no_ledger",
+            ("nowhere",): "no_ledger",
+        }
+        for (name, *options), code in cases.items():
+            with run_node(tmp_path / name, *options) as process:
+                assert process.facts["code"] == code, process.facts
+                assert process.facts["fix"] == lookup(code).fix != ""
+                assert process.popen.wait(10) == 1
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_init_founds_a_ledger_from_files(tmp_path: Path) -> None:
