@@ -177,11 +177,10 @@ def _is_new(lookup: Any, account: JSONObject, row: Any) -> bool:
 def _check_known(account: JSONObject, known: JSONObject, row: Any) -> None:
     from cli.amounts import format_amount
 
-    currency = known.get("currency", account["currency"])
     facts = {
         "type": (known["type"], row.type),
         "amount": (
-            format_amount(known["amount_minor"], currency),
+            format_amount(known["amount_minor"], account["currency"]),
             format_amount(row.amount_minor, row.currency),
         ),
         "booking_date": (known["booking_date"], row.booking_date),
