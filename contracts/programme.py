@@ -218,7 +218,6 @@ def create_programme(ctx: Context, body: NewProgramme) -> None:
         ctx.refuse("bad_terms", field="replaces")
     record = {
         **to_record(body),
-        "exposure_minor": 0,
         "id": ctx.allocate("programme"),
         "kind": "programme",
         "rule": ctx.rule,

@@ -19,6 +19,7 @@ from contracts.kit.v1 import (
     Rule,
     Signer,
     Word,
+    add_exposure,
     adjust_due_date,
     bound,
     claim_left,
@@ -46,7 +47,7 @@ rule = Rule(
         "tile",
         "invoice",
         "near",
-        "programme",
+        "exposure",
         "receipt",
         "account",
     ),
@@ -339,10 +340,9 @@ def make_live(ctx: Context, record: Record, body: Decide) -> None:
     # The debtor's side of a counter-proposal or issue gave its reason then.
     reason = body.reason or record.get("reason", None)
     check_tenor(ctx, programme, terms, reason)
-    exposure = programme["exposure_minor"] + record["face_minor"]
-    if exposure > programme.get("exposure_max_minor", exposure):
-        ctx.refuse("exposure_exceeded", exposure_minor=exposure)
-    ctx.write({**programme, "exposure_minor": exposure})
+    used = add_exposure(ctx, programme["id"], record["face_minor"])
+    if used > programme.get("exposure_max_minor", used):
+        ctx.refuse("exposure_exceeded", programme=programme["id"])
     live = {
         **record,
         "confirmed_order": order_key(ctx.height, ctx.position),
@@ -516,8 +516,7 @@ def void(ctx: Context, body: End) -> None:
     if not transferred:
         free_uses(ctx, record)
     programme = ctx.need("programme", record["programme"])
-    exposure = programme["exposure_minor"] - record["face_minor"]
-    ctx.write({**programme, "exposure_minor": exposure})
+    add_exposure(ctx, programme["id"], -record["face_minor"])
     ctx.write(
         {
             **record,

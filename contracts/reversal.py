@@ -20,6 +20,7 @@ from contracts.kit.v1 import (
     accrue,
     add_claim,
     add_day,
+    add_exposure,
     allocate_pro_rata,
     allocate_unassigned,
     date_of_ms,
@@ -42,7 +43,7 @@ rule = Rule(
         "entry",
         "receipt",
         "share",
-        "programme",
+        "exposure",
         "receivable",
         "tile",
         "line",
@@ -218,9 +219,7 @@ def reverse_line(ctx: Context, receipt: Record, line: Record, amount_minor: int)
     }
     changed["state"] = state_after(ctx, changed, receipt["value_date"])
     ctx.write(changed)
-    programme = ctx.need("programme", receivable["programme"])
-    exposure = programme["exposure_minor"] + principal
-    ctx.write({**programme, "exposure_minor": exposure})
+    add_exposure(ctx, receivable["programme"], principal)
     ctx.emit("line_reversed", line=line["id"], amount_minor=amount_minor)
     return cancelled
 

@@ -12,6 +12,7 @@ from contracts.kit.v1 import (
     Record,
     Rule,
     accrue,
+    add_exposure,
     allocate_rest,
     allocate_unassigned,
     group_key,
@@ -38,7 +39,7 @@ rule = Rule(
     "receivable",
     part="sweep",
     writes=(
-        "programme",
+        "exposure",
         "receivable",
         "tile",
         "offer",
@@ -445,9 +446,7 @@ def book_chunk(ctx: Context, sweep: Record, sums: dict[str, int]) -> None:
     )
     if amount:
         # What is paid no longer counts against the programme's limit (I13).
-        programme = ctx.need("programme", receivable["programme"])
-        exposure = programme["exposure_minor"] - sums["principal"]
-        ctx.write({**programme, "exposure_minor": exposure})
+        add_exposure(ctx, receivable["programme"], -sums["principal"])
         move_books(
             ctx,
             sweep["account"],

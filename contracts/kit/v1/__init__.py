@@ -37,6 +37,7 @@ from contracts.kit.v1.calendars import (
 )
 from contracts.kit.v1.invoices import InvoiceUse, free_uses, reserve_uses
 from contracts.kit.v1.owed import (
+    add_exposure,
     adjust_due_date,
     due_moment_ms,
     is_due,
@@ -114,6 +115,7 @@ __all__ = [
     "add_claim",
     "add_day",
     "add_days",
+    "add_exposure",
     "adjust_due_date",
     "allocate_pro_rata",
     "allocate_receipt",

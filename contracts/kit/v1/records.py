@@ -7,6 +7,7 @@ back to a collection account, classes of bank entries, held payouts.
 Kinds and what their records hold (optional fields in brackets):
 
 ``programme``  debtor, lenders, terms; immutable, a new version is a new record
+``exposure``   what is owed under a programme, apart from its terms
 ``account``    a collection account: owner, attester, its books, closed days
 ``payout_account``  where a member is paid, as a salted commitment
 ``receivable`` parties, face, dates, state, sums of its units, money waiting
@@ -152,6 +153,7 @@ def index_by_name(record: Record) -> Places:
 
 KINDS = (
     Kind("programme", places=index_by_name),
+    Kind("exposure"),
     Kind("account", places=index_by_name),
     Kind("payout_account", scoped=True),
     Kind("receivable", places=index_receivable),
