@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from cli.amounts import format_amount
 from cli.people import check_id, find_id, name_id
 from cli.session import Session
 from ledger.encoding import JSONObject
+from ledger.errors import LedgerError
 
-STATES = (("waiting_minor", "waiting"), ("unassigned_minor", "unassigned"))
-SUSPENSE = ("suspense_minor", "in suspense")
+STATES: Final = (
+    ("waiting_minor", "waiting"),
+    ("unassigned_minor", "unassigned"),
+    ("suspense_minor", "in suspense"),
+)
 
 
 def list_incoming(session: Session, account: str | None = None) -> list[JSONObject]:
@@ -24,20 +28,23 @@ def list_incoming(session: Session, account: str | None = None) -> list[JSONObje
         account: id as typed, or None for all.
 
     Raises:
-        LedgerError: those of ``check_id`` and ``find_id``.
+        LedgerError: those of ``check_id`` and ``find_id``; ``not_found``.
     """
     if account is not None:
         check_id(account, "account")
     currencies = _currencies(session)
     chosen: Iterable[str] = currencies
     if account is not None:
-        chosen = [find_id(account, lambda: currencies)]
+        found = find_id(account, lambda: currencies)
+        if found not in currencies:
+            raise LedgerError("not_found", found=f"account {found}")
+        chosen = [found]
     rows = []
     for item in chosen:
         for row in session.client.items("/v1/receipts", account=item):
             waiting = sum(share["amount_minor"] for share in row.get("waiting", []))
-            currency = currencies.get(item, "")
-            rows.append({**row, "currency": currency, "waiting_minor": waiting})
+            more = {"currency": currencies[item], "waiting_minor": waiting}
+            rows.append({**row, **more})
     return rows
 
 
@@ -56,10 +63,8 @@ def draw_incoming(lookup: Any, rows: Iterable[JSONObject]) -> Iterator[tuple[str
     """Yield id, date, amount, state and payer, a line for each state of a row."""
     for row in rows:
         payer = lookup.name_of(row["payer"]) if row.get("payer") else "not known"
-        for name, state in (*STATES, SUSPENSE):
+        for name, state in STATES:
             if row.get(name):
-                amount = row[name]
-                if row["currency"]:
-                    amount = format_amount(amount, row["currency"])
+                amount = format_amount(row[name], row["currency"])
                 item = name_id("receipt", row["id"])
-                yield item, row["value_date"], str(amount), state, payer
+                yield item, row["value_date"], amount, state, payer

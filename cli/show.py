@@ -165,7 +165,7 @@ def draw_offers(lookup: Any, offers: list[JSONObject]) -> list[tuple[str, ...]]:
     from cli.amounts import format_amount
     from cli.screen import show_moment
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for row in offers:
         receivable = lookup.record("receivable", row["receivable"])
         rows.append(
