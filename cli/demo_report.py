@@ -83,14 +83,16 @@ def _check(stage: Stage, rows: dict[str, dict[str, int]]) -> None:
 
 
 def draw_table(report: JSONObject, currency: str) -> list[str]:
-    """Return the lines of the table of members."""
-    rows: list[tuple[str, ...]] = [COLUMNS]
+    """Return the lines of the table of members, of 80 columns at most."""
+    # The currency stands once: with it in every cell the lines would not fit.
+    rows: list[tuple[str, ...]] = [(f"member, in {currency}", *COLUMNS[1:])]
     for row in report["members"]:
         amounts = [row[name] for name in _FIELDS]
         if any(amounts):
-            shown = [format_amount(a, currency) if a else "-" for a in amounts[:-1]]
-            shown.append(format_amount(amounts[-1], currency))
-            rows.append((row["title"], *shown))
+            numbers = [format_amount(a, currency).partition(" ")[2] for a in amounts]
+            paid = zip(amounts[:-1], numbers, strict=False)
+            shown = [number if a else "-" for a, number in paid]
+            rows.append((row["title"], *shown, numbers[-1]))
     widths = [max(len(row[n]) for row in rows) for n in range(len(COLUMNS))]
     return [
         "  ".join(

@@ -180,7 +180,10 @@ def test_piped_text_is_plain(as_text: Run) -> None:
     assert not re.search(r"[^\n -~]", text)
     assert len(re.findall(r"(?m)^\[ {1,3}\d+\.\ds\] ", text)) > 50
     assert "refused, stale_input" in text
-    assert re.search(r"(?m)^Tier Two +CNY 75000.00 .* CNY 50023.33 +CNY 0.00$", text)
+    assert re.search(r"(?m)^Tier Two +75000.00 .* 50023.33 +0.00$", text)
+    table = text.partition("\nmember, in CNY ")[2].partition("\n\n")[0]
+    assert len(table.splitlines()) == 5
+    assert max(map(len, table.splitlines())) <= 80
     assert "|  |  +- Tier Three: CNY 25000.00 from 0.00" in text
 
 
