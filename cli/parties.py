@@ -93,7 +93,7 @@ def _numbers(rows: Sequence[Row], country: str) -> list[tuple[str, str]]:
         value = compact_number(number.value)
         if number.scheme == "VAT" and not value[:2].isalpha():
             value = country + value
-        if number.scheme != UNNAMED:
+        if number.scheme.lower() != UNNAMED:
             found.append((number.scheme, value))
     return found
 
