@@ -25,9 +25,9 @@ KIT_IMPORTS: Final[dict[str, frozenset[str]]] = {
 _INEXACT: Final = frozenset(("float", "complex"))
 _PYDANTIC_REFUSED: Final = frozenset(("ImportString", "create_model", "validate_call"))
 _ATTRIBUTES_REFUSED: Final = words(
-    "__bases__ __builtins__ __closure__ __code__ __dict__ __globals__ __import__ "
-    "__loader__ __mro__ __subclasses__ ctime format format_map fromtimestamp now "
-    "parse_file parse_raw strftime today"
+    "ag_code ag_frame cr_code cr_frame ctime f_back f_builtins f_globals f_locals "
+    "format format_map fromtimestamp gi_code gi_frame now parse_file parse_raw "
+    "strftime tb_frame tb_next today"
 )
 _REFUSED: Final[dict[type[ast.AST], tuple[str, str, str]]] = {
     ast.Import: ("import", "names are imported one by one", "from … import …"),
@@ -40,6 +40,7 @@ _REFUSED: Final[dict[type[ast.AST], tuple[str, str, str]]] = {
     ast.Div: ("/", "fractions are not exact", "//"),
     ast.MatMult: ("@", "it has no use here", "*"),
     ast.SetComp: ("set", "its order changes with the process", "a list or dict"),
+    ast.Match: ("match", "a pattern reads attributes unseen", "if and elif"),
     ast.TryStar: ("except*", "it could hide the end of the gas", "except"),
 }
 
@@ -67,6 +68,8 @@ def check_kit(path: str, tree: ast.Module) -> None:
             _check_leaf(path, node, bound)
         elif isinstance(node, ast.Try):
             _check_try(path, node)
+        elif isinstance(node, ast.AnnAssign | ast.arg) and node.annotation:
+            _check_annotation(path, node.annotation)
 
 
 def _refuse(path: str, node: ast.AST, found: str, reason: str, fix: str) -> NoReturn:
@@ -112,7 +115,8 @@ def _check_leaf(
         if type(node.value).__name__ in _INEXACT:
             _refuse(path, node, str(node.value), "fractions are not exact", "integers")
     elif isinstance(node, ast.Attribute):
-        if node.attr in _ATTRIBUTES_REFUSED:
+        # Every name of Python's own leads to the globals of some module.
+        if node.attr.startswith("__") or node.attr in _ATTRIBUTES_REFUSED:
             _refuse(
                 path, node, f".{node.attr}", "it reaches the machine", "leave it out"
             )
@@ -120,6 +124,23 @@ def _check_leaf(
         _refuse(path, node, f"the name {node.id}", "it is not offered", "see the list")
     elif node.id in TYPES and not isinstance(node.ctx, ast.Load):
         _refuse(path, node, f"{node.id} bound", "it is a builtin", "another name")
+
+
+def _check_annotation(path: str, annotation: ast.expr) -> None:
+    # A text in the place of a type is run with all builtins when models are made.
+    waiting: list[ast.AST] = [annotation]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            _refuse(
+                path, node, "a text as annotation", "it is run as a program",
+                "the type itself, defined above",
+            )  # fmt: skip
+        is_literal = isinstance(node, ast.Subscript) and (
+            isinstance(node.value, ast.Name) and node.value.id == "Literal"
+        )
+        if not is_literal and not isinstance(node, ast.Call):
+            waiting.extend(ast.iter_child_nodes(node))
 
 
 def _check_try(path: str, node: ast.Try) -> None:

@@ -42,6 +42,16 @@ KIT_REFUSED = {
     "set": ("x = [a for a in {1, 2}]", "set"),
     "today": ("from datetime import date\nx = date.today()", ".today"),
     "globals": ("def f(): pass\nx = f.__globals__", ".__globals__"),
+    "getattribute": (
+        "x = object.__getattribute__(len, '__globals__')",
+        ".__getattribute__",
+    ),
+    "frame": ("def f(e):\n    return e.tb_frame", ".tb_frame"),
+    "pattern": ("match len:\n    case object(__self__=1):\n        x = 1", "match"),
+    "annotation_text": (
+        "class A:\n    x: list['__import__(1)']",
+        "a text as annotation",
+    ),
     "type_bound": ("def f(list): pass\nlist = 1", "list bound"),
 }
 
