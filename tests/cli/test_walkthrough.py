@@ -15,7 +15,6 @@ from ledger.names import short_id
 from tests.cli.wallets import Stage, open_stage
 
 DUE = "2026-03-02"
-NEXT = "2026-03-03"
 HEADER = (
     "type,amount,currency,booking_date,value_date,key,"
     "end_to_end,payer,reference,reverses\n"
@@ -73,9 +72,9 @@ def _found_programme(stage: Stage, folder: Path) -> None:
         stage.do("bank", "member", "account", "verify", str(card), typed="1")
 
 
-def submit(stage: Stage, number: str, amount: str = "100000.00", due: str = DUE) -> str:
+def submit(stage: Stage, number: str, amount: str = "100000.00") -> str:
     """Submit and confirm an invoice of alpha; return the receivable's id."""
-    words = ["--invoice", number, "--issued", "2026-01-02", "--due", due]
+    words = ["--invoice", number, "--issued", "2026-01-02", "--due", DUE]
     made = stage.do(
         "alpha", "submit", *words, "--amount", f"CNY {amount}", typed=amount
     )
