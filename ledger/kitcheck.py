@@ -14,13 +14,16 @@ from ledger.gas import KIT_BUILTINS
 from ledger.sourcetext import refuse
 from ledger.subset import KIT_MODULE, TYPES, words
 
-# module -> names that may be imported from it; nothing listed: all public ones
+# module -> names that may be imported from it; nothing listed: all public ones.
+# Of typing and pydantic only what cannot turn a text into a type.
 KIT_IMPORTS: Final[dict[str, frozenset[str]]] = {
     "collections.abc": frozenset(),
     "datetime": frozenset(("date", "timedelta")),
-    "pydantic": frozenset(),
+    "pydantic": frozenset(("AfterValidator", "BaseModel", "ConfigDict", "Field")),
     "pydantic.fields": frozenset(("FieldInfo",)),
-    "typing": frozenset(),
+    "typing": words(
+        "Annotated Any Final Literal NamedTuple NoReturn Protocol TypedDict"
+    ),
 }
 _INEXACT: Final = frozenset(("float", "complex"))
 _PYDANTIC_REFUSED: Final = frozenset(("ImportString", "create_model", "validate_call"))
@@ -64,12 +67,22 @@ def check_kit(path: str, tree: ast.Module) -> None:
             _refuse(path, node, *_REFUSED[ast.SetComp])
         if isinstance(node, ast.ImportFrom):
             _check_import(path, node, is_top=node in tree.body)
-        elif isinstance(node, ast.Constant | ast.Name | ast.Attribute):
-            _check_leaf(path, node, bound)
-        elif isinstance(node, ast.Try):
-            _check_try(path, node)
-        elif isinstance(node, ast.AnnAssign | ast.arg) and node.annotation:
-            _check_annotation(path, node.annotation)
+        _check_node(path, node, bound)
+    for statement in _outer_statements(tree):
+        for node in ast.walk(statement):
+            if isinstance(node, ast.Subscript):
+                _check_annotation(path, node)
+
+
+def _check_node(path: str, node: ast.AST, bound: set[str]) -> None:
+    if isinstance(node, ast.Constant | ast.Name | ast.Attribute):
+        _check_leaf(path, node, bound)
+    elif isinstance(node, ast.Try):
+        _check_try(path, node)
+    elif isinstance(node, ast.AnnAssign | ast.arg) and node.annotation:
+        _check_annotation(path, node.annotation)
+    elif isinstance(node, ast.Call):
+        _check_call(path, node)
 
 
 def _refuse(path: str, node: ast.AST, found: str, reason: str, fix: str) -> NoReturn:
@@ -141,6 +154,29 @@ def _check_annotation(path: str, annotation: ast.expr) -> None:
         )
         if not is_literal and not isinstance(node, ast.Call):
             waiting.extend(ast.iter_child_nodes(node))
+
+
+def _outer_statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield what runs when the file is loaded: all outside of functions."""
+    waiting: list[ast.AST] = [*tree.body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.ClassDef):
+            waiting.extend(node.body)
+        elif not isinstance(node, ast.FunctionDef):
+            yield node
+
+
+def _check_call(path: str, node: ast.Call) -> None:
+    # Called, these make a class whose types may be texts.
+    if isinstance(node.func, ast.Name) and (
+        node.func.id in ("NamedTuple", "TypedDict")
+        or (node.func.id == "type" and (len(node.args) != 1 or node.keywords))
+    ):
+        _refuse(
+            path, node, f"a call of {node.func.id}", "it makes classes unseen",
+            "a class statement",
+        )  # fmt: skip
 
 
 def _check_try(path: str, node: ast.Try) -> None:

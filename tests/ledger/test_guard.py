@@ -25,6 +25,14 @@ REFUSED = {
 }
 
 KIT_REFUSED = {
+    "text in an alias of a type": ('X = list["1"]', "a text as annotation"),
+    "forward reference": ("from typing import ForwardRef", "import of ForwardRef"),
+    "adapter": ("from pydantic import TypeAdapter", "import of TypeAdapter"),
+    "tuple made by a call": (
+        "from typing import NamedTuple\nN = NamedTuple('N', [])",
+        "a call of NamedTuple",
+    ),
+    "class made by a call": ("A = type('A', (), {})", "a call of type"),
     "import": ("import os", "import"),
     "import_os": ("from os import path", "import of path"),
     "import_datetime": ("from datetime import datetime", "datetime"),
