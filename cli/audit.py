@@ -127,12 +127,28 @@ def verify_command(  # noqa: PLR0913 - one parameter an option
         report = _report_of(error)
     finally:
         show.end()
+    _remark_on_rules(report)
     exit_code = EXITS[report.verdict]
     if as_json:
         print_json(describe_report(report, exit_code))
     else:
         print_report(report, exit_code)
     return exit_code
+
+
+def _remark_on_rules(report: AuditReport) -> None:
+    """Say whose rules the verdict rests on: a replay shows what they did."""
+    from cli.trust import load_installed
+
+    if not report.rulebook:
+        return
+    if report.rulebook == load_installed().hash:
+        report.remarks.append("its rules are those of this installation")
+    else:
+        report.remarks.append(
+            "its rules are not those of this installation: the verdict holds as far "
+            f"as rulebook {report.rulebook} was reviewed"
+        )
 
 
 def _report_of(error: LedgerError) -> AuditReport:

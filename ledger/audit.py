@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Final, NamedTuple, Protocol
 
 from ledger.blocks import Block
@@ -142,6 +143,7 @@ class AuditReport:
         signatures: how many were verified.
         replay: the confined process's report, if it came to that.
         genesis: hex digest of the genesis found.
+        rulebook: hash of the rules it names.
     """
 
     facts: ExportFacts
@@ -151,6 +153,7 @@ class AuditReport:
     signatures: int = 0
     replay: ReplayReport | None = None
     genesis: str = ""
+    rulebook: str = ""
 
     @property
     def verdict(self) -> str:
@@ -170,6 +173,8 @@ class AuditReport:
 
 VALID, TAMPERED, UNTRUSTED = "VALID", "TAMPERED", "UNTRUSTED"
 INCOMPLETE, MISMATCH = "INCOMPLETE", "RULE MISMATCH"
+# The end of the year 9999.
+LAST_SHOWN_MS: Final = 253_402_300_799_999
 VERDICTS: Final = {
     "incomplete": INCOMPLETE,
     "mismatch": MISMATCH,
@@ -324,10 +329,16 @@ class _Audit:
             )
         self._pass(COMPLETE, counts[0], f"blocks, {counts[1]} transactions")
         self._pass(LINKS, counts[0], "blocks")
+        header = self._links.header
+        if header is not None and header.time <= LAST_SHOWN_MS:
+            # No signature bounds the time of a block of automatic work.
+            ends = datetime.fromtimestamp(header.time // 1000, UTC)
+            self.found.remarks.append(f"its last block is of {ends:%Y-%m-%d %H:%M} UTC")
         self._check_checkpoints()
 
     def _check_anchor(self, founded: Founded) -> None:
         self.found.genesis = founded.chain
+        self.found.rulebook = founded.genesis.rulebook
         if founded.genesis.parameters.test_chain:
             self.found.remarks.append("a test chain: its clock may be a file")
         if not self._trust.genesis:
