@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import shutil
-import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
@@ -25,8 +24,6 @@ from ledger.errors import Code, LedgerError, register
 from ledger.sealing import BlockInput, Candidate
 
 BLOCK_TRANSACTIONS: Final = 500
-# As `python -m node` sets it.
-SWITCH_SECONDS: Final = 0.0002
 CHUNK: Final = 25
 BLOCKS_AHEAD: Final = 3
 VERIFIERS: Final = 2
@@ -179,12 +176,9 @@ class Bench:
         # As a node does: what lives as long as the process is not searched.
         gc.collect()
         gc.freeze()
-        interval = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_SECONDS)
         try:
             yield chain, folder
         finally:
-            sys.setswitchinterval(interval)
             gc.unfreeze()
             if chain.store is not None:
                 chain.store.close()

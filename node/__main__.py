@@ -20,7 +20,6 @@ from node.server import bind, serve
 GENESIS_FILE: Final = "genesis.json"
 PUBLICATIONS_FILE: Final = "publications.ndjson"
 SALT_FILE: Final = "salt_secret"
-SWITCH_SECONDS: Final = 0.0002
 
 log = logging.getLogger("node")
 
@@ -36,9 +35,6 @@ def main(arguments: list[str]) -> int:
     try:
         if options.command == "init":
             return _init(options.data, options.genesis_dir)
-        # A verifying thread that is done waits this long to go on; the default
-        # of 5 ms makes blocks verify and execute in turn instead of at once.
-        sys.setswitchinterval(SWITCH_SECONDS)
         return _start(_read_config(options))
     except (LedgerError, OSError) as error:
         named = _name(error)
