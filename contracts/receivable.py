@@ -224,7 +224,6 @@ def propose(
         "rule": ctx.rule,
         "state": state,
         "supplier": body.supplier,
-        "terms": ctx.hash_text(programme["id"]),
         "undistributed_minor": 0,
         "waiting_minor": 0,
     }

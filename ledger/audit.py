@@ -26,7 +26,7 @@ from ledger.encoding import JSONObject, digest
 from ledger.errors import Code, LedgerError, register
 from ledger.export import ExportFacts, Readable, describe_ledger
 from ledger.genesis import Founded
-from ledger.keys import admit_public_key, key_id, verify_signature
+from ledger.keys import admit_public_key, check_verifier, key_id, verify_signature
 from ledger.links import Links, check_receipts
 from ledger.replay import ReplayReport, located
 from ledger.transactions import Transaction, parse_transaction
@@ -216,6 +216,7 @@ def verify_ledger(
         LedgerError: ``not_confined``, nothing can be said without replay;
             ``bad_vkey``, ``bad_key``, the log key is none.
     """
+    check_verifier()
     audit = _Audit(source, trust, report, workers, limits or Limits())
     try:
         audit.check_bytes()

@@ -26,6 +26,7 @@ from ledger.execution import (
 )
 from ledger.founding import Foundation, execute_block_zero, load_published
 from ledger.genesis import parse_genesis
+from ledger.keys import check_verifier
 from ledger.log import Log
 from ledger.mapproofs import Proof, RangeProof
 from ledger.rulebook import Rulebook
@@ -107,6 +108,8 @@ class Chain:
             LedgerError: those of ``Store.open``; ``incomplete``, no ledger;
                 ``bad_block``, replay contradicts a header, with the height.
         """
+        # Another build of the verifier must not judge this ledger otherwise.
+        check_verifier()
         store = Store.open(folder)
         try:
             return cls._open(store, report)

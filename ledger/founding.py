@@ -82,6 +82,7 @@ def execute_block_zero(
     )
     transactions = [_publish(layer, raw, situation, founded) for raw in publications]
     rulebook = load_published(layer, founded.genesis.rulebook)
+    rulebook.check_calendar(kernel.dump_form(founded.genesis.parameters.calendar))
     return _seal(founded, rulebook, state, layer, (genesis, transactions))
 
 

@@ -23,7 +23,7 @@ from ledger.gas import Meter, metered
 from ledger.kernel import Form, Hash, NewMember, Word
 from ledger.keys import SigningKey, admit_public_key, key_id, verify_signature
 from ledger.rulebook import Rulebook
-from ledger.state import Layer, State
+from ledger.state import Layer
 from ledger.transactions import (
     TYPE_GENESIS,
     TYPE_TRANSACTION,
@@ -211,8 +211,3 @@ def build_publications(
         )
         for path, source in sorted(files.items())
     ]
-
-
-def empty_state(rulebook: Rulebook, secret: bytes) -> State:
-    """Return the state before block 0."""
-    return State(rulebook.kinds, secret)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ledger.authority import ADMIN, Signer, check_approvals, policy_in_force
+from ledger.authority import ADMIN, Signer, check_approvals
 from ledger.context import Context
 from ledger.encoding import JSONObject, encode, hex_digest
 from ledger.errors import Code, LedgerError, register
@@ -461,5 +461,3 @@ MANIFEST: Final = encode(
     }
 )
 MANIFEST_HASH: Final = hex_digest(b"rule/v1\0" + MANIFEST)
-
-__all__ = ["ACTIONS", "KINDS", "MANIFEST_HASH", "WRITES", "policy_in_force"]

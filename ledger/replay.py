@@ -36,7 +36,6 @@ FIXED: Final = (
     "debtor",
     "face_minor",
     "programme",
-    "terms",
 )
 TERMINAL: Final = ("rejected", "expired", "declined", "cancelled", "settled")
 REVERSAL: Final = "receipt.reverse"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ledger import kernel
+from ledger.encoding import JSONObject
 from ledger.errors import Code, LedgerError, register
 from ledger.gas import Meter, metered
 from ledger.invariants import Change, CheckChanges
@@ -18,11 +19,16 @@ from ledger.state import Kind, Kinds
 
 # Invariants run outside any act's meter; this bound only ends a defect.
 INVARIANT_GAS_MAX = 10**12
+CALENDAR_GAS_MAX = 10**6
 
 
 def _nothing(changes: list[Change]) -> str:
     del changes
     return ""
+
+
+def _accept(calendar: JSONObject) -> None:
+    del calendar
 
 
 class Rulebook:
@@ -44,6 +50,7 @@ class Rulebook:
         self._jobs: dict[tuple[str, str, str], tuple[Any, frozenset[str]]] = {}
         self._current: dict[str, str] = {}
         self._declared: CheckChanges = _nothing
+        self._check_calendar: Callable[[JSONObject], None] = _accept
         kinds = {kind.name: kind for kind in kernel.KINDS}
         for act, action in kernel.ACTIONS.items():
             self._add_action(kernel.MANIFEST_HASH, act, action, kernel.WRITES)
@@ -74,6 +81,8 @@ class Rulebook:
         for kind in records["KINDS"]:
             kinds[kind.name] = Kind(kind.name, kind.scoped, kind.interval, kind.places)
         self._declared = records["check_changes"]
+        calendars = loaded.modules.get("kit/v1/calendars.py", {})
+        self._check_calendar = calendars.get("check_calendar", _accept)
         refusals = loaded.modules.get("kit/v1/refusals.py", {"REFUSALS": {}})
         for code, row in refusals["REFUSALS"].items():
             register(Code(code, *row))
@@ -139,6 +148,18 @@ class Rulebook:
         if found is None:
             raise LedgerError("rule_mismatch", found=f"no job {kind}.{what}")
         return found
+
+    def check_calendar(self, calendar: JSONObject) -> None:
+        """Return if the kit can compute with a chain's calendar.
+
+        Raises:
+            LedgerError: ``bad_payload``.
+        """
+        try:
+            with metered(Meter(CALENDAR_GAS_MAX)):
+                self._check_calendar(calendar)
+        except Exception as error:
+            raise LedgerError("bad_payload", expected="a usable calendar") from error
 
     def check_changes(self, changes: list[Change]) -> str:
         """Return the name of a broken invariant of the kit, or ""."""

@@ -13,14 +13,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import sha256
 from heapq import merge
 from typing import Final, Protocol
 
 from ledger.encoding import JSONObject, encode, load_record
 from ledger.errors import LedgerError
 from ledger.gas import Meter, metered
-from ledger.statemap import StateMap, commit_value, derive_salt
+from ledger.statemap import StateMap, commit_value, derive_salt, map_key, scope_prefix
 
 HEIGHT_BYTES: Final = 8
 # From how many rows a change on, changing them one by one is cheaper.
@@ -53,14 +52,8 @@ class Kind:
 Kinds = Mapping[str, Kind]
 
 
-@lru_cache(maxsize=65_536)
-def _prefix(kind: str, scope: str) -> bytes:
-    return sha256(f"{kind}\0{scope}".encode()).digest()[:16]
-
-
-@lru_cache(maxsize=65_536)
-def _key(kind: str, item: str, scope: str) -> bytes:
-    return _prefix(kind, scope) + sha256(item.encode()).digest()[:16]
+_prefix = lru_cache(maxsize=65_536)(scope_prefix)
+_key = lru_cache(maxsize=65_536)(map_key)
 
 
 def record_key(kind: Kind, item: str, scope: str) -> bytes:
@@ -73,7 +66,7 @@ def record_key(kind: Kind, item: str, scope: str) -> bytes:
     """
     if kind.interval:
         return _prefix(kind.name, scope) + int(item).to_bytes(8, "big") + bytes(8)
-    return _key(kind.name, item, scope)
+    return _key(kind.name, scope, item)
 
 
 def key_of(kinds: Kinds, record: JSONObject) -> bytes:

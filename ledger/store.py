@@ -172,23 +172,6 @@ class Store(StoredLedger):
             self._failure = repr(error)
             raise
 
-    def set_meta(self, name: str, value: str) -> None:
-        """Set a name of the node's own; durable, in no hash, not in the log.
-
-        It survives the loss of the database only as long as the slots next to
-        it do, so nothing may be kept here that could not be found out again.
-
-        Raises:
-            LedgerError: ``too_large``; ``storage_failed``.
-        """
-        with self._write_lock:
-            self._check_usable()
-            facts = self._contents.facts.with_meta(name, value)
-            facts.encode()
-            with self._fatal():
-                self._save_facts(facts)
-                self._slots.write(facts)
-
     def _save_facts(self, facts: Facts) -> None:
         check_settings(self._writer)
         self._writer.execute("BEGIN IMMEDIATE")
@@ -255,17 +238,6 @@ class Store(StoredLedger):
         """
         self._check_usable()
         return Database(connect_reader(self.folder.joinpath(DATABASE)))
-
-    def tidy(self) -> None:
-        """Move the write-ahead log into the database; for idle moments.
-
-        Raises:
-            LedgerError: ``storage_failed``.
-        """
-        with self._write_lock:
-            self._check_usable()
-            with self._fatal():
-                self._checkpoint("PASSIVE")
 
     def _checkpoint(self, mode: str) -> None:
         self._writer.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()

@@ -24,6 +24,7 @@ from ledger.chain import Chain
 from ledger.encoding import JSONObject, load_record
 from ledger.errors import LedgerError
 from ledger.execution import Situation, check_form, check_keys
+from ledger.kernel import GUARDIAN_ROLES, TRUSTED_ROLES
 from ledger.sealing import BlockInput, Candidate
 from ledger.state import read_record
 from ledger.transactions import Transaction, parse_transaction
@@ -46,16 +47,7 @@ CHUNK: Final = 32
 CALLS_A_TURN: Final = 8
 REFUSALS_KEPT: Final = 10_000
 # Their word is what others wait for.
-ATTESTING_ROLES: Final = frozenset(
-    (
-        "settlement_bank",
-        "settlement_agent",
-        "collateral_manager",
-        "appraiser",
-        "ip_centre",
-        "delivery_attester",
-    )
-)
+ATTESTING_ROLES: Final = TRUSTED_ROLES - GUARDIAN_ROLES
 
 log = logging.getLogger("node.writer")
 

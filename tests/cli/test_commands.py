@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
@@ -23,9 +23,11 @@ from cli.folder import open_folder
 from cli.keyfile import save_key
 from cli.keyheader import TEST_COST
 from cli.main import COMMANDS, allonge
+from cli.members import ROLES
 from cli.terminal import EXIT_MEANINGS
 from ledger.encoding import encode
 from ledger.errors import KINDS, LedgerError
+from ledger.kernel import Role
 from ledger.keys import SigningKey
 from ledger.names import short_id
 from tests.cli.bodies import ALPHA, LENDER, OFFER, R, hash_of
@@ -340,3 +342,8 @@ def test_the_readme_lists_the_exit_codes() -> None:
     text = (ROOT / "cli" / "README.md").read_text("utf-8")
     for code, meaning in EXIT_MEANINGS.items():
         assert f"| {code} | {meaning} |" in text
+
+
+def test_roles_offered_are_those_of_the_kernel() -> None:
+    """The wallet repeats them to start fast; the repetition must be true."""
+    assert set(ROLES) == set(get_args(Role))

@@ -266,3 +266,19 @@ def test_peer_bug_shows_in_a_naive_rule(name: str) -> None:
     except (AssertionError, KeyError, LedgerError):
         safe = False
     assert not safe
+
+
+def test_terms_of_a_live_receivable_never_change() -> None:
+    """A rule that edits a programme breaks I16 and is refused by the kernel."""
+    sources = read_sources()
+    path = "receivable/receivable.py"
+    old = '    used = add_exposure(ctx, programme["id"], record["face_minor"])\n'
+    assert old in sources[path]
+    edit = '    ctx.write({**programme, "name": "other"})\n'
+    sources[path] = sources[path].replace(old, edit + old)
+    sources[path] = sources[path].replace('"near",', '"near", "programme",', 1)
+    world = World(sources=sources)
+    world.open_account()
+    world.open_programme()
+    receivable = world.submit(FACE, DUE)
+    assert refuses(lambda: world.confirm(receivable)) == "invariant_broken"

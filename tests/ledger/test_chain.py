@@ -10,7 +10,7 @@ import pytest
 from ledger.chain import Chain
 from ledger.errors import LedgerError
 from ledger.sealing import BlockInput
-from tests.world import World
+from tests.world import CALENDAR, World
 
 DUE = "2026-03-16"
 
@@ -139,3 +139,30 @@ def test_time_never_stands_still() -> None:
         tick = world.build("ledger.tick", {"member": world.member("alpha")})
         world.seal(tick, time=world.chain.founded.genesis.time)
         assert world.chain.header.time == world.chain.founded.genesis.time + expected
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"holidays": ["2026-02-30"]},
+        {"through": "soon"},
+        {"weekend": [6, 5]},
+        {"holidays": ["2026-05-01"], "workdays": ["2026-05-01"]},
+    ],
+    ids=["no date", "no end", "weekend reversed", "both"],
+)
+def test_unusable_calendar_founds_no_chain(change: dict[str, object]) -> None:
+    """No due date could be computed with it for as long as the chain lives."""
+    with pytest.raises(LedgerError) as caught:
+        World(parameters={"calendar": {**CALENDAR, **change}})
+    assert caught.value.code == "bad_payload"
+
+
+def test_other_verifier_opens_no_ledger(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library that judges signatures otherwise must not judge this ledger."""
+    monkeypatch.setattr("ledger.keys._verifies", lambda *_: True)
+    with pytest.raises(LedgerError) as caught:
+        Chain.open(folder)
+    assert caught.value.code == "bad_verifier"

@@ -6,7 +6,7 @@ back to a collection account, classes of bank entries, held payouts.
 
 Kinds and what their records hold (optional fields in brackets):
 
-``programme``  debtor, lenders, terms; immutable, a new version is a new record
+``programme``  debtor, lenders, terms; never changes (I16), so its id pins them
 ``exposure``   what is owed under a programme, apart from its terms
 ``account``    a collection account: owner, attester, its books, closed days
 ``payout_account``  where a member is paid, as a salted commitment
@@ -182,7 +182,6 @@ FIXED = (
     "face_minor",
     "programme",
     "rule",
-    "terms",
 )
 
 
@@ -203,6 +202,8 @@ def check_changes(changes: list[Change]) -> str:
 def _check_record(before: Record | None, after: Record, units: dict[str, int]) -> str:
     if after["kind"] == "receivable":
         return _check_receivable(before, after, units) or _check_fixed(before, after)
+    if after["kind"] == "programme" and before is not None:
+        return "I16"
     if after["kind"] == "account":
         return _check_account(after)
     if after["kind"] == "invoice" and after["used_minor"] > after["amount_minor"]:
