@@ -47,8 +47,13 @@ NEEDED: Final = (
     "undertaking_text",
 )
 TERMS_LISTED: Final = "The terms are listed by: run: allonge programme new --help"
-OPTIONAL: Final = ("account", "exposure_max", "replaces", "suppliers")
-MONEY: Final = ("part_min", "tolerance", "exposure_max")
+OPTIONAL: Final = (
+    *("account", "calendar", "charges_to", "day_basis", "dispute_days"),
+    *("exposure_max", "fees", "late_close_days", "payout_days", "payout_min"),
+    *("preset", "recourse_days", "recourse_price", "recourse_trigger", "replaces"),
+    *("settlement_account", "suppliers", "suspense_days"),
+)
+MONEY: Final = ("part_min", "tolerance", "exposure_max", "payout_min")
 HASHES: Final = ("disclosure", "undertaking_text")
 
 register(
@@ -82,7 +87,12 @@ def new_programme(session: Session, terms: Path) -> None:
     smallest unit for other currencies), record_days 0, registration false,
     tenor_norm_days 180, tenor_cap_days 365, tolerance "0", tolerance_days 0,
     transfer_max 8, undertaking "absolute", law and forum "as agreed between
-    the parties". Optional: account, suppliers, exposure_max, replaces.
+    the parties". Optional: account, suppliers, exposure_max, replaces; and
+    with these when left out: settlement_account (the account), calendar
+    "default", charges_to "owner", day_basis "booking", dispute_days 30,
+    late_close_days 3, payout_days 30, payout_min "0", recourse_trigger
+    "default", recourse_days 30, recourse_price "face_interest", suspense_days
+    90, fees (a list of name, payer "seller" or "buyer", payee, ppm, fixed "0").
     """
     given = read_terms(terms)
     from cli.acting import Act, run_acts
@@ -97,12 +107,22 @@ def new_programme(session: Session, terms: Path) -> None:
         account = find_account(lookup, account or None, given["currency"])["id"]
     body["account"] = account.lower()
     members = {}
-    for text in (given["debtor"], *given["lenders"], *given.get("suppliers", [])):
+    named = [*given["lenders"], *given.get("suppliers", [])]
+    for text in (given["debtor"], *named, *(fee["payee"] for fee in fees_of(given))):
         members[text] = lookup.find("member", text)["id"]
+    if "fees" in given:
+        body["fees"] = [
+            {**fee, "payee": members[fee["payee"]]} for fee in fees_of(given)
+        ]
     body["debtor"] = members[given["debtor"]]
     for name in ("lenders", "suppliers"):
         if name in given:
             body[name] = [members[text] for text in given[name]]
+    if "settlement_account" in given:
+        settled = given["settlement_account"].lower()
+        if not FULL.fullmatch(settled):
+            settled = lookup.find("account", settled)["id"]
+        body["settlement_account"] = settled
     if "replaces" in given:
         body["replaces"] = lookup.find("programme", given["replaces"])["id"]
     facts = lookup.parties(*members.values())
@@ -154,16 +174,38 @@ def parse_terms(raw: bytes) -> dict[str, Any]:
     return found
 
 
+def fees_of(terms: dict[str, Any]) -> list[JSONObject]:
+    """Return the fees of a terms file, none if it has none."""
+    fees: list[JSONObject] = terms.get("fees", [])
+    return fees
+
+
+def _check_fees(terms: dict[str, Any]) -> None:
+    fees = terms.get("fees", [{}])
+    names = {"fixed", "name", "payee", "payer", "ppm"}
+    rows = isinstance(fees, list) and all(isinstance(fee, dict) for fee in fees)
+    if not rows or not fees or ("fees" in terms and any(set(f) != names for f in fees)):
+        raise LedgerError(
+            "bad_terms_file", expected=f"fees: {', '.join(sorted(names))}"
+        )
+
+
 def _check_parties(terms: dict[str, Any]) -> None:
     for name in ("lenders", "suppliers"):
         rows = terms.get(name, ["M"])
         if not isinstance(rows, list) or not rows:
             raise LedgerError("bad_terms_file", expected=f"{name}: a list of ids")
+    _check_fees(terms)
     texts = [
+        ("fees", "member", [fee["payee"] for fee in fees_of(terms)]),
         ("debtor", "member", [terms["debtor"]]),
         ("lenders", "member", terms["lenders"]),
         ("suppliers", "member", terms.get("suppliers", [])),
-        ("account", "account", [terms[n] for n in ("account",) if n in terms]),
+        *(
+            (name, "account", [terms[name]])
+            for name in ("account", "settlement_account")
+            if name in terms
+        ),
         ("replaces", "programme", [terms[n] for n in ("replaces",) if n in terms]),
     ]
     for name, kind, ids in texts:
@@ -183,7 +225,9 @@ def _convert(terms: dict[str, Any]) -> JSONObject:
     decimals = exponent(currency)
     body: JSONObject = {}
     for name, value in terms.items():
-        if name in MONEY:
+        if name == "fees":
+            body[name] = [_convert_fee(fee, currency) for fee in value]
+        elif name in MONEY:
             if not isinstance(value, str):
                 raise LedgerError("bad_terms_file", expected=f'{name}: "1000.00"')
             is_smallest = name == "part_min" and value == DEFAULTS["part_min"]
@@ -200,6 +244,15 @@ def _convert(terms: dict[str, Any]) -> JSONObject:
         else:
             body[name] = value
     return body
+
+
+def _convert_fee(fee: dict[str, Any], currency: str) -> JSONObject:
+    from cli.amounts import parse_minor
+
+    if not isinstance(fee["fixed"], str):
+        raise LedgerError("bad_terms_file", expected='fixed: "25.00"')
+    rest = {name: fee[name] for name in fee if name != "fixed"}
+    return {**rest, "fixed_minor": parse_minor(fee["fixed"], currency)}
 
 
 @programme.command("show")

@@ -54,6 +54,21 @@ _PLAIN_TERMS: Final = (
     ("record_days", "no transfer", "in the last {} business days"),
     ("transfer_max", "transfers", "at most {} a unit"),
 )
+_OPTIONAL_DAYS: Final = (
+    ("recourse_days", "recourse call", "within {} days"),
+    ("dispute_days", "dispute", "lapses after {} days"),
+    ("late_close_days", "bank is late", "after {} days"),
+    ("payout_days", "small payout", "after {} days at the latest"),
+    ("suspense_days", "in suspense", "{} days, then returned"),
+)
+_OPTIONAL_WORDS: Final = (
+    ("preset", "preset"),
+    ("calendar", "calendar"),
+    ("day_basis", "judged by day"),
+    ("recourse_trigger", "recourse after"),
+    ("recourse_price", "recourse price"),
+    ("charges_to", "charges borne by"),
+)
 _WORD_TERMS: Final = (
     ("convention", "due day rule"),
     ("late_basis", "late basis"),
@@ -67,6 +82,7 @@ _MONEY_TERMS: Final = (
     ("part_min_minor", "smallest part"),
     ("tolerance_minor", "tolerated"),
     ("exposure_max_minor", "limit"),
+    ("payout_min_minor", "least payout"),
 )
 
 
@@ -89,6 +105,7 @@ def show_programme(page: Page) -> str:
     for name, label in _MONEY_TERMS:
         if page.has(name):
             page.line(label, page.money(page.number(name), currency))
+    _show_optional_terms(page, currency)
     registration = {True: "demanded", False: "not demanded"}
     page.line("registration", registration.get(page.take("registration"), "unknown"))
     page.document("undertaking", "undertaking_text")
@@ -97,6 +114,25 @@ def show_programme(page: Page) -> str:
         page.line("replaces", page.id("programme", "replaces"))
     page.ask_count(1)
     return "debtor and lenders agree on a programme"
+
+
+def _show_optional_terms(page: Page, currency: str) -> None:
+    for name, label in _OPTIONAL_WORDS:
+        if page.has(name):
+            page.line(label, quote(page.text(name)))
+    for name, label, words in _OPTIONAL_DAYS:
+        if page.has(name):
+            page.line(label, words.format(page.number(name)))
+    if page.has("settlement_account"):
+        page.line("prices paid to", page.id("account", "settlement_account"))
+    for n in range(page.items("fees") if page.has("fees") else 0):
+        at = ("fees", n)
+        rate = show_rate(page.number(*at, "ppm"))
+        fixed = page.money(page.number(*at, "fixed_minor"), currency)
+        payer, name = page.text(*at, "payer"), page.text(*at, "name")
+        payee = page.id("member", *at, "payee")
+        page.line("fee", f"{quote(name)}: {rate} and {fixed} by the {payer}")
+        page.line("fee goes to", payee)
 
 
 def _show_payee(page: Page) -> None:

@@ -23,6 +23,7 @@ from contracts.kit.v1 import (
     Rule,
     Signer,
     Text,
+    Word,
     between,
     bound,
     to_record,
@@ -153,6 +154,16 @@ def refuse_operators_group(ctx: Context, group: str) -> None:
         after = members[-1]["name"] + "/" + members[-1]["id"]
 
 
+class Fee(Payload):
+    """What a sale costs beside its discount, and who pays whom."""
+
+    fixed_minor: Minor
+    name: Word
+    payee: Hash
+    payer: Literal["seller", "buyer"]
+    ppm: Ppm
+
+
 class NewProgramme(Payload):
     """``programme.new``: the terms, signed by debtor and lenders."""
 
@@ -184,9 +195,23 @@ class NewProgramme(Payload):
     transfer_max: Annotated[int, between(0, 32)]
     undertaking: Literal["absolute", "subject_to_defences"]
     undertaking_text: Hash
+    calendar: Word | None = None
+    charges_to: Literal["owner", "payee"] | None = None
+    day_basis: Literal["booking", "value"] | None = None
+    dispute_days: Count | None = None
     exposure_max_minor: Amount | None = None
+    fees: Annotated[list[Fee], bound(1, 8)] | None = None
+    late_close_days: Count | None = None
+    payout_days: Count | None = None
+    payout_min_minor: Minor | None = None
+    preset: Word | None = None
+    recourse_days: Count | None = None
+    recourse_price: Literal["face", "face_interest"] | None = None
+    recourse_trigger: Literal["overdue", "default"] | None = None
     replaces: Hash | None = None
+    settlement_account: Hash | None = None
     suppliers: Annotated[list[Hash], bound(1, 64)] | None = None
+    suspense_days: Count | None = None
 
 
 def sign_programme(ctx: Context, body: NewProgramme) -> list[Signer]:
@@ -207,8 +232,11 @@ def sign_programme(ctx: Context, body: NewProgramme) -> list[Signer]:
 def create_programme(ctx: Context, body: NewProgramme) -> None:
     """Create a programme whose terms do not contradict each other."""
     account = ctx.need("account", body.account)
-    if account["currency"] != body.currency:
+    paid_to = ctx.need("account", body.settlement_account or body.account)
+    if account["currency"] != body.currency or paid_to["currency"] != body.currency:
         ctx.refuse("account_mismatch", field="currency")
+    for fee in body.fees or []:
+        ctx.need("member", fee.payee)
     if body.tenor_norm_days > body.tenor_cap_days:
         ctx.refuse("bad_terms", field="tenor_norm_days")
     if body.late_from == "due" and body.grace_days > body.tenor_cap_days:

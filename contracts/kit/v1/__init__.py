@@ -84,6 +84,7 @@ from contracts.kit.v1.rule import (
     order_key,
     to_record,
 )
+from contracts.kit.v1.terms import days_term, settlement_account, word_term
 
 __all__ = [
     "LIVE",
@@ -130,6 +131,7 @@ __all__ = [
     "cut_tile",
     "date_of_ms",
     "days_between",
+    "days_term",
     "due_moment_ms",
     "end_to_end_id",
     "find_named",
@@ -157,8 +159,10 @@ __all__ = [
     "reopen_units",
     "reserve_uses",
     "retire_units",
+    "settlement_account",
     "share_of",
     "to_record",
     "today",
     "unlock_tile",
+    "word_term",
 ]

@@ -1,0 +1,34 @@
+"""Terms a programme may leave out, and what holds then."""
+
+from contracts.kit.v1.rule import Record
+
+# Absent from a record that leaves it out; a programme never changes, so these
+# never change either.
+DEFAULTS: dict[str, int | str] = {
+    "calendar": "default",
+    "charges_to": "owner",
+    "day_basis": "booking",
+    "dispute_days": 30,
+    "late_close_days": 3,
+    "payout_days": 30,
+    "payout_min_minor": 0,
+    "recourse_days": 30,
+    "recourse_price": "face_interest",
+    "recourse_trigger": "default",
+    "suspense_days": 90,
+}
+
+
+def days_term(programme: Record, name: str) -> int:
+    """Return a term that is a number of days, or of minor units."""
+    return int(programme.get(name, DEFAULTS[name]))
+
+
+def word_term(programme: Record, name: str) -> str:
+    """Return a term that is a word."""
+    return str(programme.get(name, DEFAULTS[name]))
+
+
+def settlement_account(programme: Record) -> str:
+    """Return the account to which prices are paid under a reference of ours."""
+    return str(programme.get("settlement_account", programme["account"]))
