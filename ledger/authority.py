@@ -23,12 +23,17 @@ DUTIES: Final = ("maker", "checker", "admin")
 
 
 class Signer(NamedTuple):
-    """A member that must sign and what its policy is asked for."""
+    """A member that must sign and what its policy is asked for.
+
+    Attributes:
+        persons: distinct persons at least, whatever the policy says.
+    """
 
     member: str
     action: str
     amount_minor: int = 0
     currency: str = ""
+    persons: int = 0
 
 
 class Demand(Protocol):
@@ -165,7 +170,7 @@ def check_demands(
                 else pending.total_minor
             )
             totals[place] = DayTotal(*place, date, total)
-        needed = choose_persons(bands, total)
+        needed = max(choose_persons(bands, total), least_persons(demand))
         check_persons(own, needed, admin=demand.action == ADMIN)
     return list(totals.values())
 
@@ -228,7 +233,13 @@ def persons_for(view: View, demand: Demand, time: int) -> int:
     policy = policy_in_force(view, demand.member, time)
     bands, counted = find_bands(policy, demand)
     before = read_total(view, demand, policy_date(policy, time)) if counted else 0
-    return choose_persons(bands, before + demand.amount_minor)
+    needed = choose_persons(bands, before + demand.amount_minor)
+    return max(needed, least_persons(demand))
+
+
+def least_persons(demand: Demand) -> int:
+    """Return how many persons the rule itself asks for, 0 if it says nothing."""
+    return int(getattr(demand, "persons", 0))
 
 
 def _persons_of(band: JSONObject) -> int:

@@ -12,6 +12,7 @@ from ledger.authority import (
     ActingKey,
     Signer,
     check_approvals,
+    check_demands,
     check_persons,
     choose_persons,
     find_bands,
@@ -133,6 +134,29 @@ def test_persons_and_their_duties_are_counted(
         return
     with pytest.raises(LedgerError) as caught:
         check_persons(keys, needed, admin=admin)
+    assert caught.value.code == "policy_not_met"
+
+
+@pytest.mark.parametrize(
+    ("least", "count", "met"), [(0, 1, True), (2, 1, False), (2, 2, True)]
+)
+def test_rule_may_ask_for_more_persons_than_the_policy(
+    least: int, count: int, met: bool
+) -> None:
+    """A rule's own minimum holds where a policy would let one person sign."""
+    firm = make_actor("firm", "supplier", persons=2)
+    world = world_of(firm)
+    keys = [
+        ActingKey(key.key_id, bytes(32), firm.id, str(n), ("maker", "checker"))
+        for n, key in enumerate(firm.keys[:count])
+    ]
+    demands = [Signer(firm.id, "attest", persons=least)]
+    state = world.chain.state
+    if met:
+        assert check_demands(state, demands, [firm.id], keys, world.time) == []
+        return
+    with pytest.raises(LedgerError) as caught:
+        check_demands(state, demands, [firm.id], keys, world.time)
     assert caught.value.code == "policy_not_met"
 
 

@@ -73,12 +73,14 @@ class Signer(NamedTuple):
             ``submit``, ``terms``, ``attest``, ``pay``.
         amount_minor: what the member gives or undertakes, 0 if nothing.
         currency: ISO 4217 code, empty if no amount.
+        persons: distinct persons at least, whatever the policy says.
     """
 
     member: str
     action: str
     amount_minor: int = 0
     currency: str = ""
+    persons: int = 0
 
 
 class Context(Protocol):
