@@ -98,6 +98,9 @@ def decode(raw: bytes) -> Any:
     return value
 
 
+_NO_MEMORY: Final = "Not enough memory"
+
+
 def load_foreign(raw: bytes) -> object:
     """Return the value of JSON bytes, whatever their spelling.
 
@@ -105,10 +108,14 @@ def load_foreign(raw: bytes) -> object:
 
     Raises:
         LedgerError: ``bad_json``, no JSON.
+        MemoryError: there is not enough to tell.
     """
     try:
         value: object = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
+        # The library has no other way to say it, and it is no fault of the bytes.
+        if error.msg.startswith(_NO_MEMORY):
+            raise MemoryError from error
         raise LedgerError("bad_json", found="no JSON") from error
     return value
 

@@ -9,7 +9,7 @@ the height of their last write, which the salt of the commitment needs.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,15 +19,14 @@ from typing import Final, Protocol
 from ledger.encoding import JSONObject, encode, load_record
 from ledger.errors import LedgerError
 from ledger.gas import Meter, metered
+from ledger.ordered import OrderedRows, Row
 from ledger.statemap import StateMap, commit_value, derive_salt, map_key, scope_prefix
 
 HEIGHT_BYTES: Final = 8
-# From how many rows a change on, changing them one by one is cheaper.
-ROWS_PER_CHANGE: Final = 64
 # Index functions are kit code and run on a meter; a restore must not end.
 RESTORE_GAS_MAX: Final = 10**15
 
-Entry = tuple[str, bytes]  # sort key, record key
+Entry = Row  # sort key, record key
 Partition = tuple[str, str]  # index, partition
 PlacesFunction = Callable[[JSONObject], list[tuple[str, str, str]]]
 
@@ -113,7 +112,7 @@ class State:
         self.secret = secret
         self.records: dict[bytes, bytes] = {}
         self.map = StateMap()
-        self._indexes: dict[Partition, list[Entry]] = {}
+        self._indexes: dict[Partition, OrderedRows] = {}
 
     def get(self, key: bytes) -> bytes | None:
         """Return the record's canonical bytes, None if there is no record."""
@@ -124,11 +123,8 @@ class State:
         self, partition: Partition, after: str, limit: int | None
     ) -> Iterator[Entry]:
         """Yield index entries in order, after a sort key."""
-        rows = self._indexes.get(partition, [])
-        start = bisect_right(rows, (after, b"\xff" * 33)) if after else 0
-        stop = len(rows) if limit is None else min(len(rows), start + limit)
-        for position in range(start, stop):
-            yield rows[position]
+        rows = self._indexes.get(partition)
+        return iter(()) if rows is None else rows.after(after, limit)
 
     def count_rows(self, partition: Partition) -> int:
         """Return how many entries a partition has."""
@@ -162,23 +158,26 @@ class State:
             else:
                 self.records[key] = mark + raw
         for partition, delta in layer.deltas.items():
-            _apply_delta(self._indexes.setdefault(partition, []), delta)
-            if not self._indexes[partition]:
+            rows = self._indexes.get(partition)
+            if rows is None:
+                rows = self._indexes[partition] = OrderedRows()
+            rows.change(delta)
+            if not rows:
                 del self._indexes[partition]
         self.map = new_map
 
     def restore(self, items: Iterable[tuple[bytes, bytes]]) -> None:
         """Fill an empty state from a snapshot's records; builds map, indexes."""
+        found: dict[Partition, dict[Entry, bool]] = {}
         with metered(Meter(RESTORE_GAS_MAX)):
             for key, stored in items:
                 self.records[key] = stored
                 record = load_record(stored[HEIGHT_BYTES:])
                 for index, partition, sort in index_entries(self.kinds, record):
-                    rows = self._indexes.setdefault((index, partition), [])
-                    rows.append((sort, key))
-        for place, rows in self._indexes.items():
-            # A record that names one place twice stands there once.
-            self._indexes[place] = sorted(set(rows))
+                    found.setdefault((index, partition), {})[(sort, key)] = True
+        for place, delta in found.items():
+            rows = self._indexes[place] = OrderedRows()
+            rows.change(delta)
         self.map = StateMap.build(
             (key, *self._commit(key, stored[HEIGHT_BYTES:], height_of(stored)))
             for key, stored in self.records.items()
@@ -204,30 +203,6 @@ def index_entries(kinds: Kinds, record: JSONObject) -> Iterable[tuple[str, str, 
     """Return index, partition and sort key where a record stands."""
     function = kinds[record["kind"]].places
     return () if function is None else function(record)
-
-
-def _apply_delta(rows: list[Entry], delta: Mapping[Entry, bool]) -> None:
-    """Bring a partition's sorted rows up to date.
-
-    Moving the tail of a list costs microseconds even at 100,000 rows, so a few
-    changes are made one by one; many, as a sweep makes them, lie close
-    together and the stretch between the first and the last is rebuilt.
-    """
-    start = bisect_left(rows, min(delta))
-    stop = bisect_right(rows, max(delta))
-    if len(delta) * ROWS_PER_CHANGE < stop - start:
-        for row, present in delta.items():
-            position = bisect_left(rows, row)
-            stands = position < len(rows) and rows[position] == row
-            if present and not stands:
-                rows.insert(position, row)
-            elif stands and not present:
-                del rows[position]
-        return
-    kept = [row for row in rows[start:stop] if row not in delta]
-    kept += [row for row, present in delta.items() if present]
-    kept.sort()
-    rows[start:stop] = kept
 
 
 @dataclass(slots=True)
