@@ -18,20 +18,16 @@ as in RFC 4180. A file is read as a whole or not at all.
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from cli.amounts import parse_minor
+from cli.formats.rows import FILE_BYTES_MAX, parse_table
 from cli.private import read_private
 from cli.typed import read_date
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
-FILE_BYTES_MAX: Final = 16 * 2**20
-ROWS_MAX: Final = 10_000
 KEY_CHARS_MAX: Final = 140
 END_TO_END_CHARS_MAX: Final = 35
 TYPES: Final = (
@@ -40,23 +36,6 @@ TYPES: Final = (
 )
 NEEDED: Final = ("type", "amount", "currency", "booking_date", "value_date", "key")
 OPTIONAL: Final = ("end_to_end", "payer", "reference", "reverses")
-
-register(
-    Code(
-        "bad_csv",
-        "malformed",
-        "not a file of bank entries",
-        "The text is no CSV, or its columns are not the documented ones.",
-        "The columns are listed by: run: allonge bank import --help",
-    ),
-    Code(
-        "bad_csv_row",
-        "malformed",
-        "a row of the file is not an entry",
-        "A value is missing or has no place in a row of this type.",
-        "Correct the named row; nothing was recorded.",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,58 +94,10 @@ def parse_statement(raw: bytes) -> Statement:
         LedgerError: ``bad_csv``; ``too_large``; ``bad_csv_row`` and the codes
             of amounts and dates, naming the row.
     """
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise LedgerError("bad_csv", expected="UTF-8") from error
-    rows = _rows(text)
-    columns = _columns(rows[0])
-    found = []
-    for number, row in enumerate(rows[1:], start=2):
-        if not any(value.strip() for value in row):
-            continue
-        if len(row) != len(columns):
-            raise LedgerError(
-                "bad_csv_row",
-                expected=f"{len(columns)} values",
-                found=len(row),
-                row=number,
-            )
-        values = dict(zip(columns, (value.strip() for value in row), strict=True))
-        found.append(_read_row(number, values))
-    if not found:
-        raise LedgerError("bad_csv", expected="at least one entry")
+    table = parse_table(raw, NEEDED, OPTIONAL)
+    found = [_read_row(row.number, row.values) for row in table.rows]
     _check_keys(found)
-    return Statement(tuple(found), sha256(raw).hexdigest())
-
-
-def _rows(text: str) -> list[list[str]]:
-    first = text.partition("\n")[0]
-    mark = ";" if first.count(";") > first.count(",") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
-    rows = []
-    try:
-        for row in reader:
-            rows.append(row)
-            if len(rows) > ROWS_MAX + 1:
-                raise LedgerError("too_large", expected=f"{ROWS_MAX} rows")
-    except csv.Error as error:
-        raise LedgerError("bad_csv", row=reader.line_num) from error
-    if not rows:
-        raise LedgerError("bad_csv", expected="a header")
-    return rows
-
-
-def _columns(header: list[str]) -> list[str]:
-    names = [name.strip().lower() for name in header]
-    missing = [name for name in NEEDED if name not in names]
-    if missing:
-        raise LedgerError("bad_csv", expected=", ".join(missing))
-    known = (*NEEDED, *OPTIONAL)
-    for name in names:
-        if name not in known or names.count(name) > 1:
-            raise LedgerError("bad_csv", expected=", ".join(known), found=name[:40])
-    return names
+    return Statement(tuple(found), table.file_sha256)
 
 
 def _read_row(number: int, values: dict[str, str]) -> EntryRow:
@@ -186,10 +117,10 @@ def _make_row(number: int, values: dict[str, str]) -> EntryRow:
         booking_date=read_date(values["booking_date"]),
         value_date=read_date(values["value_date"] or values["booking_date"]),
         key=values["key"],
-        end_to_end=values.get("end_to_end", ""),
-        payer=values.get("payer", ""),
-        reference=values.get("reference", ""),
-        reverses=values.get("reverses", ""),
+        end_to_end=values["end_to_end"],
+        payer=values["payer"],
+        reference=values["reference"],
+        reverses=values["reverses"],
     )
     if entry.type not in TYPES:
         raise _bad("type", ", ".join(TYPES))
