@@ -46,14 +46,25 @@ NEEDED: Final = (
     "name",
     "undertaking_text",
 )
+# Terms under a name; the rule knows the same names and holds programmes to them.
+PRESETS: Final[dict[str, dict[str, Any]]] = {
+    "cn_2025": {"tenor_cap_days": 365, "tenor_norm_days": 180},
+}
 TERMS_LISTED: Final = "The terms are listed by: run: allonge programme new --help"
 OPTIONAL: Final = (
-    *("account", "calendar", "charges_to", "day_basis", "dispute_days"),
-    *("exposure_max", "fees", "late_close_days", "payout_days", "payout_min"),
+    *("account", "calendar", "charges_to", "day_basis", "debtor_max"),
+    *(
+        "dispute_days",
+        "exposure_max",
+        "fees",
+        "late_close_days",
+        "payout_days",
+        "payout_min",
+    ),
     *("preset", "recourse_days", "recourse_price", "recourse_trigger", "replaces"),
     *("settlement_account", "suppliers", "suspense_days"),
 )
-MONEY: Final = ("part_min", "tolerance", "exposure_max", "payout_min")
+MONEY: Final = (*("part_min", "tolerance", "exposure_max", "debtor_max", "payout_min"),)
 HASHES: Final = ("disclosure", "undertaking_text")
 
 register(
@@ -74,11 +85,15 @@ def programme() -> None:
 
 @programme.command("new")
 @click.argument("terms", type=click.Path(path_type=Path))
+@click.option("--preset", metavar="NAME", help="Named terms, e.g. cn_2025.")
 @with_signing
-def new_programme(session: Session, terms: Path) -> None:
+def new_programme(session: Session, terms: Path, *, preset: str | None) -> None:
     """Create a programme from a TOML or JSON file of TERMS.
 
-    Debtor and every lender sign one file (--prepare).
+    Debtor and every lender sign one file (--prepare). A --preset gives terms
+    that the file leaves out, and the ledger refuses what it does not allow:
+    cn_2025 is the Chinese notice of 2025, a tenor norm of 6 months (180 days)
+    and a cap of a year (365).
 
     Needed: name, debtor, lenders, currency, undertaking_text, disclosure (the
     last two a SHA-256 or @FILE). With a default: confirm_days 10, convention
@@ -87,45 +102,23 @@ def new_programme(session: Session, terms: Path) -> None:
     smallest unit for other currencies), record_days 0, registration false,
     tenor_norm_days 180, tenor_cap_days 365, tolerance "0", tolerance_days 0,
     transfer_max 8, undertaking "absolute", law and forum "as agreed between
-    the parties". Optional: account, suppliers, exposure_max, replaces; and
+    the parties". Optional: account, suppliers, exposure_max, debtor_max (what
+    the debtor may owe under all its programmes of the currency), replaces; and
     with these when left out: settlement_account (the account), calendar
     "default", charges_to "owner", day_basis "booking", dispute_days 30,
     late_close_days 3, payout_days 30, payout_min "0", recourse_trigger
     "default", recourse_days 30, recourse_price "face_interest", suspense_days
     90, fees (a list of name, payer "seller" or "buyer", payee, ppm, fixed "0").
     """
-    given = read_terms(terms)
+    if preset is not None and preset not in PRESETS:
+        raise LedgerError("usage", found=f"presets: {', '.join(sorted(PRESETS))}")
+    given = read_terms(terms, preset or "")
     from cli.acting import Act, run_acts
-    from cli.bank import find_account
     from cli.lookup import Lookup
 
     lookup = Lookup(session)
-    body = {name: value for name, value in given.items() if name != "account"}
-    account = given.get("account", "")
-    if not FULL.fullmatch(account.lower()):
-        # Only who keeps an account sees it; others type its full id.
-        account = find_account(lookup, account or None, given["currency"])["id"]
-    body["account"] = account.lower()
-    members = {}
-    named = [*given["lenders"], *given.get("suppliers", [])]
-    for text in (given["debtor"], *named, *(fee["payee"] for fee in fees_of(given))):
-        members[text] = lookup.find("member", text)["id"]
-    if "fees" in given:
-        body["fees"] = [
-            {**fee, "payee": members[fee["payee"]]} for fee in fees_of(given)
-        ]
-    body["debtor"] = members[given["debtor"]]
-    for name in ("lenders", "suppliers"):
-        if name in given:
-            body[name] = [members[text] for text in given[name]]
-    if "settlement_account" in given:
-        settled = given["settlement_account"].lower()
-        if not FULL.fullmatch(settled):
-            settled = lookup.find("account", settled)["id"]
-        body["settlement_account"] = settled
-    if "replaces" in given:
-        body["replaces"] = lookup.find("programme", given["replaces"])["id"]
-    facts = lookup.parties(*members.values())
+    body, members = name_parties(lookup, given)
+    facts = lookup.parties(*members)
     try:
         run_acts(session, [Act("programme.new", body, facts)])
     except LedgerError as error:
@@ -134,8 +127,50 @@ def new_programme(session: Session, terms: Path) -> None:
         raise
 
 
-def read_terms(path: Path) -> JSONObject:
+def name_parties(lookup: Any, given: JSONObject) -> tuple[JSONObject, list[str]]:
+    """Return terms with full ids in place of what was typed, and the members.
+
+    Raises:
+        LedgerError: those of ``Lookup.find``.
+    """
+    members: dict[str, str] = {}
+
+    def member(text: str) -> str:
+        members[text] = members.get(text) or lookup.find("member", text)["id"]
+        return members[text]
+
+    body = {name: value for name, value in given.items() if name != "account"}
+    body["debtor"] = member(given["debtor"])
+    for name in ("lenders", "suppliers"):
+        if name in given:
+            body[name] = [member(text) for text in given[name]]
+    if "fees" in given:
+        body["fees"] = [
+            {**fee, "payee": member(fee["payee"])} for fee in fees_of(given)
+        ]
+    for name in ("account", "settlement_account"):
+        if name == "account" or name in given:
+            body[name] = _name_account(lookup, given.get(name, ""), given["currency"])
+    if "replaces" in given:
+        body["replaces"] = lookup.find("programme", given["replaces"])["id"]
+    return body, list(members.values())
+
+
+def _name_account(lookup: Any, text: str, currency: str) -> str:
+    from cli.bank import find_account
+
+    # Only who keeps an account sees it; others type its full id.
+    if FULL.fullmatch(text.lower()):
+        return text.lower()
+    return str(find_account(lookup, text or None, currency)["id"])
+
+
+def read_terms(path: Path, preset: str = "") -> JSONObject:
     """Return the terms of a file as the body wants them, ids as typed.
+
+    Args:
+        path: of the file.
+        preset: name of the terms to start from, "" for the defaults alone.
 
     Raises:
         LedgerError: those of ``read_private``; ``bad_terms_file``; those of
@@ -144,7 +179,10 @@ def read_terms(path: Path) -> JSONObject:
     from cli.private import read_private
 
     raw = read_private(path, size_bytes_max=TERMS_BYTES_MAX, forbidden_mode=0)
-    terms = {**DEFAULTS, **parse_terms(raw)}
+    given = parse_terms(raw)
+    preset = preset or str(given.get("preset", ""))
+    named = {"preset": preset, **PRESETS.get(preset, {})} if preset else {}
+    terms = {**DEFAULTS, **named, **given}
     missing = [name for name in NEEDED if name not in terms]
     if missing:
         raise LedgerError("bad_terms_file", expected=", ".join(missing), path=path)
@@ -216,34 +254,42 @@ def _check_parties(terms: dict[str, Any]) -> None:
 
 
 def _convert(terms: dict[str, Any]) -> JSONObject:
-    from cli.amounts import parse_minor
-    from ledger.currency import exponent
-
     currency = terms["currency"]
     if not isinstance(currency, str):
         raise LedgerError("bad_terms_file", expected="currency: a code")
-    decimals = exponent(currency)
     body: JSONObject = {}
     for name, value in terms.items():
         if name == "fees":
             body[name] = [_convert_fee(fee, currency) for fee in value]
         elif name in MONEY:
-            if not isinstance(value, str):
-                raise LedgerError("bad_terms_file", expected=f'{name}: "1000.00"')
-            is_smallest = name == "part_min" and value == DEFAULTS["part_min"]
-            smallest = is_smallest and decimals != 2
-            body[f"{name}_minor"] = 1 if smallest else parse_minor(value, currency)
-        elif name in HASHES:
-            if not isinstance(value, str):
-                raise LedgerError("bad_terms_file", expected=f"{name}: a SHA-256")
-            body[name] = read_hash(value)
-        elif isinstance(value, float):
-            raise LedgerError(
-                "bad_terms_file", expected=f"{name}: a whole number", found=value
-            )
+            body[f"{name}_minor"] = _convert_money(name, value, currency)
         else:
-            body[name] = value
+            body[name] = _convert_plain(name, value)
     return body
+
+
+def _convert_money(name: str, value: object, currency: str) -> int:
+    from cli.amounts import parse_minor
+    from ledger.currency import exponent
+
+    if not isinstance(value, str):
+        raise LedgerError("bad_terms_file", expected=f'{name}: "1000.00"')
+    is_smallest = name == "part_min" and value == DEFAULTS["part_min"]
+    if is_smallest and exponent(currency) != 2:
+        return 1
+    return parse_minor(value, currency)
+
+
+def _convert_plain(name: str, value: object) -> object:
+    if name in HASHES:
+        if not isinstance(value, str):
+            raise LedgerError("bad_terms_file", expected=f"{name}: a SHA-256")
+        return read_hash(value)
+    if isinstance(value, float):
+        raise LedgerError(
+            "bad_terms_file", expected=f"{name}: a whole number", found=value
+        )
+    return value
 
 
 def _convert_fee(fee: dict[str, Any], currency: str) -> JSONObject:

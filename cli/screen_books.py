@@ -82,6 +82,7 @@ _MONEY_TERMS: Final = (
     ("part_min_minor", "smallest part"),
     ("tolerance_minor", "tolerated"),
     ("exposure_max_minor", "limit"),
+    ("debtor_max_minor", "limit in all"),
     ("payout_min_minor", "least payout"),
 )
 

@@ -26,6 +26,8 @@ from contracts.kit.v1 import (
     Word,
     between,
     bound,
+    limit_debtor,
+    preset_breach,
     to_record,
 )
 
@@ -35,7 +37,7 @@ MEMBERS_PAGE = 1000
 rule = Rule(
     "receivable",
     part="programme",
-    writes=("programme", "account", "payout_account"),
+    writes=("programme", "account", "exposure", "payout_account"),
     refusals={
         "not_a_bank": (
             "unauthorised",
@@ -204,6 +206,7 @@ class NewProgramme(Payload):
     late_close_days: Count | None = None
     payout_days: Count | None = None
     payout_min_minor: Minor | None = None
+    debtor_max_minor: Amount | None = None
     preset: Word | None = None
     recourse_days: Count | None = None
     recourse_price: Literal["face", "face_interest"] | None = None
@@ -250,7 +253,11 @@ def create_programme(ctx: Context, body: NewProgramme) -> None:
         "kind": "programme",
         "rule": ctx.rule,
     }
+    breach = preset_breach(record)
+    if breach:
+        ctx.refuse("bad_terms", field=breach)
     ctx.create(record)
+    limit_debtor(ctx, record)
     ctx.emit("programme_created", programme=record["id"])
 
 

@@ -24,6 +24,7 @@ from contracts.kit.v1 import (
     bound,
     claim_left,
     days_between,
+    debtor_room,
     due_moment_ms,
     free_uses,
     is_locked,
@@ -104,6 +105,12 @@ rule = Rule(
             "refused",
             "over the programme's exposure limit",
             "What the debtor owes under the programme would exceed its limit.",
+            "Wait for repayments or agree on a higher limit.",
+        ),
+        "debtor_limit": (
+            "refused",
+            "over a limit of all the debtor's programmes",
+            "What the debtor owes in all would exceed the lowest limit agreed.",
             "Wait for repayments or agree on a higher limit.",
         ),
         "encumbered": (
@@ -342,6 +349,8 @@ def make_live(ctx: Context, record: Record, body: Decide) -> None:
     used = add_exposure(ctx, programme["id"], record["face_minor"])
     if used > programme.get("exposure_max_minor", used):
         ctx.refuse("exposure_exceeded", programme=programme["id"])
+    if debtor_room(ctx, programme) < 0:
+        ctx.refuse("debtor_limit", debtor=programme["debtor"])
     live = {
         **record,
         "confirmed_order": order_key(ctx.height, ctx.position),

@@ -149,6 +149,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "currency": "CNY",
         "day_basis": "value",
         "debtor": BUYER,
+        "debtor_max_minor": 10**11,
         "disclosure": hash_of("d"),
         "dispute_days": 20,
         "exposure_max_minor": 10**10,

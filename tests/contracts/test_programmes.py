@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from ledger.errors import LedgerError
 from tests.rows import Row, rows
 from tests.stage import Stage
 from tests.verbs import register, verify, wait
-from tests.world import DAY_MS, digest_of
+from tests.world import DAY_MS, World, digest_of
 
 DELAY_MS = 3 * DAY_MS
 
@@ -55,6 +56,11 @@ it replaces none          |      | deal replaces=none                | not_found
 it replaces another's     | deal | deal debtor=buyer replaces=it     | bad_terms
 a new version             | deal | deal replaces=it                  | ok
 two lenders               |      | deal lenders=lender+merged        | ok
+a preset nobody knows     |      | deal preset=cn_1999               | bad_terms
+norm above the preset's   |      | deal preset=cn_2025 tenor_norm_days=181 | bad_terms
+cap above the preset's    |      | deal preset=cn_2025 tenor_cap_days=366  | bad_terms
+as the preset says        |      | deal preset=cn_2025               | ok
+below the preset          |      | deal preset=cn_2025 tenor_cap_days=200  | ok
 the zone furthest west    |      | deal offset_minutes=-720          | ok
 the zone furthest east    |      | deal offset_minutes=840           | ok
 """
@@ -70,8 +76,16 @@ nothing left to verify  | register buyer,
                         | verify buyer    | verify buyer              | account_mismatch
 """
 
+# The limit of the whole stays, so each row has a debtor of its own.
+LIMITS = """
+over the debtor's limit | deal debtor=merged debtor_max_minor=999999,
+                        | submit | confirm | debtor_limit
+at the debtor's limit   | deal debtor=buyer debtor_max_minor=1000000,
+                        | submit | confirm | ok
+"""
 
-@rows(ACCOUNTS, PROGRAMMES, PAYEES)
+
+@rows(ACCOUNTS, PROGRAMMES, PAYEES, LIMITS)
 def test_rows(stage: Stage, row: Row) -> None:
     """Each operation is answered with its code."""
     assert row.answer(stage) == row.code
@@ -109,3 +123,21 @@ def test_change_of_a_change_keeps_what_is_in_force(stage: Stage) -> None:
     wait(stage, 4)
     register(stage, "merged", "three")
     assert in_force(stage, "merged") == digest_of("two")
+
+
+def test_debtor_limit_counts_all_programmes() -> None:
+    """What a debtor owes under any programme fills the lowest limit of them all."""
+    world = World()
+    world.open_account()
+    first = world.open_programme(debtor_max_minor=500)
+    world.issue_live(300, "2026-03-16", number="A")
+    world.open_programme(name="another")
+    world.issue_live(200, "2026-03-16", number="B")
+    with pytest.raises(LedgerError, match="limit of all"):
+        world.issue_live(1, "2026-03-16", number="C")
+    owed = world.read("exposure", world.member("debtor") + "/CNY")
+    assert (owed["used_minor"], owed["limits"][0]["max_minor"]) == (500, 500)
+    world.open_programme(name="later", replaces=first, debtor_max_minor=600)
+    world.issue_live(100, "2026-03-16", number="D")
+    with pytest.raises(LedgerError, match="limit of all"):
+        world.issue_live(1, "2026-03-16", number="E")

@@ -35,9 +35,9 @@ from contracts.kit.v1.calendars import (
     date_of_ms,
     days_between,
 )
+from contracts.kit.v1.exposure import add_exposure, debtor_room, limit_debtor
 from contracts.kit.v1.invoices import InvoiceUse, free_uses, reserve_uses
 from contracts.kit.v1.owed import (
-    add_exposure,
     adjust_due_date,
     due_moment_ms,
     is_due,
@@ -84,7 +84,12 @@ from contracts.kit.v1.rule import (
     order_key,
     to_record,
 )
-from contracts.kit.v1.terms import days_term, settlement_account, word_term
+from contracts.kit.v1.terms import (
+    days_term,
+    preset_breach,
+    settlement_account,
+    word_term,
+)
 
 __all__ = [
     "LIVE",
@@ -132,6 +137,7 @@ __all__ = [
     "date_of_ms",
     "days_between",
     "days_term",
+    "debtor_room",
     "due_moment_ms",
     "end_to_end_id",
     "find_named",
@@ -141,6 +147,7 @@ __all__ = [
     "is_locked",
     "is_open",
     "late_days",
+    "limit_debtor",
     "lock_tile",
     "merge_tiles",
     "move_books",
@@ -153,6 +160,7 @@ __all__ = [
     "open_payout",
     "order_key",
     "owed_at",
+    "preset_breach",
     "pro_rata_cutoff",
     "put_payout",
     "release_unassigned",

@@ -101,17 +101,3 @@ def need_minor(
 def is_due(ctx: Context, programme: Record, receivable: Record) -> bool:
     """Say whether its adjusted due date has begun."""
     return bool(receivable["adjusted_date"] <= today(ctx, programme))
-
-
-def add_exposure(ctx: Context, programme: str, delta_minor: int) -> int:
-    """Add to what is owed under a programme; return the new sum.
-
-    It stands apart from the terms, which more people may read (I13).
-    """
-    record: Record | None = ctx.read("exposure", programme)
-    if record is None:
-        ctx.create({"id": programme, "kind": "exposure", "used_minor": delta_minor})
-        return delta_minor
-    used: int = record["used_minor"] + delta_minor
-    ctx.write({**record, "used_minor": used})
-    return used

@@ -7,7 +7,8 @@ back to a collection account, classes of bank entries, held payouts.
 Kinds and what their records hold (optional fields in brackets):
 
 ``programme``  debtor, lenders, terms; never changes (I16), so its id pins them
-``exposure``   what is owed under a programme, apart from its terms
+``exposure``   what is owed under a programme, or by a debtor in a currency,
+               apart from the terms; [limits of the whole, by programme]
 ``account``    a collection account: owner, attester, its books, closed days
 ``payout_account``  where a member is paid, as a salted commitment
 ``receivable`` parties, face, dates, state, sums of its units, money waiting

@@ -18,6 +18,25 @@ DEFAULTS: dict[str, int | str] = {
     "suspense_days": 90,
 }
 
+# Terms under a name, each the most that a programme of that name may say. The
+# Chinese notice of 2025: a norm of six months, a cap of one year, in days that
+# are never more.
+PRESETS: dict[str, dict[str, int]] = {
+    "cn_2025": {"tenor_cap_days": 365, "tenor_norm_days": 180},
+}
+
+
+def preset_breach(programme: Record) -> str:
+    """Return the term by which a programme does not follow its preset, or ""."""
+    name: str = programme.get("preset", "")
+    if not name:
+        return ""
+    if name not in PRESETS:
+        return "preset"
+    most = PRESETS[name]
+    over = [term for term in most if programme[term] > most[term]]
+    return over[0] if over else ""
+
 
 def days_term(programme: Record, name: str) -> int:
     """Return a term that is a number of days, or of minor units."""
