@@ -9,38 +9,38 @@ from contracts.kit.v1 import (
     Amount,
     Annotated,
     Context,
-    Count,
     Hash,
+    Input,
     Literal,
     Millis,
-    Minor,
+    Part,
     Payload,
     Record,
     Rule,
     Signer,
-    add_business_days,
     bound,
-    claim_left,
-    cut_part,
+    check_part,
+    check_passing,
+    check_pieces,
+    check_receiver,
+    check_same,
     cut_tile,
-    is_open,
     lock_tile,
     merge_tiles,
-    move_tile,
     need_free_tile,
+    need_input,
+    need_live,
     need_tile,
-    today,
+    pass_part,
     unlock_tile,
 )
 
-# A sweep pays a group in one job; its gas is enough for this many tiles.
-PARTS_MAX = 200_000
 OFFER_MS_MAX = 90 * 86_400_000
 
 rule = Rule(
     "receivable",
     part="circulation",
-    writes=("tile", "offer"),
+    writes=("deal", "offer", "tile"),
     refusals={
         "part_too_small": (
             "refused",
@@ -106,58 +106,6 @@ rule = Rule(
 )
 
 
-class Input(Payload):
-    """A whole live tile, named with its revision."""
-
-    hi: Amount
-    lo: Minor
-    receivable: Hash
-    rev: Count
-
-
-class Part(Payload):
-    """An interval of units."""
-
-    hi: Amount
-    lo: Minor
-
-
-def need_input(ctx: Context, given: Input) -> Record:
-    """Return the live tile an input names, exactly as it was signed."""
-    tile = need_tile(ctx, given.receivable, given.lo, given.rev)
-    if tile["hi"] != given.hi:
-        ctx.refuse("stale_input", hi=tile["hi"])
-    return tile
-
-
-def need_live(ctx: Context, receivable: str) -> Record:
-    """Return an open receivable that no sweep is changing."""
-    record: Record = ctx.need("receivable", receivable)
-    if not is_open(record):
-        ctx.refuse("not_transferable", state=record["state"])
-    if "sweep" in record:
-        ctx.refuse("sweep_running", receivable=receivable)
-    return record
-
-
-def check_pieces(ctx: Context, record: Record, edges: list[int]) -> None:
-    """Refuse pieces below the programme's minimum part, and too many of them.
-
-    Nobody may cut a receivable so fine that sweeping it for all holders is
-    more work than a job is given.
-    """
-    if len(edges) == 2:
-        return
-    programme = ctx.need("programme", record["programme"])
-    # The tile that is cut is among those counted.
-    if ctx.count_rows("live", record["id"]) + len(edges) - 2 > PARTS_MAX:
-        ctx.refuse("limit_exceeded", parts_max=PARTS_MAX)
-    for position in range(len(edges) - 1):
-        size = edges[position + 1] - edges[position]
-        if size < programme["part_min_minor"]:
-            ctx.refuse("part_too_small", size_minor=size)
-
-
 class Split(Payload):
     """``receivable.split``: cut a holding at absolute positions."""
 
@@ -195,12 +143,6 @@ def check_rising(ctx: Context, edges: list[int]) -> None:
     for position in range(len(edges) - 1):
         if edges[position] >= edges[position + 1]:
             ctx.refuse("bad_cut", at=edges[position + 1])
-
-
-def check_same(ctx: Context, receivable: str, given: Input) -> None:
-    """Refuse an input of another receivable than the one acted on."""
-    if given.receivable != receivable:
-        ctx.refuse("stale_input", receivable=given.receivable)
 
 
 class Merge(Payload):
@@ -274,63 +216,8 @@ def transfer(ctx: Context, body: Transfer) -> None:
     record = need_live(ctx, body.receivable)
     tile = need_free_tile(ctx, body.receivable, body.input.lo, body.input.rev)
     check_passing(ctx, record, tile, body.receiver, aware=body.aware_overdue)
-    pass_part(ctx, record, tile, body.part, body.receiver, body.recourse)
-
-
-def check_passing(
-    ctx: Context, record: Record, tile: Record, receiver: str, *, aware: bool
-) -> None:
-    """Judge whether a part of this tile may pass to a receiver now."""
-    programme = ctx.need("programme", record["programme"])
-    check_receiver(ctx, record, tile, receiver)
-    if tile["transfers"] >= programme["transfer_max"] or "pledge" in tile:
-        ctx.refuse("not_transferable", transfers=tile["transfers"])
-    if claim_left(ctx, record["account"], record["id"], tile["holder"]):
-        # Else its holder would be paid once by the bank and once by the receiver.
-        ctx.refuse("claim_open", receivable=record["id"])
-    if record["state"] == "overdue" and not aware:
-        ctx.refuse("overdue_unaware", receivable=record["id"])
-    if programme["record_days"]:
-        last = add_business_days(
-            record["adjusted_date"],
-            -programme["record_days"],
-            ctx.parameters["calendar"],
-        )
-        now = today(ctx, programme)
-        if last <= now < record["adjusted_date"]:
-            ctx.refuse("record_date", from_date=last)
-
-
-def check_receiver(ctx: Context, record: Record, tile: Record, receiver: str) -> None:
-    """Refuse the debtor (I5), the holder itself, and whoever is no member."""
-    ctx.need("member", receiver)
-    if receiver in (record["debtor"], tile["holder"]):
-        ctx.refuse("bad_receiver", receiver=receiver)
-
-
-def pass_part(
-    ctx: Context,
-    record: Record,
-    tile: Record,
-    part: Part,
-    receiver: str,
-    recourse: str,
-) -> None:
-    """Cut the part out of its tile and give it to the receiver."""
-    inside = [edge for edge in (part.lo, part.hi) if tile["lo"] < edge < tile["hi"]]
-    if part.lo < tile["lo"] or part.hi > tile["hi"] or part.lo >= part.hi:
-        ctx.refuse("bad_cut", lo=part.lo, hi=part.hi)
-    check_pieces(ctx, record, [tile["lo"], *inside, tile["hi"]])
-    piece = cut_part(ctx, tile, part.lo, part.hi) if inside else tile
-    move_tile(ctx, piece, receiver, recourse)
-    ctx.emit(
-        "transferred",
-        receivable=record["id"],
-        lo=part.lo,
-        hi=part.hi,
-        giver=tile["holder"],
-        receiver=receiver,
-    )
+    part = (body.part.lo, body.part.hi)
+    pass_part(ctx, record, tile, part, body.receiver, body.recourse)
 
 
 class Offer(Payload):
@@ -369,10 +256,7 @@ def offer(ctx: Context, body: Offer) -> None:
     if body.until_ms <= ctx.time or body.until_ms > ctx.time + OFFER_MS_MAX:
         ctx.refuse("bad_deadline", until_ms=body.until_ms)
     part = body.part
-    if part.lo < tile["lo"] or part.hi > tile["hi"] or part.lo >= part.hi:
-        ctx.refuse("bad_cut", lo=part.lo, hi=part.hi)
-    inside = [edge for edge in (part.lo, part.hi) if tile["lo"] < edge < tile["hi"]]
-    check_pieces(ctx, record, [tile["lo"], *inside, tile["hi"]])
+    check_part(ctx, record, tile, part.lo, part.hi)
     # An offer is found by the id of the transaction that made it.
     record_offer = {
         "currency": record["currency"],
@@ -438,7 +322,8 @@ def accept(ctx: Context, body: Answer) -> None:
     unlock_tile(ctx, body.receivable, made["tile_lo"], made["id"])
     ctx.remove("offer", made["id"])
     tile = ctx.need("tile", str(made["tile_lo"]), body.receivable)
-    pass_part(ctx, record, tile, body.part, made["receiver"], made["recourse"])
+    part = (made["lo"], made["hi"])
+    pass_part(ctx, record, tile, part, made["receiver"], made["recourse"])
 
 
 class EndOffer(Payload):

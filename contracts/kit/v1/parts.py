@@ -1,12 +1,18 @@
 """Moving units: cut, join, move, lock, retire and reopen intervals.
 
 A tile is never edited into another shape by a rule; it goes through here, so
-that every change raises its revision and no unit is lost. An offer's lock is
-judged by block time alone: whether its clean-up job has run never matters.
+that every change raises its revision and no unit is lost. A lock is judged by
+block time alone: whether its clean-up job has run never matters.
+
+Locks are ``{kind, lo, hi, id, until}``. An ``offer`` and a ``deal`` end when
+anything else happens to their tile; a ``freeze`` stays on its units, wherever
+they go, until it is released or its time has passed.
 """
 
 from contracts.kit.v1.records import LIVE, RETIRED
 from contracts.kit.v1.rule import Context, Record
+
+LASTING = ("freeze",)
 
 
 def need_tile(ctx: Context, receivable: str, lo: int, rev: int) -> Record:
@@ -27,12 +33,40 @@ def is_locked(ctx: Context, tile: Record) -> bool:
 
 
 def release_locks(ctx: Context, tile: Record) -> Record:
-    """Return the tile without locks; open offers on it end."""
+    """Return the tile with lasting locks only; offers on it end, deals lapse.
+
+    Expired locks go too. The tile is not written.
+    """
+    kept = []
     for lock in tile["locks"]:
-        if ctx.read("offer", lock["id"]) is not None:
+        if lock["kind"] in LASTING and lock["until"] >= ctx.time:
+            kept.append(lock)
+        elif lock["kind"] == "offer" and ctx.read("offer", lock["id"]) is not None:
             ctx.remove("offer", lock["id"])
             ctx.emit("offer_ended", offer=lock["id"])
-    return {**tile, "locks": []}
+        elif lock["kind"] == "deal":
+            end_deal(ctx, lock["id"], "touched")
+    return {**tile, "locks": kept}
+
+
+def end_deal(ctx: Context, item: str, reason: str) -> None:
+    """Let an open deal lapse; its lock is not touched.
+
+    The record stays, so that a price that still comes is known and refunded.
+    """
+    deal = ctx.need("deal", item)
+    if deal["state"] == "open":
+        ctx.write({**deal, "reason": reason, "state": "lapsed"})
+        ctx.emit("deal_lapsed", deal=item, reason=reason)
+
+
+def locks_within(tile: Record, lo: int, hi: int) -> list[Record]:
+    """Return a tile's locks as far as they lie in ``[lo, hi)``."""
+    return [
+        {**lock, "lo": max(lo, lock["lo"]), "hi": min(hi, lock["hi"])}
+        for lock in tile["locks"]
+        if lock["lo"] < hi and lo < lock["hi"]
+    ]
 
 
 def need_free_tile(ctx: Context, receivable: str, lo: int, rev: int) -> Record:
@@ -52,7 +86,7 @@ def cut_tile(ctx: Context, tile: Record, cuts: list[int]) -> list[Record]:
 
     Args:
         ctx: the context.
-        tile: as it stands in state, or with its locks cleared.
+        tile: as it stands in state, its locks released; lasting ones are kept.
         cuts: positions inside ``(lo, hi)``, strictly rising.
 
     Returns:
@@ -64,7 +98,8 @@ def cut_tile(ctx: Context, tile: Record, cuts: list[int]) -> list[Record]:
         lo, hi = edges[position], edges[position + 1]
         if lo >= hi:
             ctx.refuse("bad_cut", lo=lo, hi=hi)
-        piece = {**tile, "lo": lo, "hi": hi, "rev": tile["rev"] + 1, "locks": []}
+        locks = locks_within(tile, lo, hi)
+        piece = {**tile, "lo": lo, "hi": hi, "rev": tile["rev"] + 1, "locks": locks}
         pieces.append(piece)
         if position == 0:
             ctx.write(piece)
@@ -74,10 +109,12 @@ def cut_tile(ctx: Context, tile: Record, cuts: list[int]) -> list[Record]:
 
 
 def cut_part(ctx: Context, tile: Record, lo: int, hi: int) -> Record:
-    """Return the piece ``[lo, hi)`` of a tile after cutting it out."""
+    """Return the piece ``[lo, hi)`` of a tile, cut out unless it is all of it."""
     if lo < tile["lo"] or hi > tile["hi"] or lo >= hi:
         ctx.refuse("bad_cut", lo=lo, hi=hi)
     cuts = [edge for edge in (lo, hi) if tile["lo"] < edge < tile["hi"]]
+    if not cuts:
+        return tile
     pieces = cut_tile(ctx, tile, cuts)
     return pieces[0] if lo == tile["lo"] else pieces[1]
 
@@ -115,6 +152,24 @@ def move_tile(ctx: Context, tile: Record, receiver: str, recourse: str) -> Recor
         "recourse_class": chain_class(ctx, chain),
         "rev": tile["rev"] + 1,
         "transfers": tile["transfers"] + 1,
+    }
+    ctx.write(moved)
+    return moved
+
+
+def return_tile(ctx: Context, tile: Record) -> Record:
+    """Give a whole tile back to its immediate transferor; the chain gets shorter.
+
+    The count of its transfers stays: what happened has happened.
+    """
+    giver = tile["chain"][-1]["member"]
+    chain = tile["chain"][:-1]
+    moved = {
+        **tile,
+        "chain": chain,
+        "holder": giver,
+        "recourse_class": chain_class(ctx, chain),
+        "rev": tile["rev"] + 1,
     }
     ctx.write(moved)
     return moved
@@ -167,8 +222,11 @@ def reopen_units(ctx: Context, tile: Record, units: int) -> Record:
     """
     rev = tile["rev"] + 1
     live = {name: tile[name] for name in tile if name not in ("line", "receipt")}
-    live = {**live, "hi": tile["lo"] + units, "rev": rev, "state": LIVE}
+    split = tile["lo"] + units
+    live = {**live, "hi": split, "rev": rev, "state": LIVE}
+    live["locks"] = locks_within(tile, tile["lo"], split)
     ctx.write(live)
-    if live["hi"] < tile["hi"]:
-        ctx.create({**tile, "lo": live["hi"], "rev": rev})
+    if split < tile["hi"]:
+        locks = locks_within(tile, split, tile["hi"])
+        ctx.create({**tile, "lo": split, "locks": locks, "rev": rev})
     return live

@@ -1,0 +1,136 @@
+"""Deals: what ends one that was opened, whatever it is for.
+
+A sale, recourse, a repurchase and an early redemption open deals; the bank's
+record of the price moves the units. Here the payee of a direct payment signs
+that it has the money, both sides end a deal, and a deal nobody paid lapses.
+"""
+
+from contracts.kit.v1 import (
+    Amount,
+    Context,
+    Hash,
+    Minor,
+    Payload,
+    Record,
+    Rule,
+    Signer,
+    Text,
+    is_possible,
+    lapse_deal,
+    move_deal,
+)
+
+rule = Rule(
+    "receivable",
+    part="deals",
+    writes=(
+        "account",
+        "deal",
+        "exposure",
+        "line",
+        "offer",
+        "receipt",
+        "receivable",
+        "tile",
+    ),
+    refusals={
+        "bad_pay_by": (
+            "refused",
+            "the time to pay is not usable",
+            "It lies in the future, at most 90 days, and before the record date.",
+            "Choose another time.",
+        ),
+        "bad_price": (
+            "refused",
+            "the price does not add up",
+            "The payer's price is the payee's net and the fees; the net is above 0.",
+            "Compute it again.",
+        ),
+        "deal_closed": (
+            "stale",
+            "the deal is no longer open",
+            "It was paid, has lapsed, or its part was touched meanwhile.",
+            "run: allonge deal list",
+        ),
+        "wrong_way": (
+            "refused",
+            "the price is paid another way",
+            "Under a reference only the account's attester says that it came.",
+            "Wait until the bank has recorded it.",
+        ),
+        "wrong_received": (
+            "refused",
+            "not what the payee is to get",
+            "What was received and a named shortfall add up to the net price.",
+            "Sign with --shortfall and its reason, or end the deal.",
+        ),
+    },
+)
+
+
+class Shortfall(Payload):
+    """What a payee lets go, and why."""
+
+    amount_minor: Amount
+    reason: Text
+
+
+class Received(Payload):
+    """``deal.received``: a payee has the price; units move on its word alone."""
+
+    deal: Hash
+    received_minor: Minor
+    shortfall: Shortfall | None = None
+
+
+def sign_received(ctx: Context, body: Received) -> list[Signer]:
+    """The payee, for what it is to get."""
+    deal = ctx.need("deal", body.deal)
+    return [Signer(deal["payee"], "give", deal["net_minor"], deal["currency"])]
+
+
+@rule.action("deal.received", Received, signers=sign_received, on=("deal", "deal"))
+def receive_price(ctx: Context, body: Received) -> None:
+    """Move the units of a deal paid directly."""
+    deal = ctx.need("deal", body.deal)
+    if deal["way"] != "direct":
+        ctx.refuse("wrong_way", way=deal["way"])
+    closed = deal["state"] != "open" or ctx.time > deal["pay_by_ms"]
+    if closed or not is_possible(ctx, deal):
+        ctx.refuse("deal_closed", state=deal["state"])
+    short = 0 if body.shortfall is None else body.shortfall.amount_minor
+    if body.received_minor + short != deal["net_minor"]:
+        ctx.refuse("wrong_received", net_minor=deal["net_minor"])
+    moved = move_deal(ctx, deal, deal["id"])
+    if body.shortfall is not None:
+        moved["shortfall_minor"] = short
+        moved["shortfall_reason"] = body.shortfall.reason
+    ctx.write(moved)
+
+
+class Cancel(Payload):
+    """``deal.cancel``: both sides end it before it is paid."""
+
+    deal: Hash
+
+
+def sign_cancel(ctx: Context, body: Cancel) -> list[Signer]:
+    """Payer and payee."""
+    deal = ctx.need("deal", body.deal)
+    return [Signer(deal["payer"], "decline"), Signer(deal["payee"], "decline")]
+
+
+@rule.action("deal.cancel", Cancel, signers=sign_cancel, on=("deal", "deal"))
+def cancel(ctx: Context, body: Cancel) -> None:
+    """End an open deal; its part is free, a price that comes goes back."""
+    deal = ctx.need("deal", body.deal)
+    if deal["state"] != "open":
+        ctx.refuse("deal_closed", state=deal["state"])
+    lapse_deal(ctx, deal, "cancelled")
+
+
+@rule.job("deal", "lapse")
+def lapse(ctx: Context, target: Record) -> None:
+    """Tidy up a deal nobody paid in time; its pay-by has long counted."""
+    if target["state"] == "open" and target["pay_by_ms"] < ctx.time:
+        lapse_deal(ctx, target, "unpaid")

@@ -1,0 +1,146 @@
+"""Whether a part may pass to somebody now, and passing it.
+
+Every act that moves units asks here, at once or when a price has come.
+"""
+
+from contracts.kit.v1.books import claim_left
+from contracts.kit.v1.calendars import add_business_days
+from contracts.kit.v1.owed import is_open, today
+from contracts.kit.v1.parts import cut_part, move_tile, need_tile
+from contracts.kit.v1.rule import Amount, Context, Count, Hash, Minor, Payload, Record
+from contracts.kit.v1.terms import settlement_account
+
+# A sweep pays a group in one job; its gas is enough for this many tiles.
+PARTS_MAX = 200_000
+
+
+class Input(Payload):
+    """A whole live tile, named with its revision."""
+
+    hi: Amount
+    lo: Minor
+    receivable: Hash
+    rev: Count
+
+
+class Part(Payload):
+    """An interval of units."""
+
+    hi: Amount
+    lo: Minor
+
+
+def need_input(ctx: Context, given: Input) -> Record:
+    """Return the live tile an input names, exactly as it was signed."""
+    tile = need_tile(ctx, given.receivable, given.lo, given.rev)
+    if tile["hi"] != given.hi:
+        ctx.refuse("stale_input", hi=tile["hi"])
+    return tile
+
+
+def need_live(ctx: Context, receivable: str) -> Record:
+    """Return an open receivable that no sweep is changing."""
+    record: Record = ctx.need("receivable", receivable)
+    if not is_open(record):
+        ctx.refuse("not_transferable", state=record["state"])
+    if "sweep" in record:
+        ctx.refuse("sweep_running", receivable=receivable)
+    return record
+
+
+def check_pieces(ctx: Context, record: Record, edges: list[int]) -> None:
+    """Refuse pieces below the programme's minimum part, and too many of them.
+
+    Nobody may cut a receivable so fine that sweeping it for all holders is
+    more work than a job is given.
+    """
+    if len(edges) == 2:
+        return
+    programme = ctx.need("programme", record["programme"])
+    # The tile that is cut is among those counted.
+    if ctx.count_rows("live", record["id"]) + len(edges) - 2 > PARTS_MAX:
+        ctx.refuse("limit_exceeded", parts_max=PARTS_MAX)
+    for position in range(len(edges) - 1):
+        size = edges[position + 1] - edges[position]
+        if size < programme["part_min_minor"]:
+            ctx.refuse("part_too_small", size_minor=size)
+
+
+def check_same(ctx: Context, receivable: str, given: Input) -> None:
+    """Refuse an input of another receivable than the one acted on."""
+    if given.receivable != receivable:
+        ctx.refuse("stale_input", receivable=given.receivable)
+
+
+def check_part(ctx: Context, record: Record, tile: Record, lo: int, hi: int) -> None:
+    """Refuse what is no part of a tile, or leaves pieces that are too small."""
+    if lo < tile["lo"] or hi > tile["hi"] or lo >= hi:
+        ctx.refuse("bad_cut", lo=lo, hi=hi)
+    inside = [edge for edge in (lo, hi) if tile["lo"] < edge < tile["hi"]]
+    check_pieces(ctx, record, [tile["lo"], *inside, tile["hi"]])
+
+
+def check_passing(
+    ctx: Context, record: Record, tile: Record, receiver: str, *, aware: bool
+) -> None:
+    """Judge whether a part of this tile may pass to a receiver now."""
+    programme = ctx.need("programme", record["programme"])
+    check_receiver(ctx, record, tile, receiver)
+    if tile["transfers"] >= programme["transfer_max"] or "pledge" in tile:
+        ctx.refuse("not_transferable", transfers=tile["transfers"])
+    if owes_back(ctx, programme, record, tile["holder"]):
+        # Else its holder would be paid once by the bank and once by the receiver.
+        ctx.refuse("claim_open", receivable=record["id"])
+    if record["state"] == "overdue" and not aware:
+        ctx.refuse("overdue_unaware", receivable=record["id"])
+    last = record_date(ctx, programme, record)
+    if last <= today(ctx, programme) < record["adjusted_date"]:
+        ctx.refuse("record_date", from_date=last)
+
+
+def owes_back(ctx: Context, programme: Record, record: Record, member: str) -> bool:
+    """Say whether a member owes money on a receivable back to an account."""
+    accounts = [record["account"]]
+    if settlement_account(programme) != record["account"]:
+        accounts.append(settlement_account(programme))
+    return any(claim_left(ctx, item, record["id"], member) for item in accounts)
+
+
+def record_date(ctx: Context, programme: Record, record: Record) -> str:
+    """Return the first day without transfers; the due date if there is none."""
+    adjusted: str = record["adjusted_date"]
+    if not programme["record_days"]:
+        return adjusted
+    days = -programme["record_days"]
+    return add_business_days(adjusted, days, ctx.parameters["calendar"])
+
+
+def check_receiver(ctx: Context, record: Record, tile: Record, receiver: str) -> None:
+    """Refuse the debtor (I5), the holder itself, and whoever is no member."""
+    ctx.need("member", receiver)
+    if receiver in (record["debtor"], tile["holder"]):
+        ctx.refuse("bad_receiver", receiver=receiver)
+
+
+def pass_part(
+    ctx: Context,
+    record: Record,
+    tile: Record,
+    part: tuple[int, int],
+    receiver: str,
+    recourse: str,
+) -> Record:
+    """Cut a part out of its tile and give it to the receiver."""
+    lo, hi = part
+    check_part(ctx, record, tile, lo, hi)
+    piece = cut_part(ctx, tile, lo, hi)
+    moved = move_tile(ctx, piece, receiver, recourse)
+    ctx.emit(
+        "transferred",
+        receivable=record["id"],
+        lo=lo,
+        hi=hi,
+        giver=tile["holder"],
+        receiver=receiver,
+    )
+    return moved
