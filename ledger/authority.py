@@ -13,13 +13,30 @@ from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from ledger.encoding import INTEGER_MAX, JSONObject, load_record
-from ledger.errors import LedgerError
-from ledger.state import View, read_record, record_key
+from ledger.errors import Code, LedgerError, register
+from ledger.state import View, read_record, record_key, scan_records
 from ledger.transactions import Envelope
 
 ANY: Final = "any"
 ADMIN: Final = "admin"
+# Classes no policy knows: as many persons, or admins, as the act itself says.
+PERSONS: Final = "persons"
+ADMINS: Final = "admins"
+GIVE: Final = "give"
+# What the only person of a firm signs for alone, whatever its bands say.
+ALONE: Final = frozenset((ADMIN, "accept", "submit"))
 DUTIES: Final = ("maker", "checker", "admin")
+
+register(
+    Code(
+        "one_person",
+        "unauthorised",
+        "too much for one person to pass on at once",
+        "Above its band the only person of a firm may offer; the offer can be"
+        " accepted after a day, and withdrawn until then.",
+        "Offer it instead: run: allonge offer --help",
+    ),
+)
 
 
 class Signer(NamedTuple):
@@ -27,6 +44,8 @@ class Signer(NamedTuple):
 
     Attributes:
         persons: distinct persons at least, whatever the policy says.
+        alone: the only person of a firm may sign above its band; the act's
+            handler is told and lets the others wait.
     """
 
     member: str
@@ -34,6 +53,7 @@ class Signer(NamedTuple):
     amount_minor: int = 0
     currency: str = ""
     persons: int = 0
+    alone: bool = False
 
 
 class Demand(Protocol):
@@ -67,6 +87,18 @@ class ActingKey:
     duties: tuple[str, ...]
 
 
+class Granted(NamedTuple):
+    """What signatures that satisfy every policy amount to.
+
+    Attributes:
+        totals: day totals to write if the act succeeds.
+        alone: members whose only person signed above its band.
+    """
+
+    totals: list[DayTotal]
+    alone: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class DayTotal:
     """A running total that a successful act adds to."""
@@ -79,13 +111,13 @@ class DayTotal:
 
 
 def find_acting_keys(
-    view: View, envelope: Envelope, height: int, by: Sequence[str]
+    view: View, envelope: Envelope, height: int, time: int, by: Sequence[str]
 ) -> list[ActingKey]:
     """Return the active keys of an envelope's signatures.
 
     Raises:
         LedgerError: ``unknown_key``, a key that is not registered or not
-            active at this height; ``wrong_signers``, a key of a member that
+            active at this height and time; ``wrong_signers``, a key of a member that
             does not act, or an acting member without a signature.
     """
     keys = []
@@ -94,8 +126,9 @@ def find_acting_keys(
         raw = view.get(record_key(kind, signature.key_id, ""))
         if raw is None:
             raise LedgerError("unknown_key", found=signature.key_id[:16])
-        key, from_height, until_height = _load_key(raw)
-        if not from_height <= height < until_height:
+        key, (from_height, until_height), (from_time, until_time) = _load_key(raw)
+        counts = from_height <= height < until_height
+        if not counts or not from_time <= time < until_time:
             raise LedgerError("unknown_key", found=signature.key_id[:16])
         keys.append(key)
     signing = {key.member for key in keys}
@@ -109,8 +142,8 @@ def find_acting_keys(
 
 
 @lru_cache(maxsize=8_192)
-def _load_key(raw: bytes) -> tuple[ActingKey, int, int]:
-    """Return a key with the heights between which it counts."""
+def _load_key(raw: bytes) -> tuple[ActingKey, tuple[int, int], tuple[int, int]]:
+    """Return a key with the heights and the times between which it counts."""
     record = load_record(raw)
     key = ActingKey(
         record["id"],
@@ -119,17 +152,31 @@ def _load_key(raw: bytes) -> tuple[ActingKey, int, int]:
         record["person"],
         tuple(record["duties"]),
     )
-    return key, record["from_height"], record.get("until_height", INTEGER_MAX)
+    heights = record["from_height"], record.get("until_height", INTEGER_MAX)
+    return key, heights, _times_of(record)
 
 
 def _short(members: Iterable[str]) -> str:
     return " ".join(sorted(member[:12] for member in members))
 
 
-def is_active(key: JSONObject, height: int) -> bool:
-    """Say whether a key record counts in the block of this height."""
+def _times_of(key: JSONObject) -> tuple[int, int]:
+    # Only a recovery plans ahead; it may be vetoed until then.
+    return key.get("from_time", 0), key.get("until_time", INTEGER_MAX)
+
+
+def is_active(key: JSONObject, height: int, time: int) -> bool:
+    """Say whether a key record counts in a block of this height and time."""
     until: int = key.get("until_height", INTEGER_MAX)
-    return bool(key["from_height"] <= height < until)
+    from_time, until_time = _times_of(key)
+    counts = key["from_height"] <= height < until
+    return bool(counts and from_time <= time < until_time)
+
+
+def count_persons(view: View, member: str) -> int:
+    """Return how many persons stand behind the keys a member has not ended."""
+    keys = scan_records(view, "keys", member)
+    return len({key["person"] for key in keys if "until_height" not in key})
 
 
 def check_demands(
@@ -138,7 +185,7 @@ def check_demands(
     by: Sequence[str],
     keys: Sequence[ActingKey],
     time: int,
-) -> list[DayTotal]:
+) -> Granted:
     """Return the day totals to write if the signatures satisfy every policy.
 
     Several demands on one member are met one by one and their amounts add up.
@@ -146,7 +193,8 @@ def check_demands(
     Raises:
         LedgerError: ``wrong_signers``, ``by`` differs from the declared
             members; ``policy_not_met``, too few distinct persons, or no maker
-            with another person as checker.
+            with another person as checker; ``one_person``, the only person of
+            a firm gives more than its band.
     """
     if sorted({demand.member for demand in demands}) != list(by):
         raise LedgerError(
@@ -155,7 +203,11 @@ def check_demands(
             found=_short(by),
         )
     totals: dict[tuple[str, str, str], DayTotal] = {}
+    alone: dict[str, None] = {}
     for demand in demands:
+        if demand.action in (ADMINS, PERSONS):
+            check_number([key for key in keys if key.member == demand.member], demand)
+            continue
         policy = policy_in_force(view, demand.member, time)
         own = [key for key in keys if key.member == demand.member]
         place = (demand.member, demand.action, demand.currency)
@@ -171,8 +223,46 @@ def check_demands(
             )
             totals[place] = DayTotal(*place, date, total)
         needed = max(choose_persons(bands, total), least_persons(demand))
+        if needed > 1 and len({key.person for key in own}) == 1:
+            needed = persons_of_one(view, demand, needed, alone)
         check_persons(own, needed, admin=demand.action == ADMIN)
-    return list(totals.values())
+    return Granted(list(totals.values()), tuple(alone))
+
+
+def persons_of_one(
+    view: View, demand: Demand, needed: int, alone: dict[str, None]
+) -> int:
+    """Return 1 where a firm's only person may sign though more are needed.
+
+    Args:
+        view: the state.
+        demand: one that more persons would have to meet.
+        needed: how many.
+        alone: is told the member if the act has to wait for that.
+
+    Raises:
+        LedgerError: ``one_person``, it is told what it may do instead.
+    """
+    if count_persons(view, demand.member) != 1:
+        return needed
+    if getattr(demand, "alone", False):
+        alone[demand.member] = None
+        return 1
+    if demand.action == GIVE:
+        raise LedgerError("one_person", expected=f"{needed} persons")
+    return 1 if demand.action in ALONE else needed
+
+
+def check_number(keys: Sequence[ActingKey], demand: Demand) -> None:
+    """Return if the keys stand for as many persons as the act itself asks for.
+
+    Raises:
+        LedgerError: ``policy_not_met``.
+    """
+    counting = [k for k in keys if demand.action == PERSONS or "admin" in k.duties]
+    persons, needed = len({key.person for key in counting}), least_persons(demand)
+    if persons < needed:
+        raise LedgerError("policy_not_met", expected=f"{needed} persons", found=persons)
 
 
 def policy_in_force(view: View, member: str, time: int) -> JSONObject:
@@ -229,12 +319,24 @@ def find_bands(policy: JSONObject, demand: Demand) -> tuple[list[JSONObject], bo
 
 
 def persons_for(view: View, demand: Demand, time: int) -> int:
-    """Return how many persons of a member a demand asks for as things stand."""
+    """Return how many persons of a member a demand asks for as things stand.
+
+    Raises:
+        LedgerError: ``policy_not_met``; ``one_person``.
+    """
+    if demand.action in (ADMINS, PERSONS):
+        return least_persons(demand)
     policy = policy_in_force(view, demand.member, time)
     bands, counted = find_bands(policy, demand)
     before = read_total(view, demand, policy_date(policy, time)) if counted else 0
     needed = choose_persons(bands, before + demand.amount_minor)
-    return max(needed, least_persons(demand))
+    needed = max(needed, least_persons(demand))
+    return persons_of_one(view, demand, needed, {}) if needed > 1 else needed
+
+
+def highest_band(policy: JSONObject) -> int:
+    """Return the most persons a policy asks for, whatever the act."""
+    return max(_persons_of(row["bands"][-1]) for row in policy["approvals"])
 
 
 def least_persons(demand: Demand) -> int:

@@ -41,6 +41,7 @@ class Context:
         position: its place among the block's transactions and steps.
         rule: manifest hash that new records will name.
         parameters: the chain's parameters from genesis; read only.
+        alone: members whose only person signed above its band.
     """
 
     def __init__(  # noqa: PLR0913 - everything a rule may know, by name
@@ -68,6 +69,7 @@ class Context:
         self.rule = rule
         self.parameters = parameters
         self.position = position
+        self.alone: tuple[str, ...] = ()
         self._layer = layer
         self._writable = writable
         self._charge = charge

@@ -103,7 +103,9 @@ def check_keys(
         LedgerError: ``unknown_key``, ``wrong_signers``, ``bad_signature``.
     """
     envelope = transaction.envelope
-    keys = find_acting_keys(view, envelope, situation.height, transaction.by)
+    keys = find_acting_keys(
+        view, envelope, situation.height, situation.time, transaction.by
+    )
     if verified.get(envelope.raw) is not transaction:
         message = envelope.preimage
         for key, signature in zip(keys, envelope.signatures, strict=True):
@@ -314,7 +316,9 @@ def _authorise(
         check_not_suspended(layer, transaction.by)
     demands: list[Demand] = []
     run_metered(lambda: demands.extend(action.signers(ctx, body)), meter)
-    totals = check_demands(layer, demands, transaction.by, keys, situation.time)
+    totals, ctx.alone = check_demands(
+        layer, demands, transaction.by, keys, situation.time
+    )
     if all(demand.action == ATTEST for demand in demands):
         meter.extend(ATTESTED_GAS_MAX - TRANSACTION_GAS_MAX)
     return totals

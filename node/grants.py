@@ -124,11 +124,11 @@ class Grants:
 
     def _find_key(self, grant: Grant) -> dict[str, str]:
         record = read_record(self._chain.state, "key", grant.key_id)
-        height = self._chain.header.height + 1
+        head = self._chain.header
         if (
             record is None
             or record["member"] != grant.member
-            or not is_active(record, height)
+            or not is_active(record, head.height + 1, head.time)
         ):
             raise LedgerError("bad_grant", expected="an active key of the member")
         return record

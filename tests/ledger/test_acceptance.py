@@ -118,7 +118,7 @@ LADDER = {
     "body": Defect("bad_body", body={"zone": "x"}),
     "suspended": Defect("member_suspended"),
     "by": Defect("wrong_signers"),
-    "policy": Defect("policy_not_met", body={"amount_minor": 1001, "currency": "EUR"}),
+    "policy": Defect("one_person", body={"amount_minor": 1001, "currency": "EUR"}),
     "handler": Defect("cut_outside"),
 }
 

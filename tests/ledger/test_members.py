@@ -63,7 +63,7 @@ def test_key_counts_between_two_heights(
     key: dict[str, Any] = {"from_height": from_height}
     if until_height is not None:
         key["until_height"] = until_height
-    assert is_active(key, height) == active
+    assert is_active(key, height, 0) == active
 
 
 def test_key_rotates() -> None:

@@ -74,6 +74,8 @@ class Signer(NamedTuple):
         amount_minor: what the member gives or undertakes, 0 if nothing.
         currency: ISO 4217 code, empty if no amount.
         persons: distinct persons at least, whatever the policy says.
+        alone: the only person of a firm may sign above its band; ``ctx.alone``
+            then names the member, and the handler lets the others wait.
     """
 
     member: str
@@ -81,6 +83,7 @@ class Signer(NamedTuple):
     amount_minor: int = 0
     currency: str = ""
     persons: int = 0
+    alone: bool = False
 
 
 class Context(Protocol):
@@ -92,6 +95,7 @@ class Context(Protocol):
     source: str
     rule: str
     parameters: Record
+    alone: tuple[str, ...]
 
     def read(self, kind: str, item: str, scope: str = "") -> Any:
         """Return a record or None."""
