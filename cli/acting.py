@@ -101,14 +101,21 @@ def run_acts(session: Session, acts: Sequence[Act]) -> None:
         print_json(results[0] if len(results) == 1 else {"results": results})
 
 
-def prepare_act(session: Session, act: Act) -> SigningFile:
+def prepare_act(session: Session, act: Act, *, check: bool = False) -> SigningFile:
     """Return the unsigned file of an act as a node prepared it.
+
+    Args:
+        session: of whom it is for.
+        act: what is asked for.
+        check: let the node also run the rule, without effect.
 
     Raises:
         LedgerError: what the node refuses with; ``payload_changed``.
     """
     try:
-        found = session.client.prepare(act.act, act.body, session.not_after_ms())
+        found = session.client.prepare(
+            act.act, act.body, session.not_after_ms(), check=check
+        )
     except LedgerError as error:
         if error.code == "not_found" and error.found == act.act:
             # So a node answers whoever has no part in the act.

@@ -213,13 +213,21 @@ class NodeClient:
 
     # -- writing --
 
-    def prepare(self, act: str, body: JSONObject, not_after: int | None) -> JSONObject:
+    def prepare(
+        self, act: str, body: JSONObject, not_after: int | None, *, check: bool = False
+    ) -> JSONObject:
         """Return the unsigned payload of an act and who has to sign it.
+
+        Args:
+            act: the act.
+            body: its body.
+            not_after: when it lapses, UTC ms; None for the node's default.
+            check: let the node run the rule without effect.
 
         Raises:
             LedgerError: what the node refuses with; ``node_failed``.
         """
-        asked: JSONObject = {"body": body}
+        asked: JSONObject = {"body": body, **({"check": True} if check else {})}
         if not_after is not None:
             asked["not_after"] = not_after
         raw = json.dumps(asked).encode()

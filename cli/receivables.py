@@ -65,6 +65,16 @@ different_option = click.option(
     metavar="SHA256",
     help="Invoice that looks like another one and is not; the refusal names it.",
 )
+file_option = click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Do all lines of a CSV file; the wallet's README lists its columns.",
+)
+all_option = click.option("--all", "every", is_flag=True, help="All that wait for you.")
+keep_going_option = click.option(
+    "--keep-going", is_flag=True, help="Leave out refused lines and do the others."
+)
 claim_options: Final = (
     click.argument("draft", type=click.Path(path_type=Path), required=False),
     click.option("--programme", metavar="ID", help="Under which terms."),
@@ -101,13 +111,27 @@ def submit(session: Session, **given: Any) -> None:
 @click.option("--supplier", metavar="MEMBER", help="Whose invoice it is.")
 @reason_option
 @different_option
+@file_option
+@keep_going_option
 @with_signing
-def issue(session: Session, **given: Any) -> None:
-    """Undertake to pay an approved invoice; the supplier accepts or declines."""
+def issue(
+    session: Session, file: Path | None, *, keep_going: bool, **given: Any
+) -> int | None:
+    """Undertake to pay approved invoices; the suppliers accept or decline.
+
+    One by its DRAFT or figures, or all lines of a CSV --file in one screen.
+    """
+    if file is not None:
+        if any(given.values()):
+            raise LedgerError("usage", found="--file stands alone")
+        from cli.batch import issue_file
+
+        return issue_file(session, file, keep_going=keep_going)
     if given["supplier"] is None:
         raise LedgerError("usage", found="--supplier is missing")
     check_id(given["supplier"], "member")
     _propose(session, "receivable.issue", given)
+    return None
 
 
 def _propose(session: Session, act: str, given: dict[str, Any]) -> None:
@@ -271,14 +295,43 @@ def _find_programme(lookup: Any, given: dict[str, Any], claim: JSONObject) -> An
 
 
 @click.command("confirm")
-@click.argument("receivable")
+@click.argument("receivable", required=False)
 @reason_option
 @different_option
+@file_option
+@all_option
+@keep_going_option
 @with_signing
-def confirm(session: Session, receivable: str, **given: Any) -> None:
-    """Undertake to pay a submitted RECEIVABLE when it is due."""
-    check_id(receivable, "receivable")
-    _decide(session, "receivable.confirm", receivable, given)
+def confirm(session: Session, receivable: str | None, **given: Any) -> int | None:
+    """Undertake to pay a submitted RECEIVABLE when it is due, or many at once."""
+    if _is_batch(receivable, given):
+        return _answer_batch(session, "confirm", given)
+    _decide(session, "receivable.confirm", receivable or "", given)
+    return None
+
+
+def _is_batch(item: str | None, given: dict[str, Any]) -> bool:
+    """Tell whether several are asked for; of ID, --file and --all one is given.
+
+    Raises:
+        LedgerError: ``usage``; those of ``check_id``.
+    """
+    asked = (item is not None, given["file"] is not None, given["every"])
+    if sum(asked) != 1:
+        raise LedgerError("usage", found="give an ID, --file FILE or --all")
+    single = ("reason", "different", "aware")
+    if item is None and any(given.get(name) for name in single):
+        raise LedgerError("usage", found="a reason stands in the lines of a file")
+    if item is not None:
+        check_id(item, "receivable", "offer")
+    return item is None
+
+
+def _answer_batch(session: Session, verb: str, given: dict[str, Any]) -> int:
+    from cli.batch import answer_batch
+
+    keep_going = given["keep_going"]
+    return answer_batch(session, verb, given["file"], keep_going=keep_going)
 
 
 def _decide(session: Session, act: str, text: str, given: dict[str, Any]) -> None:
@@ -320,18 +373,24 @@ def counter(session: Session, receivable: str, **given: Any) -> None:
 
 
 @click.command("accept")
-@click.argument("item")
+@click.argument("item", required=False)
 @click.option("--aware", is_flag=True, help="Take an overdue holding knowingly.")
 @reason_option
+@file_option
+@all_option
+@keep_going_option
 @with_signing
-def accept(session: Session, item: str, *, aware: bool, reason: str | None) -> None:
-    """Accept an offer, or the terms a debtor issued or proposed."""
-    if _kind_of(session, item) == "offer":
+def accept(session: Session, item: str | None, **given: Any) -> int | None:
+    """Accept an offer, or the terms a debtor issued or proposed, or many at once."""
+    if _is_batch(item, given):
+        return _answer_batch(session, "accept", given)
+    if _kind_of(session, item or "") == "offer":
         from cli.parts import accept_offer
 
-        accept_offer(session, item, aware=aware)
-        return
-    _decide(session, "receivable.accept", item, {"reason": reason})
+        accept_offer(session, item or "", aware=given["aware"])
+        return None
+    _decide(session, "receivable.accept", item or "", {"reason": given["reason"]})
+    return None
 
 
 @click.command("decline")

@@ -23,6 +23,11 @@ def sign(session: Session, file: Path) -> None:
     No node is asked. The same file goes from signer to signer, or each signs
     a copy; allonge send takes them all.
     """
+    if _is_batch(file):
+        from cli.batch_run import sign_batch  # noqa: PLC0415
+
+        sign_batch(session, file)
+        return
     from cli.acting import confirm_files, print_ready  # noqa: PLC0415
     from cli.people import name_id  # noqa: PLC0415
     from cli.signing import read_signing_file  # noqa: PLC0415
@@ -45,15 +50,28 @@ def sign(session: Session, file: Path) -> None:
     print_ready(signed, file)
 
 
+def _is_batch(path: Path) -> bool:
+    """Tell a batch from a single signing file by how it begins."""
+    try:
+        with path.open("rb") as file:
+            return file.read(9) == b'{"items":'
+    except OSError:
+        return False
+
+
 @click.command("send")
 @click.argument("files", type=FILE_ARGUMENT, nargs=-1, required=True)
 @quiet_option
 @with_node
-def send(session: Session, files: tuple[Path, ...]) -> None:
+def send(session: Session, files: tuple[Path, ...]) -> int:
     """Send a signed FILE, putting together the signatures of several copies.
 
     Sending the same transaction twice changes nothing: it counts once.
     """
+    if _is_batch(files[0]):
+        from cli.batch_run import send_batch  # noqa: PLC0415
+
+        return send_batch(session, files)
     from cli.acting import print_result, send_file  # noqa: PLC0415
     from cli.signing import read_signing_file  # noqa: PLC0415
 
@@ -71,5 +89,6 @@ def send(session: Session, files: tuple[Path, ...]) -> None:
         raise
     if session.as_json:
         print_json(found)
-        return
-    print_result(found, quiet=session.quiet)
+    else:
+        print_result(found, quiet=session.quiet)
+    return 0

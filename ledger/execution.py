@@ -240,6 +240,24 @@ def prepare_act(
     return Prepared(rule, by, tuple(demands))
 
 
+def rehearse_act(
+    layer: Layer, act: str, body: JSONObject, prepared: Prepared, situation: Situation
+) -> None:
+    """Return if an act's handler would do it, were it signed; the layer is spent.
+
+    Raises:
+        LedgerError: ``member_suspended``; the rule's refusal.
+    """
+    action = situation.rulebook.find_action(act, prepared.rule)
+    given = parse_body(action, body)
+    writes = situation.rulebook.writes_of(act, prepared.rule)
+    ctx = open_context(layer, situation, "0" * 64, prepared.rule, writes)
+    if action.business:
+        check_not_suspended(layer, prepared.by)
+    run_metered(lambda: action.apply(ctx, given), Meter(TRANSACTION_GAS_MAX))
+    check_changes(touched(layer), layer.kinds, situation.rulebook.check_changes)
+
+
 def execute_transaction(
     parent: State | Layer,
     transaction: Transaction,

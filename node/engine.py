@@ -18,7 +18,7 @@ from ledger.blocks import Block
 from ledger.chain import Chain
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
-from ledger.execution import Prepared, prepare_act
+from ledger.execution import Prepared, prepare_act, rehearse_act
 from ledger.sealing import Candidate
 from ledger.state import Layer, read_record
 from ledger.store import Store
@@ -147,14 +147,24 @@ class Node:
         """Return a fresh look of a reader at the head; use it within the gate."""
         return Sight(reader, self.chain.state, self.chain.header.time, self.history)
 
-    def prepare(self, reader: Reader, act: str, body: JSONObject) -> Prepared:
+    def prepare(
+        self, reader: Reader, act: str, body: JSONObject, *, check: bool = False
+    ) -> Prepared:
         """Return who must sign an act, as far as the reader may know.
 
         Only on the writer's thread.
 
+        Args:
+            reader: who asks.
+            act: the act.
+            body: its body.
+            check: also run the rule on the state as it is, if the reader is
+                the only one who signs: so it learns nothing it could not by
+                sending it.
+
         Raises:
             LedgerError: what preparing raises; ``not_found``, the act is not
-                one the reader takes part in.
+                one the reader takes part in; what the rule refuses with.
         """
         sight = self.look(reader)
         situation = self.chain.situation(self.clock.now_ms())
@@ -162,6 +172,9 @@ class Node:
         prepared = prepare_act(layer, act, body, situation)
         if reader.member not in prepared.by and not reader.sees_all:
             raise LedgerError("not_found", found=act)
+        if check and prepared.by == (reader.member,):
+            spent = Layer(self.chain.state, self.chain.state.kinds)
+            rehearse_act(spent, act, body, prepared, situation)
         return prepared
 
     def admit(self, raw: bytes) -> Transaction:

@@ -93,7 +93,11 @@ def _signed_paths() -> JSONObject:
     lines = {"application/x-ndjson": {"schema": _TEXT}}
     asked = {
         "additionalProperties": False,
-        "properties": {"body": {"type": "object"}, "not_after": {"type": "integer"}},
+        "properties": {
+            "body": {"type": "object"},
+            "check": {"type": "boolean"},
+            "not_after": {"type": "integer"},
+        },
         "required": ["body"],
         "type": "object",
     }

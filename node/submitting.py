@@ -133,15 +133,20 @@ async def prepare(node: Node, request: Request, reader: Reader, act: str) -> Res
     check_media_type(request, ("application/json",))
     asked = parse_json(await read_body(request, ONE_BYTES_MAX))
     if not isinstance(asked, dict) or not {"body"} <= asked.keys() <= _ASKED:
-        raise LedgerError("bad_request", expected="a body, perhaps not_after")
+        raise LedgerError("bad_request", expected="a body, perhaps not_after, check")
     body, not_after = asked["body"], asked.get("not_after")
+    check = asked.get("check", False)
+    if type(check) is not bool:
+        raise LedgerError("bad_request", expected="check as true or false")
     if not isinstance(body, dict):
         raise LedgerError("bad_request", expected="body as an object")
     if not_after is None:
         not_after = node.times_ms()[0] + DAY_MS
     elif type(not_after) is not int or not_after <= 0:
         raise LedgerError("bad_request", expected="not_after in milliseconds")
-    waiting = node.writer.call(lambda: node.prepare(reader, act, body), reader.member)
+    waiting = node.writer.call(
+        lambda: node.prepare(reader, act, body, check=check), reader.member
+    )
     prepared = await finish(waiting)
     payload = build_payload(
         act=act,
@@ -166,7 +171,7 @@ async def prepare(node: Node, request: Request, reader: Reader, act: str) -> Res
     )
 
 
-_ASKED: Final = {"body", "not_after"}
+_ASKED: Final = {"body", "check", "not_after"}
 
 
 def _describe_demand(node: Node, reader: Reader, demand: Demand) -> JSONObject:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -133,11 +133,16 @@ class Stage:
 
 
 @contextmanager
-def open_stage(folder: Path, patch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Serve a new world to wallets of this process."""
+def open_stage(
+    folder: Path,
+    patch: pytest.MonkeyPatch,
+    prepare: Callable[[World], object] = lambda _: None,
+) -> Iterator[Stage]:
+    """Serve a new world, prepared before it is served, to wallets of this process."""
     careful = make_actor("gamma", "supplier", persons=2, policy=TWO)
     others = [actor for actor in default_actors() if actor.name != "gamma"]
     world = World([*others, careful], folder=folder / "ledger")
+    prepare(world)
     (folder / "home").mkdir()
     with serve_world(world, folder) as served:
         patch.setattr(NodeClient, "_connect", lambda _self: _Connection(served))

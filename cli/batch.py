@@ -1,0 +1,211 @@
+"""Batches as people give them: lines of a CSV file, or all that waits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from cli.acting import Act
+from cli.amounts import format_amount, parse_minor
+from cli.batch_run import Line, run_batch
+from cli.formats.rows import read_table
+from cli.lookup import Lookup
+from cli.people import check_id, find_id, name_id
+from cli.receivables import read_deductions
+from cli.session import Session
+from cli.typed import read_date, read_hash
+from ledger.encoding import JSONObject
+from ledger.errors import Code, LedgerError, register
+
+ISSUE_NEEDED: Final = ("supplier", "invoice", "issued", "amount", "currency", "due")
+ISSUE_OPTIONAL: Final = (
+    *("use", "deductions", "document", "reason", "different"),
+    "programme",
+)
+ANSWER_NEEDED: Final = ("receivable", "amount", "currency")
+ANSWER_OPTIONAL: Final = ("reason", "different")
+
+register(
+    Code(
+        "duplicate_line",
+        "stale",
+        "a line of the file stands there twice",
+        "Two lines name the same invoice, or the same receivable.",
+        "Take one of the two lines out of the file.",
+    ),
+    Code(
+        "line_differs",
+        "refused",
+        "the ledger says something else than the line",
+        "The line's amount is not that of the receivable it names.",
+        "Compare both; what the ledger says: run: allonge show ID",
+    ),
+)
+
+
+def issue_file(session: Session, path: Path, *, keep_going: bool) -> int:
+    """Issue every approved payable of a CSV file; return the exit code.
+
+    Raises:
+        LedgerError: those of ``read_table`` and ``run_batch``.
+    """
+    table = read_table(path, ISSUE_NEEDED, ISSUE_OPTIONAL)
+    lookup = Lookup(session)
+    programmes = list(session.client.items("/v1/programmes"))
+    known: set[tuple[str, ...]] = set()
+    lines = [
+        _read_line(row, lambda row: _issue(lookup, programmes, row.values), known)
+        for row in table.rows
+    ]
+    name = f"issue-{table.file_sha256[:16]}"
+    return run_batch(session, name, lines, keep_going=keep_going)
+
+
+def _read_line(row: Any, read: Any, known: set[tuple[str, ...]]) -> Line:
+    """Return a row as an act, or with what is wrong with it."""
+    name = f"line {row.number}"
+    try:
+        act, identity = read(row)
+        if identity in known:
+            raise LedgerError("duplicate_line", found=" ".join(identity[-2:]))
+        known.add(identity)
+    except LedgerError as error:
+        return Line(name, error=error)
+    return Line(name, act)
+
+
+def _issue(lookup: Any, programmes: list[JSONObject], row: dict[str, str]) -> Any:
+
+    currency = row["currency"]
+    amount = parse_minor(row["amount"], currency)
+    used = parse_minor(row["use"], currency) if row["use"] else amount
+    supplier = lookup.find("member", row["supplier"])["id"]
+    programme = _programme_of(lookup, programmes, row)
+    issued = read_date(row["issued"])
+    terms: JSONObject = {"due_date": read_date(row["due"]), "gross_minor": used}
+    if row["deductions"]:
+        terms["deductions"] = _deductions(row["deductions"], currency)
+    body: JSONObject = {
+        "invoices": [
+            {
+                "amount_minor": amount,
+                "issue_date": issued,
+                "number": row["invoice"],
+                "used_minor": used,
+            }
+        ],
+        "programme": programme["id"],
+        "supplier": supplier,
+        "terms": terms,
+        **_answers(row),
+    }
+    if row["document"]:
+        body["document"] = read_hash(row["document"])
+    facts = lookup.facts(programme, {"supplier": supplier})
+    # The ledger's own form of an invoice number: spaces and case do not count.
+    number = "".join(row["invoice"].split()).upper()
+    identity = (programme["debtor"], supplier, currency, issued, number)
+    return Act("receivable.issue", body, facts), identity
+
+
+def _programme_of(
+    lookup: Any, programmes: list[JSONObject], row: dict[str, str]
+) -> JSONObject:
+    if row["programme"]:
+        found: JSONObject = lookup.find("programme", row["programme"])
+        return found
+    own = lookup.session.member
+    fitting = [
+        each
+        for each in programmes
+        if (each.get("currency"), each.get("debtor")) == (row["currency"], own)
+    ]
+    if len(fitting) != 1:
+        raise LedgerError("which_programme", found=len(fitting))
+    return {**fitting[0], "kind": "programme"}
+
+
+def _deductions(text: str, currency: str) -> list[JSONObject]:
+
+    rows = []
+    for part in text.split("|"):
+        words = part.split()
+        if len(words) != 3:
+            raise LedgerError(
+                "bad_deduction", expected="TYPE AMOUNT SHA256", found=part
+            )
+        rows.append((words[0], f"{currency} {words[1]}", words[2]))
+    return read_deductions(tuple(rows), currency)
+
+
+def _answers(row: dict[str, str]) -> JSONObject:
+    found: JSONObject = {"reason": row["reason"]} if row.get("reason") else {}
+    if row.get("different"):
+        found["different"] = [read_hash(each) for each in row["different"].split("|")]
+    return found
+
+
+def answer_batch(
+    session: Session, verb: str, path: Path | None, *, keep_going: bool
+) -> int:
+    """Confirm or accept all receivables of a CSV file, or all that wait.
+
+    Args:
+        session: of the debtor who confirms, or the supplier who accepts.
+        verb: ``confirm`` or ``accept``.
+        path: the file; None for all that wait.
+        keep_going: do the others where lines are refused.
+
+    Raises:
+        LedgerError: those of ``read_table`` and ``run_batch``.
+    """
+    table = read_table(path, ANSWER_NEEDED, ANSWER_OPTIONAL) if path else None
+    lookup = Lookup(session)
+    party = "debtor" if verb == "confirm" else "supplier"
+    waiting = {
+        str(row["id"]): row
+        for row in session.client.whole("/v1/inbox")
+        if row.get("kind") == "receivable" and row.get(party) == session.member
+    }
+    act = f"receivable.{verb}"
+    if table is None:
+        lines = [
+            Line(name_id("receivable", item), _answer(lookup, act, record, {}))
+            for item, record in waiting.items()
+        ]
+        return run_batch(session, f"{verb}-all", lines, keep_going=keep_going)
+    known: set[tuple[str, ...]] = set()
+    lines = [
+        _read_line(row, lambda row: _named(lookup, act, waiting, row.values), known)
+        for row in table.rows
+    ]
+    name = f"{verb}-{table.file_sha256[:16]}"
+    return run_batch(session, name, lines, keep_going=keep_going)
+
+
+def _named(
+    lookup: Any, act: str, waiting: dict[str, JSONObject], row: dict[str, str]
+) -> Any:
+
+    check_id(row["receivable"], "receivable")
+    try:
+        record = waiting[find_id(row["receivable"], lambda: waiting)]
+    except (KeyError, LedgerError):
+        # It may have been answered already: then the node says so by name.
+        record = lookup.find("receivable", row["receivable"])
+    stated = (parse_minor(row["amount"], row["currency"]), row["currency"])
+    if stated != (record["face_minor"], record["currency"]):
+        raise LedgerError(
+            "line_differs",
+            expected=format_amount(record["face_minor"], record["currency"]),
+            found=format_amount(*stated),
+        )
+    item = str(record["id"])
+    return _answer(lookup, act, record, row), (act, name_id("receivable", item))
+
+
+def _answer(lookup: Any, act: str, record: JSONObject, row: dict[str, str]) -> Any:
+
+    record = {**record, "kind": "receivable"}
+    body = {"face_minor": record["face_minor"], "receivable": record["id"]}
+    return Act(act, {**body, **_answers(row)}, lookup.facts(record))
