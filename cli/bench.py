@@ -162,12 +162,13 @@ def run_bench(
     ) as name:
         work = Workload(plan.holders, time.time_ns() // 1_000_000)
         made = Bench(plan, Path(name), work, note)
-        build(made)
-        try:
-            figures = measure(made, names)
-            setting = describe_run(made)
-        finally:
-            made.bare.close()
+        with made.verifiers:
+            build(made)
+            try:
+                figures = measure(made, names)
+                setting = describe_run(made)
+            finally:
+                made.bare.close()
     rows = [describe_row(*figure) for figure in figures]
     rows.sort(key=lambda row: list(BUDGETS).index(row["name"]))
     setting["seconds"] = decimal(time.monotonic() - began, 1)

@@ -98,7 +98,7 @@ def measure_http(bench: Bench) -> list[Figure]:
     wanted = max(200, int(bench.pace * plan.round_seconds) // 100 * 100)
     with bench.copied() as (chain, folder):
         own = work.transfers(chain, wanted)
-        inside = submit_load(chain, own.envelopes)
+        inside = submit_load(chain, own.envelopes, bench.verifiers)
         check_run(own, inside)
         load = work.transfers(chain, wanted)
         singles = work.transfers(chain, plan.submits, planted=False).envelopes

@@ -1,7 +1,7 @@
 """The ledger under load in ``allonge bench``, and how it is loaded.
 
-One thread executes and commits blocks while two verify what comes next, as in
-a node. What was planted to be refused must be refused, to the last one.
+One thread executes and commits blocks while processes verify what comes next,
+as in a node. What was planted to be refused must be refused, to the last one.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ from cli.yardstick import VerifyLimit, Watch
 from ledger.chain import Chain
 from ledger.errors import Code, LedgerError, register
 from ledger.sealing import BlockInput, Candidate
+from ledger.verifying import PROCESSES, Verifiers
 
 BLOCK_TRANSACTIONS: Final = 500
-CHUNK: Final = 25
+CHUNK: Final = 50
 BLOCKS_AHEAD: Final = 3
-VERIFIERS: Final = 2
+# Threads that read and wait for verdicts: two batches for each process, so that
+# none is idle while the next is being read.
+ADMITTERS: Final = 2 * PROCESSES
 SAMPLE_SIGNATURES: Final = 200
 
 register(
@@ -141,6 +144,7 @@ class Bench:
         head: hash of the filled ledger's last header.
         pace: transactions a second of the last round.
         copies: how many were taken.
+        verifiers: processes that verify what is submitted, as in a node.
     """
 
     plan: Plan
@@ -153,6 +157,7 @@ class Bench:
     head: str = ""
     pace: float = 0.0
     copies: int = 0
+    verifiers: Verifiers = field(default_factory=Verifiers)
 
     @property
     def filled(self) -> Path:
@@ -200,7 +205,7 @@ def build(bench: Bench) -> None:
     ):
         bench.note(name)
         load = sign(chain)
-        run = submit_load(chain, load.envelopes)
+        run = submit_load(chain, load.envelopes, bench.verifiers)
         check_run(load, run)
         bench.pace = run.a_second
     bench.build_seconds = time.perf_counter() - began
@@ -214,26 +219,28 @@ def build(bench: Bench) -> None:
 # -- the pipeline -------------------------------------------------------------
 
 
-def submit_load(chain: Chain, envelopes: Sequence[bytes]) -> Run:
-    """Return what came of envelopes verified in threads and sealed in blocks."""
+def submit_load(chain: Chain, envelopes: Sequence[bytes], verifiers: Verifiers) -> Run:
+    """Return what came of envelopes verified beside the blocks they fill."""
     run = Run()
     parts = deque(
         envelopes[first : first + BLOCK_TRANSACTIONS]
         for first in range(0, len(envelopes), BLOCK_TRANSACTIONS)
     )
     ahead: deque[list[Future[Admission]]] = deque()
-    with ThreadPoolExecutor(VERIFIERS) as pool:
+    with ThreadPoolExecutor(ADMITTERS) as pool:
 
         def send() -> None:
             part, now = parts.popleft(), chain.header.time + 1
             ahead.append(
                 [
-                    pool.submit(admit_all, chain, part[first : first + CHUNK], now)
+                    pool.submit(
+                        admit_all, chain, part[first : first + CHUNK], now, verifiers
+                    )
                     for first in range(0, len(part), CHUNK)
                 ]
             )
 
-        run.watch = Watch()
+        run.watch = Watch(verifiers.process_ids)
         for _ in range(min(BLOCKS_AHEAD, len(parts))):
             send()
         while ahead:
@@ -248,16 +255,36 @@ def submit_load(chain: Chain, envelopes: Sequence[bytes]) -> Run:
     return run
 
 
-def admit_all(chain: Chain, raws: Sequence[bytes], time_ms: int) -> Admission:
+def admit_all(
+    chain: Chain, raws: Sequence[bytes], time_ms: int, verifiers: Verifiers
+) -> Admission:
     """Return what of some envelopes has form and signatures."""
     found = Admission()
+    read = []
     for raw in raws:
         try:
-            chain.admit(raw, time_ms)
-            found.envelopes.append(raw)
+            read.append(chain.read(raw, time_ms))
         except LedgerError as error:
             found.refused.append(error.code)
+    verdicts = verifiers.judge([claims for _, claims in read])
+    for (transaction, _), refusal in zip(read, verdicts, strict=True):
+        if refusal is None:
+            chain.remember_verified(transaction)
+            found.envelopes.append(transaction.envelope.raw)
+        else:
+            found.refused.append(refusal.code)
     return found
+
+
+def admit_here(chain: Chain, raws: Sequence[bytes], time_ms: int) -> list[bytes]:
+    """Return sound envelopes, verified in this thread.
+
+    Raises:
+        LedgerError: one of them is not sound.
+    """
+    for raw in raws:
+        chain.admit(raw, time_ms)
+    return list(raws)
 
 
 def seal(chain: Chain, envelopes: Sequence[bytes], time_ms: int = 0) -> Candidate:

@@ -23,7 +23,7 @@ from cli.bench_ledger import (
     BLOCK_TRANSACTIONS,
     Bench,
     Figure,
-    admit_all,
+    admit_here,
     check_head,
     check_run,
     expect,
@@ -123,7 +123,9 @@ class Round:
         """
         before = bench.bare.measure(bench.plan.limit_seconds)
         loads = make(max(WARM_UP, int(bench.pace * bench.plan.round_seconds)))
-        self.runs = [submit_load(chain, load.envelopes) for load in loads]
+        self.runs = [
+            submit_load(chain, load.envelopes, bench.verifiers) for load in loads
+        ]
         for load, run in zip(loads, self.runs, strict=True):
             check_run(load, run)
         after = bench.bare.measure(bench.plan.limit_seconds)
@@ -180,7 +182,7 @@ def measure_work(bench: Bench, chain: Chain) -> list[Figure]:
     with sampled(STAGES) as spent:
         for part in parts:
             now = chain.header.time + 1
-            admitted = admit_all(chain, part, now).envelopes
+            admitted = admit_here(chain, part, now)
             expect("committed", len(part), len(seal(chain, admitted).transactions))
     total = time.thread_time() - began
     each = 1e6 / len(load.envelopes)

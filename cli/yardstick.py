@@ -120,21 +120,27 @@ class Watch:
 
     Attributes:
         seconds: wall time at the last ``stop``.
-        cpu_seconds: of this process and of its processes that have ended.
+        cpu_seconds: of this process, of its processes that have ended, and of
+            those named.
         foreign_cores: cores that everything else kept busy; 0 if unknown.
     """
 
-    def __init__(self) -> None:
-        """Start now."""
+    def __init__(self, processes: Sequence[int] = ()) -> None:
+        """Start now.
+
+        Args:
+            processes: ids of own processes that run on.
+        """
         self.seconds = self.cpu_seconds = self.foreign_cores = 0.0
+        self._processes = processes
         self._busy = busy_seconds()
-        self._cpu = own_seconds()
+        self._cpu = own_seconds(processes)
         self._began = time.perf_counter()
 
     def stop(self) -> None:
         """Take the times from the start up to now."""
         self.seconds = time.perf_counter() - self._began
-        self.cpu_seconds = own_seconds() - self._cpu
+        self.cpu_seconds = own_seconds(self._processes) - self._cpu
         if self._busy:
             foreign = busy_seconds() - self._busy - self.cpu_seconds
             self.foreign_cores = max(0.0, foreign / self.seconds)
@@ -145,10 +151,22 @@ class Watch:
         return self.foreign_cores <= QUIET_CORES_MAX
 
 
-def own_seconds() -> float:
-    """Return CPU seconds of this process and its children that have ended."""
+def own_seconds(processes: Sequence[int] = ()) -> float:
+    """Return CPU seconds of this process, its ended children and some others."""
     ended = os.times()
-    return time.process_time() + ended.children_user + ended.children_system
+    own = time.process_time() + ended.children_user + ended.children_system
+    return own + sum(map(process_seconds, processes))
+
+
+def process_seconds(process: int) -> float:
+    """Return CPU seconds of a process that runs, 0 if unknown."""
+    try:
+        told = Path(f"/proc/{process}/stat").read_text("ascii")
+    except OSError:
+        return 0.0
+    # The name in brackets may hold anything; user and system follow its end.
+    user, system = told.rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def busy_seconds() -> float:

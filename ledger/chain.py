@@ -22,11 +22,12 @@ from ledger.execution import (
     check_form,
     check_keys,
     execute_transaction,
+    find_claims,
     prepare_act,
 )
 from ledger.founding import Foundation, execute_block_zero, load_published
 from ledger.genesis import parse_genesis
-from ledger.keys import check_verifier
+from ledger.keys import Claim, check_verifier
 from ledger.log import Log
 from ledger.mapproofs import Proof, RangeProof
 from ledger.rulebook import Rulebook
@@ -231,6 +232,16 @@ class Chain:
         check_keys(self.state, transaction, situation, self.verified)
         self.remember_verified(transaction)
         return transaction
+
+    def read(self, raw: bytes, time: int) -> tuple[Transaction, list[Claim]]:
+        """Return the transaction, and its signatures that are to be verified.
+
+        Raises:
+            LedgerError: those of ``check_form`` and ``find_claims``.
+        """
+        situation = self.situation(time)
+        transaction = check_form(raw, situation, self.seen, self.verified)
+        return transaction, find_claims(self.state, transaction, situation)
 
     def prepare(self, act: str, body: JSONObject, time: int) -> Prepared:
         """Return under which rule an act is signed, and by whom.

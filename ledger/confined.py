@@ -20,10 +20,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import IO, Any, Final, Self
 
 from ledger.blocks import BLOCK_BYTES_MAX, Block, decode_block, encode_block
+from ledger.children import start_child
 from ledger.encoding import JSONObject, decode, encode
 from ledger.errors import Code, LedgerError, register
 from ledger.explain import explain_at
@@ -89,20 +89,7 @@ class ConfinedReplay:
             limits: what the child may use.
             report: called with the number of blocks replayed, from a thread.
         """
-        root = str(Path(__file__).resolve().parent.parent)
-        start = (
-            "import sys; sys.path.insert(0, sys.argv[1]); "
-            "from ledger.confined import main; main()"
-        )
-        self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and code
-            [sys.executable, "-I", "-B", "-c", start, root],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={},
-            cwd="/",
-            close_fds=True,
-        )
+        self._child = start_child("ledger.confined", stderr=subprocess.PIPE)
         self._report = report
         self._answer: JSONObject = {}
         self._complaint = b""

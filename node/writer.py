@@ -1,11 +1,12 @@
-"""The embedded engine: one thread that seals, and a pool that verifies.
+"""The embedded engine: one thread that seals, and others that admit.
 
-Signatures are verified once, at admission, beside each other. What is admitted
-waits in one of two lanes; the lane of attesting roles goes first, so that no
-flood of offers keeps a bank statement out. A block is sealed as soon as the
-writer is free, and holds all that came while the last one became durable: a
-single transaction never waits for company. Whoever waits is told only after
-the commit. A storage error or a broken invariant ends the process.
+Signatures are verified once, at admission, many at a time in processes beside
+this one. What is admitted waits in one of two lanes; the lane of attesting
+roles goes first, so that no flood of offers keeps a bank statement out. A block
+is sealed as soon as the writer is free, and holds all that came while the last
+one became durable: a single transaction never waits for company. Whoever waits
+is told only after the commit. A storage error, a broken invariant or a verifier
+that has ended ends the process.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ from typing import Any, Final, TypeVar
 from ledger.chain import Chain
 from ledger.encoding import JSONObject, load_record
 from ledger.errors import LedgerError
-from ledger.execution import Situation, check_form, check_keys
+from ledger.execution import Situation, check_form, check_keys, find_claims
 from ledger.kernel import GUARDIAN_ROLES, TRUSTED_ROLES
+from ledger.keys import Claim
 from ledger.sealing import BlockInput, Candidate
 from ledger.state import read_record
 from ledger.transactions import Transaction, parse_transaction
+from ledger.verifying import PROCESSES, Verifiers
 from node.clock import Clock
 from node.config import (
     BLOCK_AGE_S,
@@ -42,7 +45,9 @@ from node.gate import Gate
 
 T = TypeVar("T")
 
-VERIFIERS: Final = 2
+# Threads that read and wait for verdicts: two chunks for each process, so that
+# none is idle while the next is being read.
+ADMITTERS: Final = 2 * PROCESSES
 CHUNK: Final = 32
 CALLS_A_TURN: Final = 8
 REFUSALS_KEPT: Final = 10_000
@@ -175,7 +180,8 @@ class Writer:
         self._verifying = 0
         self._stopping = False
         self._refused: OrderedDict[str, tuple[Transaction, LedgerError]] = OrderedDict()
-        self._pool = ThreadPoolExecutor(VERIFIERS, thread_name_prefix="verify")
+        self._verifiers = Verifiers()
+        self._pool = ThreadPoolExecutor(ADMITTERS, thread_name_prefix="admit")
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
 
     # -- from any thread ------------------------------------------------------------
@@ -252,6 +258,7 @@ class Writer:
             self._wake.notify()
         # In this order: what is being verified may still join the last block.
         self._pool.shutdown(wait=True)
+        self._verifiers.close()
         with self._wake:
             self._wake.notify()
         if self._thread.ident is not None:
@@ -264,24 +271,21 @@ class Writer:
         settled: list[tuple[int, Outcome]] = []
         try:
             situation = self.chain.situation(self.clock.now_ms())
+            read: list[tuple[Waiting, list[Claim]]] = []
             for index, raw in chunk:
-                try:
-                    found = self.check(raw, situation)
-                except LedgerError as error:
-                    settled.append((index, Outcome("", error=error)))
-                    continue
-                except Exception as error:
-                    # Nothing is changed yet, so one strange envelope is not
-                    # worth the node.
-                    log.exception("admission failed")
-                    fault = LedgerError("node_fault", found=type(error).__name__)
-                    settled.append((index, Outcome("", error=fault)))
-                    continue
+                found = self._read(raw, situation)
                 if isinstance(found, Outcome):
                     settled.append((index, found))
                 else:
-                    ticket.ids[index] = found.id
-                    admitted.append(Waiting(found, ticket, index))
+                    transaction, claims = found
+                    read.append((Waiting(transaction, ticket, index), claims))
+            verdicts = self._verifiers.judge([claims for _, claims in read])
+            for (item, _), refusal in zip(read, verdicts, strict=True):
+                if refusal is not None:
+                    settled.append((item.index, Outcome("", error=refusal)))
+                    continue
+                ticket.ids[item.index] = item.transaction.id
+                admitted.append(item)
             settled += self._enqueue(admitted)
         except BaseException as error:
             self._on_failure(error)
@@ -293,15 +297,39 @@ class Writer:
         ticket.settle(settled)
         ticket.admit(len(chunk))
 
+    def _read(
+        self, raw: bytes, situation: Situation
+    ) -> tuple[Transaction, list[Claim]] | Outcome:
+        """Return a transaction and what is to be verified, or its outcome."""
+        try:
+            found = self._check_form(raw, situation)
+            if isinstance(found, Outcome):
+                return found
+            return found, find_claims(self.chain.state, found, situation)
+        except LedgerError as error:
+            return Outcome("", error=error)
+        except Exception as error:
+            # Nothing is changed yet, so one strange envelope is not worth the
+            # node.
+            log.exception("admission failed")
+            return Outcome(
+                "", error=LedgerError("node_fault", found=type(error).__name__)
+            )
+
     def check(self, raw: bytes, situation: Situation) -> Transaction | Outcome:
         """Return a verified transaction, or the outcome it has already.
 
         Raises:
             LedgerError: those of ``check_form`` and ``check_keys``.
         """
+        found = self._check_form(raw, situation)
+        if not isinstance(found, Outcome):
+            check_keys(self.chain.state, found, situation, self.chain.verified)
+        return found
+
+    def _check_form(self, raw: bytes, situation: Situation) -> Transaction | Outcome:
         try:
-            verified = self.chain.verified
-            transaction = check_form(raw, situation, self.chain.seen, verified)
+            return check_form(raw, situation, self.chain.seen, self.chain.verified)
         except LedgerError as error:
             # A window that has passed says nothing about what was done in it.
             if error.code not in ("duplicate", "expired"):
@@ -310,8 +338,6 @@ class Writer:
             if known is None:
                 raise
             return known
-        check_keys(self.chain.state, transaction, situation, verified)
-        return transaction
 
     def _find_known(self, raw: bytes, situation: Situation) -> Outcome | None:
         transaction = parse_transaction(raw)

@@ -33,8 +33,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     """Give a small filled ledger to load."""
     folder = tmp_path_factory.mktemp("bench")
     made = Bench(TINY, folder, Workload(TINY.holders, NOW_MS), lambda _text: None)
-    build(made)
-    yield made
+    with made.verifiers:
+        build(made)
+        yield made
     made.bare.close()
 
 
@@ -84,7 +85,7 @@ def test_load_is_refused_where_planted(filled: Bench) -> None:
     """False signatures and double spends are refused to the last one."""
     with filled.copied() as (chain, _folder):
         load = filled.workload.transfers(chain, 200)
-        run = submit_load(chain, load.envelopes)
+        run = submit_load(chain, load.envelopes, filled.verifiers)
     assert (load.bad, load.double, run.committed) == (2, 2, 196)
     assert run.refused == {"bad_signature": 2, "stale_input": 2}
     check_run(load, run)
@@ -94,7 +95,7 @@ def test_wrong_count_ends_the_run(filled: Bench) -> None:
     """A ledger that commits too little gives no figures."""
     with filled.copied() as (chain, _folder):
         load = filled.workload.transfers(chain, 10, planted=False)
-        run = submit_load(chain, load.envelopes[1:])
+        run = submit_load(chain, load.envelopes[1:], filled.verifiers)
     with pytest.raises(LedgerError) as caught:
         check_run(load, run)
     assert caught.value.code == "bench_contradiction"
@@ -104,7 +105,8 @@ def test_copies_leave_nothing(filled: Bench) -> None:
     """A measurement neither changes the filled ledger nor leaves its copy."""
     with filled.copied() as (chain, folder):
         head = chain.header.hash.hex()
-        submit_load(chain, filled.workload.transfers(chain, 10).envelopes)
+        load = filled.workload.transfers(chain, 10)
+        submit_load(chain, load.envelopes, filled.verifiers)
     with filled.copied() as (chain, _folder):
         assert chain.header.hash.hex() == head == filled.head
     assert not folder.exists()
