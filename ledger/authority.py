@@ -173,10 +173,15 @@ def is_active(key: JSONObject, height: int, time: int) -> bool:
     return bool(counts and from_time <= time < until_time)
 
 
-def count_persons(view: View, member: str) -> int:
+def is_ended(key: JSONObject, time: int) -> bool:
+    """Say whether a key record was revoked, or replaced by a recovery."""
+    return "until_height" in key or _times_of(key)[1] <= time
+
+
+def count_persons(view: View, member: str, time: int) -> int:
     """Return how many persons stand behind the keys a member has not ended."""
     keys = scan_records(view, "keys", member)
-    return len({key["person"] for key in keys if "until_height" not in key})
+    return len({key["person"] for key in keys if not is_ended(key, time)})
 
 
 def check_demands(
@@ -224,13 +229,13 @@ def check_demands(
             totals[place] = DayTotal(*place, date, total)
         needed = max(choose_persons(bands, total), least_persons(demand))
         if needed > 1 and len({key.person for key in own}) == 1:
-            needed = persons_of_one(view, demand, needed, alone)
+            needed = persons_of_one(view, demand, needed, time, alone)
         check_persons(own, needed, admin=demand.action == ADMIN)
     return Granted(list(totals.values()), tuple(alone))
 
 
 def persons_of_one(
-    view: View, demand: Demand, needed: int, alone: dict[str, None]
+    view: View, demand: Demand, needed: int, time: int, alone: dict[str, None]
 ) -> int:
     """Return 1 where a firm's only person may sign though more are needed.
 
@@ -238,12 +243,13 @@ def persons_of_one(
         view: the state.
         demand: one that more persons would have to meet.
         needed: how many.
+        time: block time.
         alone: is told the member if the act has to wait for that.
 
     Raises:
         LedgerError: ``one_person``, it is told what it may do instead.
     """
-    if count_persons(view, demand.member) != 1:
+    if count_persons(view, demand.member, time) != 1:
         return needed
     if getattr(demand, "alone", False):
         alone[demand.member] = None
@@ -331,7 +337,7 @@ def persons_for(view: View, demand: Demand, time: int) -> int:
     before = read_total(view, demand, policy_date(policy, time)) if counted else 0
     needed = choose_persons(bands, before + demand.amount_minor)
     needed = max(needed, least_persons(demand))
-    return persons_of_one(view, demand, needed, {}) if needed > 1 else needed
+    return persons_of_one(view, demand, needed, time, {}) if needed > 1 else needed
 
 
 def highest_band(policy: JSONObject) -> int:

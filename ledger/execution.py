@@ -120,8 +120,13 @@ def find_claims(
     Raises:
         LedgerError: ``unknown_key``, ``wrong_signers``.
     """
-    by, height = transaction.by, situation.height
-    keys = find_acting_keys(view, transaction.envelope, height, by)
+    keys = find_acting_keys(
+        view,
+        transaction.envelope,
+        situation.height,
+        situation.time,
+        transaction.by,
+    )
     return _claims(transaction, keys)
 
 

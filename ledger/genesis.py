@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field, ValidationError
 
-from ledger import kernel
+from ledger import calendars, kernel
 from ledger.encoding import JSONObject, decode, encode, hex_digest
 from ledger.errors import LedgerError
 from ledger.execution import Situation, open_context
@@ -187,6 +187,8 @@ def enter_founders(layer: Layer, founded: Founded) -> None:
     with metered(Meter(10**9)):
         parameters = kernel.dump_form(founded.genesis.parameters)
         ctx.create({**parameters, "id": "chain", "kind": "chain"})
+        first = (calendars.DEFAULT, 1, founded.genesis.time)
+        ctx.create(calendars.make_version(*first, parameters["calendar"]))
         for member in founded.genesis.members:
             kernel.enter_member(ctx, ctx.allocate("member"), member, 0)
 
