@@ -14,6 +14,7 @@ RULES = {
     "receivable": (
         "bank",
         "circulation",
+        "dates",
         "programme",
         "receivable",
         "reversal",

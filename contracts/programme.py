@@ -27,6 +27,7 @@ from contracts.kit.v1 import (
     between,
     bound,
     limit_debtor,
+    need_calendar,
     preset_breach,
     to_record,
 )
@@ -238,6 +239,7 @@ def create_programme(ctx: Context, body: NewProgramme) -> None:
     paid_to = ctx.need("account", body.settlement_account or body.account)
     if account["currency"] != body.currency or paid_to["currency"] != body.currency:
         ctx.refuse("account_mismatch", field="currency")
+    need_calendar(ctx, body.calendar or "default")
     for fee in body.fees or []:
         ctx.need("member", fee.payee)
     if body.tenor_norm_days > body.tenor_cap_days:

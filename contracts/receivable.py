@@ -29,6 +29,7 @@ from contracts.kit.v1 import (
     free_uses,
     is_locked,
     order_key,
+    put_dates,
     release_unassigned,
     reserve_uses,
     to_record,
@@ -352,7 +353,7 @@ def make_live(ctx: Context, record: Record, body: Decide) -> None:
     if debtor_room(ctx, programme) < 0:
         ctx.refuse("debtor_limit", debtor=programme["debtor"])
     live = {
-        **record,
+        **put_dates(ctx, programme, record),
         "confirmed_order": order_key(ctx.height, ctx.position),
         "live_minor": record["face_minor"],
         "state": "live",
@@ -374,7 +375,9 @@ def make_live(ctx: Context, record: Record, body: Decide) -> None:
             "transfers": 0,
         }
     )
-    ctx.schedule(live, "due", due_moment_ms(programme, record["adjusted_date"]))
+    ctx.schedule(live, "due", due_moment_ms(programme, live["adjusted_date"]))
+    if "provisional_until_ms" in live:
+        ctx.schedule(live, "decide_date", live["provisional_until_ms"])
     ctx.emit("live", receivable=record["id"], face_minor=record["face_minor"])
 
 

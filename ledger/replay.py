@@ -28,12 +28,12 @@ CHECK_REPLAY: Final = 6
 CHECK_BOOKS: Final = 7
 CHECK_SWEEPS: Final = 8
 
-# What a receivable is never changes once it is live; its date neither.
+# What a receivable is never changes once it is live.
 FIXED: Final = (
     "account",
-    "adjusted_date",
     "currency",
     "debtor",
+    "due_date",
     "face_minor",
     "programme",
 )

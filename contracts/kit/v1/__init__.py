@@ -35,10 +35,15 @@ from contracts.kit.v1.calendars import (
     date_of_ms,
     days_between,
 )
+from contracts.kit.v1.days import (
+    adjust_due_date,
+    need_calendar,
+    put_dates,
+    record_date,
+)
 from contracts.kit.v1.exposure import add_exposure, debtor_room, limit_debtor
 from contracts.kit.v1.invoices import InvoiceUse, free_uses, reserve_uses
 from contracts.kit.v1.owed import (
-    adjust_due_date,
     due_moment_ms,
     is_due,
     is_open,
@@ -153,6 +158,7 @@ __all__ = [
     "move_books",
     "move_tile",
     "need_free_tile",
+    "need_calendar",
     "need_minor",
     "need_tile",
     "net_claim",
@@ -162,7 +168,9 @@ __all__ = [
     "owed_at",
     "preset_breach",
     "pro_rata_cutoff",
+    "put_dates",
     "put_payout",
+    "record_date",
     "release_unassigned",
     "reopen_units",
     "reserve_uses",

@@ -24,7 +24,8 @@ from contracts.kit.v1.parts import (
     return_tile,
     unlock_tile,
 )
-from contracts.kit.v1.passing import check_part, owes_back, record_date
+from contracts.kit.v1.days import record_date
+from contracts.kit.v1.passing import check_part, owes_back
 from contracts.kit.v1.records import LIVE, group_key
 from contracts.kit.v1.rule import INTEGER_MAX, Context, Record, Signer, order_key
 from contracts.kit.v1.standing import find_freeze, find_hold

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from contracts.kit.v1.arithmetic import accrue, accumulator_to_minor, count_days
 from contracts.kit.v1.calendars import (
     add_days,
-    adjust,
     date_of_ms,
     days_between,
     ms_of_date,
@@ -37,11 +36,6 @@ class Owed(NamedTuple):
 def today(ctx: Context, programme: Record) -> str:
     """Return the date of block time in the programme's zone."""
     return date_of_ms(ctx.time, programme["offset_minutes"])
-
-
-def adjust_due_date(ctx: Context, programme: Record, due_date: str) -> str:
-    """Return the business day on which a nominal due date falls."""
-    return adjust(due_date, programme["convention"], ctx.parameters["calendar"])
 
 
 def due_moment_ms(programme: Record, adjusted_date: str) -> int:

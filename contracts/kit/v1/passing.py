@@ -4,7 +4,7 @@ Every act that moves units asks here, at once or when a price has come.
 """
 
 from contracts.kit.v1.books import claim_left
-from contracts.kit.v1.calendars import add_business_days
+from contracts.kit.v1.days import record_date
 from contracts.kit.v1.owed import is_open, today
 from contracts.kit.v1.parts import cut_part, move_tile, need_tile
 from contracts.kit.v1.rule import Amount, Context, Count, Hash, Minor, Payload, Record
@@ -104,15 +104,6 @@ def owes_back(ctx: Context, programme: Record, record: Record, member: str) -> b
     if settlement_account(programme) != record["account"]:
         accounts.append(settlement_account(programme))
     return any(claim_left(ctx, item, record["id"], member) for item in accounts)
-
-
-def record_date(ctx: Context, programme: Record, record: Record) -> str:
-    """Return the first day without transfers; the due date if there is none."""
-    adjusted: str = record["adjusted_date"]
-    if not programme["record_days"]:
-        return adjusted
-    days = -programme["record_days"]
-    return add_business_days(adjusted, days, ctx.parameters["calendar"])
 
 
 def check_receiver(ctx: Context, record: Record, tile: Record, receiver: str) -> None:

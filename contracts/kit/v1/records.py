@@ -177,9 +177,9 @@ Change = tuple[Record | None, Record | None]
 # I6: what a receivable is never changes.
 FIXED = (
     "account",
-    "adjusted_date",
     "currency",
     "debtor",
+    "due_date",
     "face_minor",
     "programme",
     "rule",
@@ -241,7 +241,10 @@ def _check_fixed(before: Record | None, after: Record) -> str:
     if before is None or before["state"] not in OPEN_STATES:
         return ""
     changed = [name for name in FIXED if before[name] != after[name]]
-    return "I6" if changed else ""
+    # A due date moves once, when its business day is decided.
+    deciding = "provisional_until_ms" in before and "provisional_until_ms" not in after
+    moved = before["adjusted_date"] != after["adjusted_date"] and not deciding
+    return "I6" if changed or moved else ""
 
 
 def _check_account(account: Record) -> str:
