@@ -38,6 +38,7 @@ from ledger.audit import (
     explain_block,
     verify_ledger,
 )
+from ledger.blocks import Header
 from ledger.confined import Limits
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
@@ -396,6 +397,47 @@ def _write_new(path: Path, pieces: Iterator[bytes]) -> None:
         with suppress(OSError):
             path.unlink()
         raise
+
+
+def show_balances(session: Any, day: str, zone: str, text: str | None) -> int:
+    """Show what every member held at the end of a date, from a replay.
+
+    The chain pinned in the wallet is the anchor of trust.
+
+    Raises:
+        LedgerError: ``not_a_date``; ``usage``, no such zone; ``not_found``, the
+            ledger begins later; those of ``open_source`` and of the replay.
+    """
+    from cli.lookup import Lookup
+    from cli.tables import Column, print_rows
+    from cli.typed import end_of_day
+
+    end_ms = end_of_day(day, zone)
+    folder = session.folder
+    wallet_of = {
+        "home": folder.home,
+        "passphrase_file": session.passphrase_file,
+        "wallet": folder.name,
+    }
+    url = session.node_url or session.config.node_url
+    with open_source(text or url, wallet_of) as opened:
+        height = -1
+        for block in opened.blocks():
+            if Header.decode(block.header).time > end_ms:
+                break
+            height = block.height
+        if height < 1:
+            raise LedgerError("not_found", found=f"a block up to {day}")
+        _, figures = explain_block(opened, Trust(session.chain), height)
+    rows = figures["balances"]
+    if session.as_json:
+        print_json({"height": height, "items": rows})
+        return 0
+    amounts = ("owed", "claims", "paid")
+    columns = [Column(name, "money", f"{name}_minor") for name in amounts]
+    print_rows(Lookup(session), [Column("member", "member"), *columns], rows)
+    print_note(f"At the end of {day} {zone}: after block {height}.")
+    return 0
 
 
 @audit.command("explain")

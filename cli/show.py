@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -35,149 +36,160 @@ ID_FIELDS: Final = {
 }
 
 
+VIEW_NAMES: Final = (
+    *("totals", "due", "holdings", "payouts", "paid", "funding", "exposure"),
+    *("suspense", "receivables", "members"),
+)
+BALANCE: Final = VIEW_NAMES[:4]
+
+
 @click.command("balance")
+@click.argument("view", type=click.Choice(VIEW_NAMES), required=False)
+@click.option(
+    "--csv",
+    "output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the VIEW for spreadsheets, to a new file.",
+)
+@click.option("--bom", is_flag=True, help="Begin that file with a byte order mark.")
+@click.option("--as-at", metavar="DATE", help="All members at the end of that date.")
+@click.option("--zone", default="UTC", metavar="ZONE", help="Whose date it is.")
+@click.option("--source", metavar="SOURCE", help="An export, instead of your node.")
 @with_node
-def balance(session: Session) -> None:
-    """List what your member holds, and what is due to it."""
-    from cli.amounts import format_amount
-    from cli.lookup import Lookup, name_holding
-    from cli.terminal import print_json, print_note, print_table
+def balance(session: Session, view: str | None, **given: Any) -> int | None:
+    """Show what is owed to you, due, locked, in suspense, paid and to be paid.
+
+    A VIEW shows one list: a debtor's funding forecast, a lender's exposure,
+    a bank's aged suspense, and so on. With --as-at an auditor replays the
+    ledger up to the end of a date, in any zone.
+    """
+    if given["as_at"] is not None:
+        from cli.audit import show_balances
+
+        return show_balances(session, given["as_at"], given["zone"], given["source"])
+    if given["output"] is not None and view is None:
+        raise LedgerError("usage", found="--csv writes one VIEW; name it")
+    from cli.lookup import Lookup
+    from cli.tables import print_rows, save_csv, write_csv
+    from cli.terminal import print_json, print_note, print_text
+    from cli.views import VIEWS
 
     lookup = Lookup(session)
-    holdings = list(session.client.items("/v1/holdings"))
-    query = {"payee": session.member}
-    payouts = [
-        row
-        for row in session.client.items("/v1/payouts", **query)
-        if row.get("amount_minor") and row.get("state") != "paid"
-    ]
+    names = (view,) if view else BALANCE
+    found = {name: VIEWS[name].read(lookup) for name in names}
+    height = session.client.height
+    if given["output"] is not None:
+        text = write_csv(lookup, VIEWS[names[0]].columns, found[names[0]])
+        save_csv(given["output"], text, marked=given["bom"])
     if session.as_json:
-        print_json(
-            {
-                "height": session.client.height,
-                "holdings": holdings,
-                "payouts": payouts,
-                "totals": sum_up(lookup, holdings),
-            }
-        )
-        return
-    rows = []
-    for tile in holdings:
-        record = receivable_of(lookup, tile)
-        rows.append(
-            (
-                name_holding(record, tile),
-                lookup.name_of(record["debtor"]),
-                record["adjusted_date"],
-                record["state"],
-                format_amount(tile["hi"] - tile["lo"], record["currency"]),
-                "offered" if tile.get("locks") else "",
-            )
-        )
-    print_table(
-        ("holding", "debtor", "paid on", "state", "amount", ""), rows, numeric=(4,)
-    )
-    for row in sum_up(lookup, holdings):
-        print_note(f"In all: {format_amount(row['amount_minor'], row['currency'])}")
-    for row in payouts:
-        amount = format_amount(row["amount_minor"], row["currency"])
-        print_note(f"Payout {name_id('payout', row['id'])}: {amount} {row['state']}")
-    print_note(f"As of block {session.client.height}.")
+        print_json({"height": height, **({"items": found[view]} if view else found)})
+        return None
+    if given["output"] is None:
+        for name, rows in found.items():
+            if rows or view:
+                print_text(f"{VIEWS[name].title}:")
+                print_rows(lookup, VIEWS[name].columns, rows)
+    print_note(f"As of block {height}.")
+    return None
 
 
-def receivable_of(lookup: Any, tile: JSONObject) -> JSONObject:
-    """Return the receivable of a holding, from the row itself if it is there."""
-    if "receivable_state" in tile:
-        state = tile["receivable_state"]
-        return {**tile, "id": tile["receivable"], "state": state}
-    found: JSONObject = lookup.record("receivable", tile["scope"])
-    return found
-
-
-def sum_up(lookup: Any, holdings: list[JSONObject]) -> list[JSONObject]:
-    """Return what holdings amount to, by currency."""
-    totals: dict[str, int] = {}
-    for tile in holdings:
-        currency = receivable_of(lookup, tile)["currency"]
-        totals[currency] = totals.get(currency, 0) + tile["hi"] - tile["lo"]
-    return [
-        {"amount_minor": totals[currency], "currency": currency}
-        for currency in sorted(totals)
-    ]
+# What agrees to what waits, or deals with it, by kind.
+ANSWERS: Final = {
+    "account": "bank close-day DATE --closing AMOUNT",
+    "calendar": "node doctor",
+    "deal": "deal received ID",
+    "discrepancy": "discrepancy clear ID",
+    "dispute": "dispute resolve ID",
+    "offer": "accept ID",
+    "payout": "payout instruct ID",
+    "payout_account": "member account verify CARD",
+    "quote": "take ID",
+    "receipt": "bank match ID --to RECEIVABLE --amount AMOUNT",
+    "request": "quote ID",
+}
 
 
 @click.command("inbox")
 @with_node
 def inbox(session: Session) -> None:
-    """List what waits for your answer, the offers you made, and money to place."""
-    from cli.amounts import format_amount
-    from cli.incoming import draw_incoming
+    """List all that waits for you, each with the command that answers it.
+
+    Offers, claims, accounts, payouts and files that lack signatures; what you
+    offered yourself; money to place; days to close; calendars running out.
+    """
     from cli.lookup import Lookup
-    from cli.terminal import print_json, print_note, print_table, print_text
+    from cli.tables import Column, print_rows
+    from cli.terminal import print_json, print_note, print_text
+    from cli.views import read_suspense, read_work
 
     lookup = Lookup(session)
-    items = session.client.whole("/v1/inbox")
+    items = [*session.client.whole("/v1/inbox"), *read_work(lookup)]
+    items = [{**row, "command": answer_to(session, row)} for row in items]
     offers = session.client.items("/v1/offers")
     made = [row for row in offers if row["giver"] == session.member]
-    money = own_suspense(session)
+    money = read_suspense(lookup)
     if session.as_json:
         print_json({"items": items, "made": made, "suspense": money})
         return
-    rows = []
-    for row in items:
-        kind = str(row.get("kind", ""))
-        name = name_id(kind, str(row.get("id", ""))) if kind in SHOWN_KINDS else ""
-        amount = row.get("amount_minor", row.get("face_minor"))
-        if kind == "offer":
-            amount = row["hi"] - row["lo"]
-        shown = format_amount(amount, row["currency"]) if amount else ""
-        other = _other_side(session, row)
-        called = lookup.name_of(other) if other else ""
-        rows.append((kind, name, called, shown, answer_to(session, row)))
-    print_table(("what", "id", "with", "amount", "to agree"), rows, numeric=(3,))
-    if not rows:
+    headings = ("what", "id", "with", "amount", "until", "to answer")
+    print_rows(lookup, [Column(n) for n in headings], _draw_inbox(lookup, items))
+    if not items:
         print_note("Nothing waits for you.")
     if made:
         print_text("")
-        columns = ("offers you made", "receivable", "part", "to", "until")
-        print_table(columns, draw_offers(lookup, made), numeric=(2,))
+        _print_offers(lookup, made)
         print_note("To take one back: run: allonge withdraw ID")
     if money:
+        from cli.incoming import draw_incoming
+        from cli.terminal import print_table
+
         print_text("")
-        columns = ("your money in suspense", "date", "amount", "state", "payer")
-        print_table(columns, list(draw_incoming(lookup, money)), numeric=(2,))
+        names = ("your money in suspense", "date", "amount", "state", "payer")
+        print_table(names, list(draw_incoming(lookup, money)), numeric=(2,))
         print_note("To say what it is for: run: allonge bank match --help")
 
 
-def own_suspense(session: Session) -> list[JSONObject]:
-    """Return the money in suspense that the member itself paid in."""
-    from cli.incoming import list_incoming
-
-    return [
-        row
-        for row in list_incoming(session)
-        if row["suspense_minor"] and row["debtor"] == session.member
-    ]
-
-
-def draw_offers(lookup: Any, offers: list[JSONObject]) -> list[tuple[str, ...]]:
-    """Return id, receivable, part, receiver and deadline of offers."""
+def _draw_inbox(lookup: Any, items: list[JSONObject]) -> Iterator[JSONObject]:
     from cli.amounts import format_amount
     from cli.screen import show_moment
 
-    rows: list[tuple[str, ...]] = []
+    for row in items:
+        kind, amount = str(row.get("kind", "")), row.get("amount_minor")
+        if amount is None:
+            offered = row["hi"] - row["lo"] if kind == "offer" else None
+            amount = row.get("face_minor", offered)
+        until = next((row[n] for n in UNTIL if type(row.get(n)) is int), None)
+        other = _other_side(lookup.session, row)
+        yield {
+            "amount": format_amount(amount, row["currency"]) if amount else "",
+            "id": name_id(kind, str(row.get("id", ""))) if kind in SHOWN_KINDS else "",
+            "to_answer": row["command"],
+            "until": show_moment(until)[:16] + " UTC" if until else "",
+            "what": row.get("what", kind.replace("_", " ")),
+            "with": lookup.name_of(other) if other else "",
+        }
+
+
+UNTIL: Final = ("until_ms", "deadline_ms", "expires_ms", "pay_by_ms")
+
+
+def _print_offers(lookup: Any, offers: list[JSONObject]) -> None:
+    from cli.tables import Column, print_rows
+
+    columns = (
+        Column("offers you made", "offer", "id"),
+        Column("receivable", "receivable"),
+        Column("part", "money"),
+        Column("to", "member", "receiver"),
+        Column("until", "moment", "until_ms"),
+    )
+    rows = []
     for row in offers:
         receivable = lookup.record("receivable", row["receivable"])
-        rows.append(
-            (
-                name_id("offer", row["id"]),
-                name_id("receivable", row["receivable"]),
-                format_amount(row["hi"] - row["lo"], receivable["currency"]),
-                lookup.name_of(row["receiver"]),
-                show_moment(row["until_ms"])[:16] + " UTC",
-            )
-        )
-    return rows
+        part = {"currency": receivable["currency"], "part": row["hi"] - row["lo"]}
+        rows.append({**row, **part})
+    print_rows(lookup, columns, rows)
 
 
 def _other_side(session: Session, row: JSONObject) -> str:
@@ -189,18 +201,18 @@ def _other_side(session: Session, row: JSONObject) -> str:
 
 
 def answer_to(session: Session, row: JSONObject) -> str:
-    """Return the command that agrees to what waits."""
-    kind, item = row.get("kind"), str(row.get("id", ""))
-    if kind == "offer":
-        return f"allonge accept {name_id('offer', item)}"
+    """Return the command that agrees to what waits, or deals with it."""
+    kind = str(row.get("kind", ""))
+    if kind == "file":
+        return f"allonge send {row['path']}"
+    verb = ANSWERS.get(kind, "show ID" if "id" in row else "")
     if kind == "receivable":
-        verb = "confirm" if row.get("debtor") == session.member else "accept"
-        return f"allonge {verb} {name_id('receivable', item)}"
-    if kind == "payout":
-        return f"allonge payout instruct {name_id('payout', item)}"
-    if kind == "payout_account":
-        return "allonge member account verify CARD"
-    return ""
+        verb = "confirm ID" if row.get("debtor") == session.member else "accept ID"
+    if row.get("what") == "payout to attest":
+        verb = "payout attest ID --date DATE"
+    name = name_id(kind, str(row.get("id", ""))) if kind in SHOWN_KINDS else ""
+    words = verb.replace("ID", name or str(row.get("id", "")))
+    return f"allonge {words}" if verb else ""
 
 
 @click.command("show")

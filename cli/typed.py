@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -16,6 +16,7 @@ SPANS_MS: Final = {"d": 86_400_000, "h": 3_600_000}
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SPAN: Final = re.compile(r"([0-9]{1,3})([dh])")
+_OFFSET: Final = re.compile(r"[+-][0-9]{2}:[0-9]{2}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 register(
@@ -74,6 +75,27 @@ def read_moment(text: str, now_ms: int) -> int:
         raise LedgerError("bad_moment", expected="a zone", found=text[:40])
     passed = moment - datetime(1970, 1, 1, tzinfo=UTC)
     return (passed.days * 86_400 + passed.seconds) * 1000
+
+
+def end_of_day(text: str, zone: str) -> int:
+    """Return a date's last millisecond in a zone, Europe/Paris or +08:00, as UTC.
+
+    Raises:
+        LedgerError: ``not_a_date``; ``usage``, no such zone.
+    """
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - few commands need it
+
+    day = read_date(text)
+    try:
+        if _OFFSET.fullmatch(zone):
+            begins = datetime.fromisoformat(f"{day}T00:00{zone}")
+        else:
+            begins = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone))
+        # Added to the wall clock: a day of 23 or 25 hours ends where it does.
+        ends = begins + timedelta(days=1)
+    except (KeyError, ValueError, OSError, OverflowError) as error:
+        raise LedgerError("usage", found=f"no zone or date: {zone[:40]}") from error
+    return int(ends.timestamp()) * 1000 - 1
 
 
 def check_moment(text: str) -> None:

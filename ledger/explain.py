@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ledger.blocks import Block
-from ledger.encoding import JSONObject
+from ledger.encoding import JSONObject, load_record
 from ledger.replay import Explain
 from ledger.sealing import Candidate
 from ledger.state import Layer, State, read_record
@@ -37,8 +37,42 @@ def explain_at(height: int, answer: JSONObject) -> Explain:
             return
         answer["sweeps"] = [describe_sweep(candidate.layer, item) for item in accounts]
         answer["records"] = list(_named_records(state, candidate, accounts))
+        answer["balances"] = list(sum_balances(state, candidate.layer))
 
     return follow
+
+
+def sum_balances(state: State, layer: Layer) -> Iterator[JSONObject]:
+    """Yield what each member holds, is to be paid and was paid after a block.
+
+    Args:
+        state: before the block.
+        layer: what the block changed.
+    """
+    rows: dict[tuple[str, str], JSONObject] = {}
+    currencies: dict[str, str] = {}
+    tiles: list[JSONObject] = []
+
+    def add(member: str, currency: str, name: str, amount_minor: int) -> None:
+        empty = {"claims_minor": 0, "owed_minor": 0, "paid_minor": 0}
+        names = {"currency": currency, "member": member}
+        rows.setdefault((member, currency), names | empty)[name] += amount_minor
+
+    for key in sorted({*state.records, *layer.writes}):
+        raw = layer.get(key)
+        record = {} if raw is None else load_record(raw)
+        kind = record.get("kind")
+        if kind == "receivable":
+            currencies[record["id"]] = record["currency"]
+        elif kind == "tile" and record["state"] == "live":
+            tiles.append(record)
+        elif kind == "payout" and record["amount_minor"]:
+            name = "paid_minor" if record["state"] == "paid" else "claims_minor"
+            add(record["payee"], record["currency"], name, record["amount_minor"])
+    for tile in tiles:
+        units = tile["hi"] - tile["lo"]
+        add(tile["holder"], currencies[tile["scope"]], "owed_minor", units)
+    yield from (rows[name] for name in sorted(rows))
 
 
 def _named_records(

@@ -1,0 +1,331 @@
+"""What a member's figures are made of: each view is rows and their columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Final, NamedTuple
+
+from cli.incoming import list_incoming
+from cli.lookup import name_holding
+from cli.session import is_missing
+from cli.tables import Column
+from ledger.encoding import JSONObject
+from ledger.errors import LedgerError
+
+OWING: Final = ("live", "part_paid", "overdue", "default", "recovering")
+LATE: Final = ("overdue", "default", "recovering")
+FUNDED_DAYS: Final = (5, 1)
+CALENDAR_DAYS: Final = 60
+BANDS: Final = ((7, "to 7"), (30, "to 30"), (90, "to 90"))
+
+Rows = list[JSONObject]
+
+
+class View(NamedTuple):
+    """A list of records that people ask for.
+
+    Attributes:
+        title: one line.
+        columns: of each row.
+        read: returns the rows, from what the member may see.
+    """
+
+    title: str
+    columns: tuple[Column, ...]
+    read: Callable[[Any], Rows]
+
+
+def today_of(lookup: Any) -> date:
+    """Return the ledger's date in UTC."""
+    return datetime.fromtimestamp(lookup.session.now_ms() // 1000, UTC).date()
+
+
+def sum_rows(rows: Iterable[JSONObject], *keys: str, field: str) -> Rows:
+    """Return the sum and the count of a field for each combination of keys."""
+    sums: dict[tuple[str, ...], list[int]] = {}
+    for row in rows:
+        sums.setdefault(tuple(str(row[key]) for key in keys), []).append(row[field])
+    return [
+        {**dict(zip(keys, name, strict=True)), "count": len(found), field: sum(found)}
+        for name, found in sorted(sums.items())
+    ]
+
+
+# -- what one holds --
+
+
+def read_holdings(lookup: Any) -> Rows:
+    """Return the member's live parts with their receivable's facts."""
+    rows = []
+    for tile in lookup.session.client.items("/v1/holdings"):
+        record = {**tile, "id": tile["receivable"]}
+        locks = [str(lock.get("kind", "lock")) for lock in tile.get("locks", [])]
+        rows.append(
+            {
+                **tile,
+                "amount_minor": tile["hi"] - tile["lo"],
+                "giver": tile["chain"][-1]["member"] if tile.get("chain") else "",
+                "holding": name_holding(record, tile),
+                "kind": "tile",
+                "locked": ", ".join(sorted(set(locks))),
+            }
+        )
+    return rows
+
+
+def read_payouts(lookup: Any) -> Rows:
+    """Return what was, is and will be paid out to the member."""
+    rows = lookup.session.client.items("/v1/payouts", payee=lookup.session.member)
+    return [row for row in rows if row.get("amount_minor")]
+
+
+def read_claims(lookup: Any) -> Rows:
+    """Return the payouts to the member that the bank has not attested paid."""
+    return [row for row in read_payouts(lookup) if row["state"] != "paid"]
+
+
+def read_suspense(lookup: Any) -> Rows:
+    """Return the money in suspense that the member itself paid in."""
+    member = lookup.session.member
+    rows = list_incoming(lookup.session)
+    return [row for row in rows if row["suspense_minor"] and row["debtor"] == member]
+
+
+def read_totals(lookup: Any) -> Rows:
+    """Return what is owed, claimed, paid and in suspense, by currency."""
+    holdings, payouts = read_holdings(lookup), read_payouts(lookup)
+    late = [row for row in holdings if row["receivable_state"] in LATE]
+    locked = [row for row in holdings if row["locked"]]
+    parts: dict[str, tuple[Rows, str]] = {
+        "amount_minor": (holdings, "amount_minor"),
+        "overdue_minor": (late, "amount_minor"),
+        "locked_minor": (locked, "amount_minor"),
+        "claims_minor": ([r for r in payouts if r["state"] != "paid"], "amount_minor"),
+        "paid_minor": ([r for r in payouts if r["state"] == "paid"], "amount_minor"),
+        "suspense_minor": (read_suspense(lookup), "suspense_minor"),
+    }
+    totals: dict[str, JSONObject] = {}
+    for name, (rows, field) in parts.items():
+        for row in sum_rows(rows, "currency", field=field):
+            empty = {"currency": row["currency"], **dict.fromkeys(parts, 0)}
+            totals.setdefault(row["currency"], empty)[name] = row[field]
+    return [totals[currency] for currency in sorted(totals)]
+
+
+def read_due(lookup: Any) -> Rows:
+    """Return what is owed to the member by date and currency."""
+    rows = read_holdings(lookup)
+    return sum_rows(rows, "adjusted_date", "currency", field="amount_minor")
+
+
+def read_exposure(lookup: Any) -> Rows:
+    """Return what is held by debtor, by supplier and by currency."""
+    names = ("debtor", "supplier", "currency")
+    held = read_holdings(lookup)
+    late = [row for row in held if row["receivable_state"] in LATE]
+    overdue = {
+        tuple(row[name] for name in names): row["amount_minor"]
+        for row in sum_rows(late, *names, field="amount_minor")
+    }
+    return [
+        {**row, "overdue_minor": overdue.get(tuple(row[name] for name in names), 0)}
+        for row in sum_rows(held, *names, field="amount_minor")
+    ]
+
+
+# -- what one has to pay, or to place --
+
+
+def read_receivables(lookup: Any) -> Rows:
+    """Return every receivable the member may see."""
+    return list(lookup.session.client.items("/v1/receivables"))
+
+
+def read_funding(lookup: Any) -> Rows:
+    """Return what a debtor has to have on which account, and when."""
+    member, today = lookup.session.member, today_of(lookup)
+    calendar = lookup.session.client.node().get("parameters", {}).get("calendar", {})
+    owed = [
+        {**row, "amount_minor": row["live_minor"] - row.get("waiting_minor", 0)}
+        for row in read_receivables(lookup)
+        if row["debtor"] == member and row["state"] in OWING
+    ]
+    needed = [row for row in owed if row["amount_minor"] > 0]
+    names = ("adjusted_date", "account", "currency")
+    rows = []
+    for row in sum_rows(needed, *names, field="amount_minor"):
+        due = date.fromisoformat(row["adjusted_date"])
+        first, last = (step_back(due, days, calendar) for days in FUNDED_DAYS)
+        window = f"{first} to {last}" if last >= today else "now"
+        rows.append({**row, "window": window})
+    return rows
+
+
+def step_back(day: date, days: int, calendar: Mapping[str, Any]) -> date:
+    """Return the business day that lies so many business days before a date."""
+    weekend = calendar.get("weekend", [5, 6])
+    while days:
+        day -= timedelta(days=1)
+        text = day.isoformat()
+        is_free = day.weekday() in weekend or text in calendar.get("holidays", [])
+        days -= not is_free or text in calendar.get("workdays", [])
+    return day
+
+
+def read_unmatched(lookup: Any) -> Rows:
+    """Return incoming money nobody could assign yet, with its age in days."""
+    today = today_of(lookup)
+    rows = []
+    for row in list_incoming(lookup.session):
+        for state in ("suspense", "unassigned"):
+            if row.get(f"{state}_minor"):
+                age = (today - date.fromisoformat(row["value_date"])).days
+                band = next((text for days, text in BANDS if age <= days), "over 90")
+                amount = row[f"{state}_minor"]
+                told = {"age_days": age, "amount_minor": amount, "band": band}
+                rows.append({**row, **told, "state": state})
+    return sorted(rows, key=lambda row: -int(row["age_days"]))
+
+
+# -- what waits for no other member's answer --
+
+
+def read_work(lookup: Any) -> Rows:
+    """Return what waits besides answers: days, payouts, calendars, files."""
+    session = lookup.session
+    accounts = [
+        row
+        for row in session.client.items("/v1/accounts")
+        if row.get("attester") == session.member
+    ]
+    found = [row for account in accounts for row in _bank_work(lookup, account)]
+    calendar = session.client.node().get("parameters", {}).get("calendar", {})
+    through = str(calendar.get("through", "9999-12-31"))
+    if date.fromisoformat(through) < today_of(lookup) + timedelta(days=CALENDAR_DAYS):
+        found.append({"kind": "calendar", "what": f"calendar ends {through}"})
+    for path in sorted(session.folder.path.glob("*.alt[xb]")):
+        if path.name.startswith("unknown-") or path.name.endswith("-all.altb"):
+            row = {"kind": "file", "path": str(path), "what": "sent, no answer yet"}
+            found.append(row)
+    return found
+
+
+def _bank_work(lookup: Any, account: JSONObject) -> Iterator[JSONObject]:
+    own = {"account": account["id"], "state": "instructed"}
+    for row in lookup.session.client.items("/v1/payouts", **own):
+        if row.get("amount_minor"):
+            yield {**row, "kind": "payout", "what": "payout to attest"}
+    closed = str(account.get("closed_date", "9999-12-31"))
+    if date.fromisoformat(closed) < today_of(lookup) - timedelta(days=1):
+        yield {**account, "kind": "account", "what": f"days after {closed} to close"}
+    if account.get("status") == "blocked":
+        yield {**account, "kind": "account", "what": "blocked account"}
+
+
+def list_rows(path: str) -> Callable[[Any], Rows]:
+    """Return a function that reads a list of the node as it is."""
+
+    def read(lookup: Any) -> Rows:
+        try:
+            return list(lookup.session.client.items(path))
+        except LedgerError as error:
+            if not is_missing(error):
+                raise
+            return []
+
+    return read
+
+
+def _money(*pairs: str) -> Iterator[Column]:
+    for pair in pairs:
+        heading, _, field = pair.partition(":")
+        yield Column(heading, "money", f"{field or heading}_minor")
+
+
+_AMOUNT: Final = Column("amount", "money", "amount_minor")
+_DUE: Final = Column("paid on", "text", "adjusted_date")
+_DEBTOR: Final = Column("debtor", "member")
+_SUPPLIER: Final = Column("supplier", "member")
+
+VIEWS: Final = {
+    "totals": View(
+        "by currency",
+        tuple(
+            _money(
+                *("owed to you:amount", "of it overdue:overdue", "locked"),
+                *("to be paid out:claims", "paid out:paid", "in suspense:suspense"),
+            )
+        ),
+        read_totals,
+    ),
+    "due": View(
+        "by date", (_DUE, Column("parts", "number", "count"), _AMOUNT), read_due
+    ),
+    "holdings": View(
+        "what you hold",
+        (
+            *(
+                Column("holding"),
+                _DEBTOR,
+                _DUE,
+                Column("state", field="receivable_state"),
+            ),
+            *(_AMOUNT, Column("locked"), Column("receivable", "receivable")),
+        ),
+        read_holdings,
+    ),
+    "payouts": View(
+        "not attested paid yet",
+        (
+            *(Column("payout", "payout", "id"), Column("date"), Column("state")),
+            *(_AMOUNT, Column("to", "member", "payee"), Column("purpose")),
+        ),
+        read_claims,
+    ),
+    "funding": View(
+        "what you have to have on an account, and when",
+        (_DUE, _AMOUNT, Column("account", "account"), Column("pay in", field="window")),
+        read_funding,
+    ),
+    "exposure": View(
+        "what others owe you, by who owes and who supplied",
+        (
+            *(_DEBTOR, _SUPPLIER, Column("parts", "number", "count"), _AMOUNT),
+            Column("overdue", "money", "overdue_minor"),
+        ),
+        read_exposure,
+    ),
+    "suspense": View(
+        "incoming money nobody could assign, oldest first",
+        (
+            *(Column("receipt", "receipt", "id"), Column("value date")),
+            *(Column("age", "number", "age_days"), Column("days", field="band")),
+            *(Column("state"), _AMOUNT, Column("payer", "member")),
+            *(Column("reference"), Column("account", "account")),
+        ),
+        read_unmatched,
+    ),
+    "receivables": View(
+        "every receivable you may see",
+        (
+            *(Column("receivable", "receivable", "id"), _DEBTOR, _SUPPLIER, _DUE),
+            Column("state"),
+            *_money("face", "live", "retired", "waiting"),
+        ),
+        read_receivables,
+    ),
+    "members": View(
+        "the members",
+        (Column("member", "member", "id"), Column("status"), Column("roles")),
+        list_rows("/v1/members"),
+    ),
+    "paid": View(
+        "every payout to you",
+        (
+            *(Column("payout", "payout", "id"), Column("date"), Column("state")),
+            *(_AMOUNT, Column("account", "account")),
+        ),
+        read_payouts,
+    ),
+}

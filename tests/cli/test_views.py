@@ -1,0 +1,191 @@
+"""Balances, forecasts, exposure and aged money: the figures each side asks for."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.tables import Column, safe_cell, write_csv
+from cli.typed import end_of_day
+from cli.views import step_back
+from ledger.errors import LedgerError
+from tests.cli.wallets import Stage, open_stage
+from tests.world import World, ms_of
+
+
+def prepare(world: World) -> None:
+    """Make claims of two suppliers, of which one passes a part to the lender."""
+    world.open_account()
+    world.open_programme()
+    for name in ("alpha", "beta", "lender"):
+        world.register_payee(name)
+    first = world.issue_live(10_000, "2026-03-02", number="A-1")
+    world.issue_live(500, "2026-03-02", number="A-2")
+    world.issue_live(700, "2026-04-15", number="B-1", supplier="beta")
+    world.transfer(first, 0, 0, 4_000, "lender")
+    world.receive("S1", 333, payer="", names="=what is this")
+    world.receive("S2", 150, payer="debtor", names="A-2")
+    body = {
+        "input": world.input(first, 4_000),
+        "part": {"hi": 5_000, "lo": 4_000},
+        "receivable": first,
+        "receiver": world.member("beta"),
+        "recourse": "without",
+        "until_ms": world.time + 86_400_000,
+    }
+    world.act("receivable.offer", body)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Return a stage with live receivables and money."""
+    folder = tmp_path_factory.mktemp("stage")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        open_stage(folder, patch, prepare) as stage,
+    ):
+        yield stage
+
+
+def view(stage: Stage, who: str, name: str) -> list[dict[str, Any]]:
+    """Return the rows of a view."""
+    rows: list[dict[str, Any]] = stage.do(who, "balance", name)["items"]
+    return rows
+
+
+def test_a_supplier_sees_what_is_owed_to_it(stage: Stage) -> None:
+    """Sums by currency and by date; what is offered is locked."""
+    found = stage.do("alpha", "balance")
+    (total,) = found["totals"]
+    assert (total["currency"], total["amount_minor"]) == ("CNY", 6_500)
+    assert (total["locked_minor"], total["claims_minor"], total["paid_minor"]) == (
+        *(6_000, 0, 0),
+    )
+    (due,) = found["due"]
+    assert (due["adjusted_date"], due["count"]) == ("2026-03-02", 2)
+    shown = stage.run("alpha", "balance").out
+    assert "CNY 65.00" in shown.splitlines()[2]
+
+
+def test_a_debtor_sees_what_to_have_where_and_when(stage: Stage) -> None:
+    """Less what waits already; five to one business days before."""
+    rows = view(stage, "debtor", "funding")
+    assert [
+        (row["adjusted_date"], row["amount_minor"], row["window"]) for row in rows
+    ] == [
+        ("2026-03-02", 10_350, "2026-02-23 to 2026-02-27"),
+        ("2026-04-15", 700, "2026-04-08 to 2026-04-14"),
+    ]
+    assert view(stage, "alpha", "funding") == []
+
+
+def test_a_lender_sees_who_owes_it(stage: Stage) -> None:
+    """By debtor and by supplier."""
+    (row,) = view(stage, "lender", "exposure")
+    world = stage.world
+    assert (row["debtor"], row["supplier"], row["amount_minor"]) == (
+        *(world.member("debtor"), world.member("alpha"), 4_000),
+    )
+    assert row["overdue_minor"] == 0
+
+
+def test_a_bank_sees_how_old_unmatched_money_is(stage: Stage) -> None:
+    """Oldest first, with the reference the payer wrote, harmless in CSV."""
+    (row,) = view(stage, "bank", "suspense")
+    assert (row["amount_minor"], row["age_days"], row["band"]) == (333, 0, "to 7")
+    assert view(stage, "beta", "suspense") == []
+
+
+def test_the_inbox_names_a_command_for_each(stage: Stage) -> None:
+    """Whoever has to answer sees how; a bank sees the days it has not closed."""
+    rows = stage.do("beta", "inbox")["items"]
+    assert [row["command"].split()[:2] for row in rows] == [["allonge", "accept"]]
+    days = [row for row in stage.do("bank", "inbox")["items"] if "what" in row]
+    assert days == []
+    (stage.home / "wallets" / "beta" / "unknown-1.altx").write_text("{}")
+    listed = stage.run("beta", "inbox").out
+    assert "sent, no answer yet" in listed
+    assert "allonge send" in listed
+
+
+def test_a_view_becomes_a_table_for_spreadsheets(stage: Stage, tmp_path: Path) -> None:
+    """Amounts are plain numbers, names cannot be formulas, nothing is overwritten."""
+    file = tmp_path / "held.csv"
+    words = ["balance", "holdings", "--csv", str(file), "--bom"]
+    stage.do("alpha", *words)
+    text = file.read_text("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert sorted(row["amount"] for row in rows) == ["5.00", "60.00"]
+    assert {row["amount currency"] for row in rows} == {"CNY"}
+    assert rows[0]["debtor in full"] == stage.world.member("debtor")
+    assert stage.refusal("alpha", *words) == "file_exists"
+    assert stage.refusal("alpha", "balance", "--csv", str(file)) == "usage"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@A1", "'@A1"),
+        ("\tx", "'\tx"),
+        (" =1", "' =1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("a=1", "a=1"),
+        ("", ""),
+    ],
+)
+def test_no_cell_is_a_formula(text: str, expected: str) -> None:
+    """What a spreadsheet would run gets an apostrophe, and nothing else does."""
+    assert safe_cell(text) == expected
+    row = {"x": text}
+    assert list(csv.reader(io.StringIO(write_csv(None, [Column("x")], [row]))))[1:] == [
+        [expected]
+    ]
+
+
+def test_business_days_follow_the_calendar() -> None:
+    """Weekends, holidays and worked weekends as the ledger's calendar says."""
+    calendar = {
+        "holidays": ["2026-03-06"],
+        "weekend": [5, 6],
+        "workdays": ["2026-03-07"],
+    }
+    monday = date(2026, 3, 9)
+    assert step_back(monday, 1, calendar) == date(2026, 3, 7)
+    assert step_back(monday, 2, calendar) == date(2026, 3, 5)
+    assert step_back(monday, 1, {}) == date(2026, 3, 6)
+
+
+def test_an_auditor_sees_all_members_as_at_a_date(stage: Stage) -> None:
+    """Replayed from an export; the zone decides which block is the last."""
+    words = ["balance", "--as-at", "2026-01-05", "--zone"]
+    found = stage.do("auditor", *words, "Asia/Shanghai")["items"]
+    owed = {stage.world.name_of(row["member"]): row["owed_minor"] for row in found}
+    assert owed == {"alpha": 6_500, "beta": 700, "lender": 4_000}
+    assert stage.do("auditor", *words, "+08:00")["items"] == found
+    shown = stage.run("auditor", *words, "UTC").out
+    assert "CNY 65.00" in shown
+    early = ["balance", "--as-at", "2026-01-04"]
+    assert stage.refusal("auditor", *early) == "not_found"
+    assert stage.refusal("auditor", *early[:2], "soon") == "not_a_date"
+    assert stage.refusal("auditor", *early, "--zone", "Moon/Base") == "usage"
+    assert stage.refusal("alpha", *words, "UTC") == "not_found"
+
+
+def test_a_date_ends_where_its_zone_says() -> None:
+    """A day of 23 hours is as long as it is."""
+    begins = ms_of("2026-03-29") + 8 * 3_600_000
+    assert end_of_day("2026-03-29", "UTC") + 1 == begins + 24 * 3_600_000
+    assert end_of_day("2026-03-29", "Europe/Paris") + 1 == begins + 22 * 3_600_000
+    for zone in ("+08:00", "Asia/Shanghai"):
+        assert end_of_day("2026-03-28", zone) + 1 == begins - 8 * 3_600_000
+    with pytest.raises(LedgerError):
+        end_of_day("9999-12-31", "UTC")
