@@ -250,6 +250,7 @@ class _After:
         self.receivable = receivable
         self.tiles = walk_tiles(view, receivable)
         self.interest_paid = receivable["interest_paid_minor"]
+        self.interest_paid += receivable.get("interest_waived_minor", 0)
         self.accumulators: dict[str, list[int]] = {}
         for tile in self.tiles:
             name = group_name(tile)
@@ -260,7 +261,8 @@ class _After:
         record = read_record(self._view, "interest", name, self.receivable["id"])
         if record is None:
             return [0, 0]
-        return [int(record["accumulator"]), record["paid_minor"]]
+        gone = record["paid_minor"] + record.get("waived_minor", 0)
+        return [int(record["accumulator"]), gone]
 
     def undo(
         self, sweep: JSONObject, lines: list[JSONObject], programme: JSONObject

@@ -15,8 +15,25 @@ from contracts.kit.v1.calendars import (
     days_between,
     ms_of_date,
 )
-from contracts.kit.v1.records import OPEN_STATES
+from contracts.kit.v1.records import LATE_STATES, OPEN_STATES
 from contracts.kit.v1.rule import Context, Record
+from contracts.kit.v1.standing import barred_minor
+from contracts.kit.v1.terms import days_term, word_term
+
+# What a closed day, or a day that nobody closes, leaves on a receivable, and the
+# event that tells it.
+JUDGED = {
+    "data_late": "bank_data_late",
+    "default_date": "defaulted",
+    "overdue_date": "overdue",
+    "short_date": "paid_short",
+}
+DATES = {
+    "": (),
+    "short": ("short_date",),
+    "overdue": ("overdue_date",),
+    "default": ("overdue_date", "default_date"),
+}
 
 
 class Owed(NamedTuple):
@@ -24,7 +41,7 @@ class Owed(NamedTuple):
 
     Attributes:
         principal_minor: units not retired.
-        interest_minor: late interest, rounded once, less what was paid.
+        interest_minor: late interest, rounded once, less what was paid or waived.
         interest_total_minor: rounded late interest of all units ever.
     """
 
@@ -63,6 +80,15 @@ def late_base(programme: Record) -> int:
     return 365 if programme["late_basis"] == "act365f" else 360
 
 
+def interest_of(
+    programme: Record, receivable: Record, units: int, value_date: str
+) -> int:
+    """Return the late interest that so many units bear up to a value date."""
+    days = late_days(programme, receivable, value_date)
+    earned = accrue(units, programme["late_ppm"], days)
+    return accumulator_to_minor(earned, late_base(programme))
+
+
 def owed_at(programme: Record, receivable: Record, value_date: str) -> Owed:
     """Return what money of a value date has to pay.
 
@@ -77,8 +103,154 @@ def owed_at(programme: Record, receivable: Record, value_date: str) -> Owed:
     if days:
         accumulator += accrue(live, programme["late_ppm"], days)
     total = accumulator_to_minor(accumulator, late_base(programme))
-    interest = max(0, total - receivable["interest_paid_minor"])
-    return Owed(live, interest, total)
+    settled = receivable["interest_paid_minor"]
+    settled += receivable.get("interest_waived_minor", 0)
+    return Owed(live, max(0, total - settled), total)
+
+
+def paid_state(receivable: Record) -> str:
+    """Return the state of a receivable that is open and not late."""
+    ended: int = receivable["retired_minor"] + receivable["reduced_minor"]
+    return "part_paid" if ended else "live"
+
+
+def is_in_time(receivable: Record, value_date: str) -> bool:
+    """Say whether money of a value date was there on the due day."""
+    return bool(value_date <= receivable["adjusted_date"])
+
+
+def judged_from(programme: Record, receivable: Record) -> str:
+    """Return the first booking day whose close says who is overdue.
+
+    By value date the due day is complete when the next day is closed: until
+    then a bank books what it values on it.
+    """
+    due: str = receivable["adjusted_date"]
+    return add_days(due, 1) if word_term(programme, "day_basis") == "value" else due
+
+
+def data_late_ms(programme: Record, receivable: Record) -> int:
+    """Return from when a bank that has not closed the due day is late."""
+    wait = 1 + days_term(programme, "late_close_days")
+    return due_moment_ms(programme, add_days(judged_from(programme, receivable), wait))
+
+
+def count_cover(ctx: Context, account: Record, debtor: str) -> int:
+    """Return the money that may yet turn out to be for what a debtor owes."""
+    own = ctx.scan("unassigned", account["id"] + "/" + debtor, limit=10_000)
+    cover: int = account["suspense_minor"] - barred_minor(ctx, account["id"])
+    cover += sum([receipt["unassigned_minor"] for receipt in own])
+    return cover
+
+
+def disputed_minor(ctx: Context, receivable: Record) -> int:
+    """Return what of a receivable is contested at block time.
+
+    It stays owed and makes no default.
+    """
+    disputed = sum(
+        [
+            dispute["amount_minor"]
+            for dispute in receivable.get("disputes", [])
+            if dispute["until_ms"] >= ctx.time
+        ]
+    )
+    return min(disputed, receivable["live_minor"])
+
+
+def judge_lateness(
+    ctx: Context, programme: Record, receivable: Record, closed: str, cover: int
+) -> str:
+    """Return what a closed day says of an open receivable.
+
+    Args:
+        ctx: the context.
+        programme: its terms.
+        receivable: one whose due day is closed.
+        closed: the last day closed.
+        cover: money nobody has assigned yet.
+
+    Returns:
+        ``""`` if all is paid or covered, ``short`` if what is missing is
+        tolerated, else ``overdue`` or, after the grace, ``default``.
+    """
+    owed = owed_at(programme, receivable, closed)
+    coming = receivable["waiting_minor"] + receivable["undistributed_minor"]
+    owes = owed.principal_minor + owed.interest_minor - coming
+    if owes <= cover:
+        return ""
+    waited = days_between(receivable["adjusted_date"], closed)
+    if owes <= programme["tolerance_minor"] and waited < programme["tolerance_days"]:
+        return "short"
+    disputed = disputed_minor(ctx, receivable)
+    if waited > programme["grace_days"] and owes - cover > disputed:
+        return "default"
+    return "overdue"
+
+
+def put_judged(
+    ctx: Context, programme: Record, receivable: Record, lateness: str
+) -> Record:
+    """Write a receivable as a closed day leaves it; tell what is new.
+
+    Returns:
+        The receivable as it then stands in state.
+    """
+    was = receivable["state"]
+    if lateness == "overdue" and was in ("default", "recovering"):
+        lateness = "default"
+    dates = DATES[lateness]
+    dropped = [name for name in JUDGED if name not in dates]
+    judged = {name: receivable[name] for name in receivable if name not in dropped}
+    for name in dates:
+        if name not in judged:
+            judged[name] = today(ctx, programme)
+            ctx.emit(JUDGED[name], receivable=receivable["id"])
+    if lateness in LATE_STATES:
+        judged["state"] = was if was == "recovering" else lateness
+    elif was in LATE_STATES:
+        judged["state"] = paid_state(receivable)
+        ctx.emit("overdue_withdrawn", receivable=receivable["id"])
+    if judged != receivable:
+        ctx.write(judged)
+    return judged
+
+
+def correct_overdue(
+    ctx: Context, programme: Record, receivable: Record, sweep: Record
+) -> Record:
+    """Withdraw what was called late although money for it was there in time.
+
+    Its bank booked the money after the due day was closed. The units it paid
+    were never late, so they bear no interest.
+
+    Args:
+        ctx: the context.
+        programme: its terms.
+        receivable: as it stands in state after the sweep.
+        sweep: the distribution of that money.
+
+    Returns:
+        The receivable as it then stands in state.
+    """
+    account: Record = ctx.need("account", receivable["account"])
+    units: int = sweep["principal_minor"]
+    ctx.emit(
+        "overdue_corrected",
+        receivable=receivable["id"],
+        receipt=sweep["receipt"],
+        principal_minor=units,
+        interest_minor=interest_of(programme, receivable, units, today(ctx, programme)),
+    )
+    corrected = {**receivable, "overdue_corrected": sweep["receipt"]}
+    ctx.write(corrected)
+    lateness = ""
+    if is_open(receivable):
+        cover = count_cover(ctx, account, receivable["debtor"])
+        lateness = judge_lateness(
+            ctx, programme, receivable, account["closed_date"], cover
+        )
+    return put_judged(ctx, programme, corrected, lateness)
 
 
 def need_minor(

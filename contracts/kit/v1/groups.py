@@ -1,0 +1,64 @@
+"""Groups of units that are paid as one, and the late interest each is owed."""
+
+from contracts.kit.v1.arithmetic import (
+    accumulator_to_minor,
+    pro_rata_cutoff,
+    share_of,
+)
+from contracts.kit.v1.owed import late_base
+from contracts.kit.v1.records import group_key
+from contracts.kit.v1.rule import Context, Record
+
+
+def gather_groups(ctx: Context, receivable: str) -> dict[str, Record]:
+    """Return all groups with units, accumulator, what was paid, and a key.
+
+    The key is the group's lowest live unit, or its lowest retired one if it
+    has none live; no two groups share it, so it breaks ties. What was waived
+    counts as paid.
+    """
+    groups: dict[str, Record] = {}
+    for tile in ctx.scan("live", receivable, limit=10_000_000):
+        name = group_key(tile)
+        if name not in groups:
+            groups[name] = _make_group(tile)
+        groups[name]["units"] += tile["hi"] - tile["lo"]
+    for record in ctx.scan("interest", receivable, limit=10_000_000):
+        name = record["id"]
+        if name not in groups:
+            tiles = ctx.scan("retired_groups", receivable + "/" + name, limit=1)
+            if not tiles:
+                continue
+            groups[name] = _make_group(tiles[0])
+        groups[name]["acc"] = int(record["accumulator"])
+        groups[name]["paid"] = record["paid_minor"] + record.get("waived_minor", 0)
+    return groups
+
+
+def _make_group(tile: Record) -> Record:
+    return {
+        "acc": 0,
+        "holder": tile["holder"],
+        "key": tile["lo"],
+        "paid": 0,
+        "units": 0,
+    }
+
+
+def unpaid_interest(
+    programme: Record, receivable: Record, groups: dict[str, Record]
+) -> dict[str, int]:
+    """Return what groups are owed of the late interest of retired units."""
+    total = accumulator_to_minor(
+        int(receivable["retired_accumulator"]), late_base(programme)
+    )
+    if not total:
+        return {}
+    weights = [(group["key"], group["acc"]) for group in groups.values()]
+    cut = pro_rata_cutoff(total, weights)
+    owing = {}
+    for name, group in groups.items():
+        due = share_of(cut, group["acc"], group["key"]) - group["paid"]
+        if due > 0:
+            owing[name] = due
+    return owing

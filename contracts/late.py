@@ -1,0 +1,186 @@
+"""Late receivables: what a closed day says of them, and what holders waive.
+
+Nothing is overdue before the attester has closed the due day, nor while money
+nobody has assigned yet could cover it. A bank that closes no day is late with
+its data; that says nothing of the debtor.
+"""
+
+from contracts.kit.v1 import (
+    REDUCED,
+    Context,
+    Hash,
+    Minor,
+    Payload,
+    Record,
+    Rule,
+    Signer,
+    add_exposure,
+    claim_left,
+    count_cover,
+    gather_groups,
+    is_due,
+    is_open,
+    judge_lateness,
+    judged_from,
+    owed_at,
+    put_judged,
+    release_locks,
+    release_unassigned,
+    today,
+    unpaid_interest,
+)
+
+rule = Rule(
+    "receivable",
+    part="late",
+    writes=(
+        "account",
+        "deal",
+        "exposure",
+        "interest",
+        "offer",
+        "receipt",
+        "receivable",
+        "tile",
+    ),
+    refusals={
+        "waiver_too_large": (
+            "refused",
+            "more than the programme tolerates",
+            "Principal is waived only up to the tolerance of short payments.",
+            "Close it as uncollectable, with all holders, after default.",
+        ),
+        "waiver_differs": (
+            "stale",
+            "another amount is owed by now",
+            "A waiver names the principal left, and interest up to what it forgives.",
+            "Prepare it again: run: allonge waive ID",
+        ),
+    },
+)
+
+
+@rule.job("account", "judge")
+def judge_day(ctx: Context, target: Record) -> None:
+    """After a day is closed: what fell due by then and is owed is overdue.
+
+    What was called overdue is withdrawn as soon as unassigned money covers it.
+    """
+    closed = target["closed_date"]
+    covers: dict[str, int] = {}
+    for receivable in ctx.scan("on_account", target["id"], limit=100_000):
+        if receivable["adjusted_date"] > closed:
+            break
+        programme = ctx.need("programme", receivable["programme"])
+        if judged_from(programme, receivable) > closed:
+            continue
+        if receivable["adjusted_date"] > today(ctx, programme):
+            # A bank may be ahead of the programme's zone; the day is not over.
+            continue
+        debtor = receivable["debtor"]
+        if debtor not in covers:
+            covers[debtor] = count_cover(ctx, target, debtor)
+        lateness = judge_lateness(ctx, programme, receivable, closed, covers[debtor])
+        put_judged(ctx, programme, receivable, lateness)
+
+
+@rule.job("receivable", "data_late")
+def miss_close(ctx: Context, target: Record) -> None:
+    """Say once that the bank has not closed the due day; nobody is overdue."""
+    programme = ctx.need("programme", target["programme"])
+    closed = ctx.need("account", target["account"])["closed_date"]
+    if is_open(target) and closed < judged_from(programme, target):
+        ctx.write({**target, "data_late": today(ctx, programme)})
+        ctx.emit("bank_data_late", receivable=target["id"])
+
+
+class Waive(Payload):
+    """``receivable.waive``: the holders forgive what is left of a due debt.
+
+    Attributes:
+        interest_minor: the most late interest that is forgiven.
+        principal_minor: exactly what is left of the principal.
+    """
+
+    interest_minor: Minor
+    principal_minor: Minor
+    receivable: Hash
+
+
+def sign_waive(ctx: Context, body: Waive) -> list[Signer]:
+    """Every holder of live units and every owner of unpaid late interest."""
+    record = ctx.need("receivable", body.receivable)
+    programme = ctx.need("programme", record["programme"])
+    groups = gather_groups(ctx, record["id"])
+    owing = unpaid_interest(programme, record, groups)
+    given: dict[str, int] = {}
+    for name, group in groups.items():
+        amount = group["units"] + owing.get(name, 0)
+        if amount:
+            given[group["holder"]] = given.get(group["holder"], 0) + amount
+    return [
+        Signer(holder, "give", amount, record["currency"])
+        for holder, amount in sorted(given.items())
+    ]
+
+
+@rule.action(
+    "receivable.waive", Waive, signers=sign_waive, on=("receivable", "receivable")
+)
+def waive(ctx: Context, body: Waive) -> None:
+    """Reduce what is left and let its interest go: the debtor is discharged."""
+    record = ctx.need("receivable", body.receivable)
+    programme = ctx.need("programme", record["programme"])
+    if not is_open(record) or not is_due(ctx, programme, record):
+        ctx.refuse("wrong_state", state=record["state"])
+    if "sweep" in record or record["waiting_minor"]:
+        ctx.refuse("sweep_running", receivable=record["id"])
+    owed = owed_at(programme, record, today(ctx, programme))
+    if body.principal_minor != owed.principal_minor:
+        ctx.refuse("waiver_differs", principal_minor=owed.principal_minor)
+    if body.interest_minor < owed.interest_minor:
+        ctx.refuse("waiver_differs", interest_minor=owed.interest_minor)
+    if owed.principal_minor > programme["tolerance_minor"]:
+        ctx.refuse("waiver_too_large", tolerance_minor=programme["tolerance_minor"])
+    waived = waive_interest(ctx, programme, record)
+    reduce_all(ctx, record)
+    settled = {
+        **record,
+        "interest_waived_minor": record.get("interest_waived_minor", 0) + waived,
+        "live_minor": 0,
+        "reduced_minor": record["reduced_minor"] + record["live_minor"],
+        "state": "settled",
+    }
+    ctx.write(settled)
+    add_exposure(ctx, programme["id"], -record["live_minor"])
+    put_judged(ctx, programme, settled, "")
+    release_unassigned(ctx, record["account"], record["debtor"])
+    ctx.emit(
+        "waived",
+        receivable=record["id"],
+        principal_minor=owed.principal_minor,
+        interest_minor=owed.interest_minor,
+    )
+
+
+def waive_interest(ctx: Context, programme: Record, record: Record) -> int:
+    """Count the unpaid interest of retired units as waived; return its sum."""
+    groups = gather_groups(ctx, record["id"])
+    owing = unpaid_interest(programme, record, groups)
+    for name, amount in owing.items():
+        group = ctx.need("interest", name, record["id"])
+        waived = group.get("waived_minor", 0) + amount
+        ctx.write({**group, "waived_minor": waived})
+    return sum(owing.values())
+
+
+def reduce_all(ctx: Context, record: Record) -> None:
+    """Reduce all live units that no pledge and no order binds."""
+    for tile in ctx.scan("live", record["id"], limit=10_000):
+        if claim_left(ctx, record["account"], record["id"], tile["holder"]):
+            # Its holder was paid, and nothing would be left to repay that from.
+            ctx.refuse("encumbered", lo=tile["lo"])
+        free = release_locks(ctx, tile)
+        if "pledge" in tile or free["locks"]:
+            ctx.refuse("encumbered", lo=tile["lo"])
+        ctx.write({**free, "rev": tile["rev"] + 1, "state": REDUCED})
