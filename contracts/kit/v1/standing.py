@@ -1,0 +1,392 @@
+"""What orders of an authority stand on whom, and what they do to money.
+
+An order covers units, a member, an account, an amount of what a member holds,
+or a receipt. Who or what is covered has one record, its ``standing``, that
+lists the orders on it; where no order exists anywhere nobody looks further
+than a count. Whether an order is in force is judged on block time.
+
+Of money that is due to somebody, the orders on it take their part by rank,
+each up to its amount; the rest is paid as if there were no order. What an
+order takes is held until its release, or goes to the account it names.
+"""
+
+from contracts.kit.v1.records import UNSENT
+from contracts.kit.v1.rule import (
+    INTEGER_MAX,
+    Context,
+    Hash,
+    Payload,
+    Record,
+    Signer,
+    Text,
+)
+
+ORDERS_MAX = 32
+HOLDINGS_PAGE = 200
+HOLDINGS_PAGES_MAX = 20
+FREEZE = "freeze"
+INSOLVENCY = "insolvency"
+GUARDIANS = ("lender", "regulator")
+# Covers whose orders bind the units a member holds, whatever their number.
+BINDING = ("member",)
+
+
+class Authority(Payload):
+    """Whose order it is, on which paper, and who puts it on the ledger.
+
+    Attributes:
+        authority: who ordered it.
+        document: hash of the order, which is signed.
+        placer: a regulator; or an operator, with a guardian.
+        reference: the authority's own.
+        guardian: a lender or regulator of another group than the operator.
+    """
+
+    authority: Text
+    document: Hash
+    placer: Hash
+    reference: Text
+    guardian: Hash | None = None
+
+
+def sign_authority(ctx: Context, given: Authority, against: str = "") -> list[Signer]:
+    """Return who signs that an authority ordered something.
+
+    Args:
+        ctx: the context.
+        given: the order and its channel.
+        against: the member it is about; it does not vouch for itself.
+
+    Raises:
+        Refusal: ``no_channel``, an operator alone, or neither role;
+            ``group_conflict``, the guardian is not independent.
+    """
+    placer = ctx.need("member", given.placer)
+    signers = [Signer(given.placer, "order")]
+    if "regulator" in placer["roles"] and given.guardian is None:
+        return signers
+    if "operator" not in placer["roles"] or given.guardian is None:
+        ctx.refuse("no_channel", placer=given.placer)
+    guardian = ctx.need("member", given.guardian)
+    if not any(role in guardian["roles"] for role in GUARDIANS):
+        ctx.refuse("no_channel", guardian=given.guardian)
+    related = "group" in placer and placer["group"] == guardian.get("group", "")
+    if related or "operator" in guardian["roles"] or given.guardian == against:
+        ctx.refuse("group_conflict", guardian=given.guardian)
+    return [*signers, Signer(given.guardian, "order")]
+
+
+# -- which orders are in force ---------------------------------------------------------
+
+
+def any_orders(ctx: Context) -> bool:
+    """Say whether an order stands on anybody; the one look without orders."""
+    return ctx.count_rows("all", "standing") > 0
+
+
+def in_force(ctx: Context, order: Record) -> bool:
+    """Say whether an order binds at block time."""
+    return bool(order["state"] == "in_force" and order["until_ms"] >= ctx.time)
+
+
+def find_orders(ctx: Context, subject: str) -> list[Record]:
+    """Return the orders in force on a member, account, receipt, by rank."""
+    standing: Record | None = ctx.read("standing", subject) if subject else None
+    if standing is None:
+        return []
+    orders = [ctx.need("order", item) for item in standing["orders"]]
+    return rank_orders([order for order in orders if in_force(ctx, order)])
+
+
+def rank_orders(orders: list[Record]) -> list[Record]:
+    """Return orders by rank, those of one rank as they were placed."""
+    return sorted(orders, key=lambda order: (order["rank"], order["placed"]))
+
+
+def put_standing(ctx: Context, subject: str, order: str) -> None:
+    """Let an order stand on a member, account or receipt."""
+    standing: Record | None = ctx.read("standing", subject)
+    if standing is None:
+        ctx.create({"id": subject, "kind": "standing", "orders": [order]})
+        return
+    if len(standing["orders"]) >= ORDERS_MAX:
+        ctx.refuse("limit_exceeded", orders_max=ORDERS_MAX)
+    ctx.write({**standing, "orders": [*standing["orders"], order]})
+
+
+def drop_standing(ctx: Context, subject: str, order: str) -> None:
+    """Let an order stand on somebody no longer."""
+    standing: Record | None = ctx.read("standing", subject)
+    if standing is None:
+        return
+    left = [item for item in standing["orders"] if item != order]
+    if left:
+        ctx.write({**standing, "orders": left})
+    else:
+        ctx.remove("standing", subject)
+
+
+def find_insolvency(ctx: Context, member: str) -> str:
+    """Return the insolvency order on a member, "" if it is solvent."""
+    if not member or not any_orders(ctx):
+        return ""
+    for order in find_orders(ctx, member):
+        if order["what"] == INSOLVENCY:
+            item: str = order["id"]
+            return item
+    return ""
+
+
+def need_solvent(ctx: Context, member: str) -> None:
+    """Refuse what an insolvent member may not begin any more.
+
+    Raises:
+        Refusal: ``insolvent``.
+    """
+    order = find_insolvency(ctx, member)
+    if order:
+        ctx.refuse("insolvent", member=member, order=order)
+
+
+# -- units -----------------------------------------------------------------------------
+
+
+def find_freeze(ctx: Context, tile: Record) -> str:
+    """Return the order that freezes a tile, "" if it may pass on.
+
+    It is on the units themselves, a lock, or on all that their holder has.
+    """
+    for lock in tile["locks"]:
+        if lock["kind"] == FREEZE and lock["until"] >= ctx.time:
+            item: str = lock["id"]
+            return item
+    if any_orders(ctx):
+        for order in find_orders(ctx, tile["holder"]):
+            if order["what"] == FREEZE and order["cover"] in BINDING:
+                return str(order["id"])
+    return ""
+
+
+def find_lock(ctx: Context, tile: Record) -> str:
+    """Return the first order, by rank, on the units of a tile itself, "" if none."""
+    items = [lock["id"] for lock in tile["locks"] if lock["kind"] == FREEZE]
+    orders = [ctx.need("order", item) for item in items]
+    found = rank_orders([order for order in orders if in_force(ctx, order)])
+    return str(found[0]["id"]) if found else ""
+
+
+def need_unfrozen(ctx: Context, tile: Record) -> None:
+    """Refuse to touch units that an order freezes.
+
+    Raises:
+        Refusal: ``frozen``.
+    """
+    order = find_freeze(ctx, tile)
+    if order:
+        ctx.refuse("frozen", lo=tile["lo"], order=order)
+
+
+def need_disposal(ctx: Context, member: str) -> None:
+    """Refuse new business with what an insolvent member holds.
+
+    What was priced before the insolvency does not ask here.
+
+    Raises:
+        Refusal: ``insolvent``.
+    """
+    if any_orders(ctx):
+        for order in find_orders(ctx, member):
+            if order["what"] == INSOLVENCY and not order["disposal"]:
+                ctx.refuse("insolvent", member=member, order=order["id"])
+
+
+def find_amount_freeze(ctx: Context, record: Record, tile: Record, units: int) -> str:
+    """Return the order of which a holder would keep too little, "" if none.
+
+    Orders on an amount bind no unit in particular: the holder may pass on what
+    it has beyond them. What they took of its money by now counts for them.
+
+    Args:
+        ctx: the context.
+        record: the receivable.
+        tile: a live tile of it.
+        units: how many of its units would go.
+    """
+    if not any_orders(ctx):
+        return ""
+    keep, last = 0, ""
+    for order in find_orders(ctx, tile["holder"]):
+        if order["cover"] == "amount" and order["currency"] == record["currency"]:
+            keep += order["limit_minor"] - order["taken_minor"]
+            last = order["id"]
+    if keep <= 0:
+        return ""
+    kept = tile["hi"] - tile["lo"] - units
+    here = (tile["scope"], tile["lo"])
+    return "" if holds_beside(ctx, tile["holder"], here, record, keep - kept) else last
+
+
+def holds_beside(
+    ctx: Context, holder: str, here: tuple[str, int], record: Record, wanted: int
+) -> bool:
+    """Say whether a holder has so many free units in a currency beside a tile."""
+    after = ""
+    known = {record["id"]: record["currency"]}
+    for _ in range(HOLDINGS_PAGES_MAX):
+        if wanted <= 0:
+            return True
+        page = ctx.scan("holdings", holder, after, HOLDINGS_PAGE)
+        for tile in page:
+            if tile["scope"] not in known:
+                other = ctx.need("receivable", tile["scope"])
+                known[tile["scope"]] = other["currency"]
+            same = known[tile["scope"]] == record["currency"]
+            is_other = (tile["scope"], tile["lo"]) != here
+            if same and is_other and "pledge" not in tile and not tile["locks"]:
+                wanted -= tile["hi"] - tile["lo"]
+        if len(page) < HOLDINGS_PAGE:
+            break
+        after = page[-1]["scope"] + "/" + str(page[-1]["lo"]).rjust(16, "0")
+    return wanted <= 0
+
+
+# -- money -----------------------------------------------------------------------------
+
+# An order, {} for none, and what it takes of each sum that is to be paid.
+Portion = tuple[Record, list[int]]
+
+
+def money_orders(
+    ctx: Context, payee: str, account: Record, *, pledged: bool
+) -> list[Record]:
+    """Return the orders on money for a payee from an account, by rank.
+
+    Args:
+        ctx: the context.
+        payee: who is to get it.
+        account: what it is paid from.
+        pledged: whether the units that earned it were pledged before; only
+            orders that say so reach behind a pledge.
+    """
+    if not any_orders(ctx):
+        return []
+    orders = [*find_orders(ctx, payee), *find_orders(ctx, account["id"])]
+    currency = account["currency"]
+    return rank_orders(
+        [
+            order
+            for order in orders
+            if order.get("currency", currency) == currency
+            and (order["pledged"] or not pledged)
+        ]
+    )
+
+
+def divide_money(orders: list[Record], amounts: list[int]) -> list[Portion]:
+    """Return what each order takes of sums due to one payee, then the rest.
+
+    Args:
+        orders: those on the money, by rank; one with an amount takes of the
+            first sum first.
+        amounts: principal and interest, or a single sum.
+    """
+    rest = list(amounts)
+    portions: list[Portion] = []
+    for order in orders:
+        left, taken = left_of(order), []
+        for position in range(len(rest)):
+            part = min(left, rest[position])
+            taken.append(part)
+            rest[position] -= part
+            left -= part
+        if sum(taken):
+            portions.append((order, taken))
+    if sum(rest) or not portions:
+        portions.append(({}, rest))
+    return portions
+
+
+def left_of(order: Record) -> int:
+    """Return how much more money an order takes; more than there is for no limit."""
+    if "limit_minor" not in order:
+        return INTEGER_MAX
+    left: int = order["limit_minor"] - order["taken_minor"]
+    return max(0, left)
+
+
+def count_taken(ctx: Context, order: Record, amount_minor: int) -> None:
+    """Count money, or less of it, towards the amount of an order."""
+    if "limit_minor" in order and amount_minor:
+        order["taken_minor"] += amount_minor
+        ctx.write(order)
+
+
+def under_order(order: Record) -> Record:
+    """Return the fields of an unsent payout that an order takes; {} for none."""
+    if not order:
+        return {}
+    if "redirect" in order:
+        return {"order": order["id"], "redirect": order["redirect"], "state": "due"}
+    return {"order": order["id"], "state": "held"}
+
+
+def lift_order(ctx: Context, payout: Record) -> Record:
+    """Return a payout as block time says: an order that has ended holds nothing."""
+    if payout["state"] not in UNSENT or "order" not in payout:
+        return payout
+    if in_force(ctx, ctx.need("order", payout["order"])):
+        return payout
+    names = ("order", "redirect")
+    kept = {name: payout[name] for name in payout if name not in names}
+    return {**kept, "state": "due"}
+
+
+def place_under_next(ctx: Context, payout: Record) -> Record:
+    """Return an unsent payout, not written, under the first order that takes all.
+
+    A payout that stands is never cut; an order with too little left skips it.
+    """
+    after = lift_order(ctx, payout)
+    if after["state"] not in UNSENT or "order" in after or not after["amount_minor"]:
+        return after
+    account = ctx.need("account", after["account"])
+    for order in money_orders(ctx, after["payee"], account, pledged=False):
+        if left_of(order) >= after["amount_minor"]:
+            count_taken(ctx, order, after["amount_minor"])
+            return {**after, "receivables": [], **under_order(order)}
+    return after
+
+
+def find_hold(ctx: Context, receipt: Record) -> str:
+    """Return the order that keeps money in suspense, "" if it may go back.
+
+    An order on its payer, its debtor, its account or the money itself does;
+    an insolvent member's money is kept for its administrator.
+    """
+    if not any_orders(ctx):
+        return ""
+    for subject in (
+        receipt["id"],
+        receipt["payer"],
+        receipt["account"],
+        receipt["debtor"],
+    ):
+        for order in find_orders(ctx, subject):
+            if order["cover"] != "amount":
+                item: str = order["id"]
+                return item
+    return ""
+
+
+def barred_minor(ctx: Context, account: str) -> int:
+    """Return the money in an account's suspense that is no cover for any debt.
+
+    What insolvent debtors paid is kept for their administrators.
+    """
+    if not any_orders(ctx):
+        return 0
+    barred = 0
+    for receipt in ctx.scan("suspense", account, limit=10_000):
+        if find_insolvency(ctx, receipt["debtor"]):
+            barred += receipt["suspense_minor"]
+    return barred
