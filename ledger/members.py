@@ -100,7 +100,7 @@ class GiveGrant(Form):
     """
 
     auditor: Hash
-    scope: Literal["all", "member", "programme"]
+    covers: Literal["all", "member", "programme"]
     until_ms: Minor
     document: Hash | None = None
     guardian: Hash | None = None
@@ -219,13 +219,13 @@ def _sign_grant(ctx: Context, body: GiveGrant | EndGrant) -> list[Signer]:
 
 def _give_grant(ctx: Context, body: GiveGrant) -> None:
     need_role(ctx, body.auditor, AUDITOR)
-    own = body.scope == "member" and body.subject == body.member
-    plain = (body.scope == "all") == (body.subject is None)
+    own = body.covers == "member" and body.subject == body.member
+    plain = (body.covers == "all") == (body.subject is None)
     in_time = ctx.time < body.until_ms <= ctx.time + GRANT_MS_MAX
     if not plain or not in_time or (body.member is not None and not own):
-        raise LedgerError("bad_grant_terms", found=body.scope)
+        raise LedgerError("bad_grant_terms", found=body.covers)
     if body.subject is not None:
-        ctx.need(body.scope, body.subject)
+        ctx.need(body.covers, body.subject)
     record = {
         **dump_form(body),
         "from_time": ctx.time,
