@@ -27,7 +27,14 @@ from ledger.encoding import JSONObject, decode_base64
 from ledger.errors import Code, LedgerError, register
 from ledger.transactions import object_id
 
-# Kinds of things that an act creates, by the act; an offer is its transaction.
+# What a transaction is itself, by the act.
+MADE: Final = {
+    "holding.redeem": "deal",
+    "holding.repurchase": "deal",
+    "receivable.offer": "offer",
+    "recourse.call": "deal",
+}
+# Kinds of things that an act creates, by the act.
 CREATED: Final = {
     "account.open": "account",
     "bank.return": "payout",
@@ -268,8 +275,8 @@ def send_file(session: Session, file: SigningFile) -> JSONObject:
     kind = CREATED.get(payload["act"])
     if kind is not None:
         result["created"] = {"id": object_id(kind, item, 0), "kind": kind}
-    elif payload["act"] == "receivable.offer":
-        result["created"] = {"id": item, "kind": "offer"}
+    elif payload["act"] in MADE:
+        result["created"] = {"id": item, "kind": MADE[payload["act"]]}
     return result
 
 

@@ -45,6 +45,10 @@ COMMANDS: Final = {
     "offer": Lazy("cli.parts:offer", "Offer a part to one member."),
     "withdraw": Lazy("cli.parts:withdraw", "Take an offer back."),
     "transfer": Lazy("cli.parts:transfer", "Pass a part on at once; both sign."),
+    "recourse": Lazy("cli.recourse:recourse", "Call on who passed a holding on."),
+    "repurchase": Lazy("cli.recourse:repurchase", "Buy back what was passed on."),
+    "redeem": Lazy("cli.recourse:redeem", "Let the debtor pay a holding early."),
+    "waive": Lazy("cli.recourse:waive", "Forgive a small rest and its interest."),
     "bank": Lazy("cli.bank:bank", "Record entries, close days, match money."),
     "payout": Lazy("cli.payouts:payout", "List, instruct and attest payouts."),
     "programme": Lazy("cli.programme:programme", "Agree on terms, show them."),
@@ -54,6 +58,9 @@ COMMANDS: Final = {
     "show": Lazy("cli.show:show", "Show what an id names."),
     "lineage": Lazy("cli.show:lineage", "Who held which part of a receivable."),
     "receipt": Lazy("cli.show:receipt", "What became of a transaction."),
+    "certificate": Lazy("cli.certificate:certificate", "A holding on paper."),
+    "proof": Lazy("cli.certificate:proof", "Prove a holding, verify such proofs."),
+    "watch": Lazy("cli.watch:watch", "Follow what happens, from any event on."),
     "node": Lazy("cli.nodes:node", "Found a chain, run and check its node."),
     "sign": Lazy("cli.sign:sign", "Sign a prepared file, offline."),
     "send": Lazy("cli.sign:send", "Send a signed file."),
@@ -61,6 +68,7 @@ COMMANDS: Final = {
     "errors": Lazy("cli.explain:errors", "Explain an error code."),
     "bench": Lazy("cli.bench:bench", "Measure this machine against the budgets."),
     "help": Lazy("cli.help:help_command", "Explain exit codes or a command."),
+    "completion": Lazy("cli.help:completion", "Complete words in your shell."),
 }
 
 

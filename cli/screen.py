@@ -272,8 +272,9 @@ def find_show(act: str) -> ShowAct:
     from cli.screen_books import ACTS as BOOKS
     from cli.screen_members import ACTS as MEMBERS
     from cli.screen_parts import ACTS as PARTS
+    from cli.screen_recourse import ACTS as RECOURSE
 
-    for table in (PARTS, BOOKS, MEMBERS):
+    for table in (PARTS, BOOKS, MEMBERS, RECOURSE):
         if act in table:
             return table[act]
     raise LedgerError("unknown_act", found=quote(act[:64]))

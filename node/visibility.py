@@ -34,7 +34,9 @@ EVENTS_OF_TERMS: Final = frozenset(
     (
         *("submitted", "issued", "countered", "live", "rejected", "declined"),
         *("cancelled", "expired", "paid_early", "assigned", "matched"),
-        *("sweep_planned", "swept", "overdue"),
+        *("sweep_planned", "swept", "overdue", "overdue_withdrawn"),
+        *("overdue_corrected", "defaulted", "paid_short", "bank_data_late"),
+        "waived",
     )
 )
 ACTS_OF_ACCOUNTS: Final = ("account.", "bank.", "payout.", "receipt.")

@@ -51,6 +51,13 @@ GIVING = {
     "receiver": LENDER,
     "recourse": "with",
 }
+PRICE = {
+    "input": INPUT,
+    "pay_by_ms": MOMENT_MS,
+    "price_minor": 8_100_000,
+    "receivable": R,
+    "way": "account",
+}
 KEY = {
     "duties": ["admin", "checker", "maker"],
     "person": hash_of("person"),
@@ -107,6 +114,8 @@ BODIES: dict[str, dict[str, Any]] = {
         "file_hash": hash_of("file"),
     },
     "bank.return": {"amount_minor": 50, "receipt": E, "source": "suspense"},
+    "holding.redeem": {**PRICE, "part": GIVING["part"]},
+    "holding.repurchase": {**PRICE, "part": GIVING["part"], "way": "direct"},
     "key.add": {"key": KEY, "member": ALPHA},
     "key.revoke": {
         "compromised_since_height": 5,
@@ -229,6 +238,12 @@ BODIES: dict[str, dict[str, Any]] = {
     "receivable.submit": SUBMIT,
     "receivable.transfer": {**GIVING, "aware_overdue": True},
     "receivable.void": {"receivable": R},
+    "receivable.waive": {
+        "interest_minor": 12,
+        "principal_minor": 34,
+        "receivable": R,
+    },
+    "recourse.call": PRICE,
 }
 
 FACTS: dict[str, Any] = {
