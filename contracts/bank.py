@@ -1,8 +1,8 @@
-"""Money as the bank attests it: entries, closed days, suspense, payouts.
+"""Money as the bank attests it: entries of a statement, closed days.
 
-The ledger keeps no cash; it records what the owner and the attester of an
-account say, each bank reference once (I10). A fact that does not fit blocks
-the account's payouts under a name; it never blocks the ledger.
+The ledger keeps no cash; it records what the attester of an account says, each
+bank reference once (I10). A fact that does not fit blocks the account's
+payouts under a name; it never blocks the bank's book or the ledger.
 """
 
 from contracts.kit.v1 import (
@@ -18,35 +18,45 @@ from contracts.kit.v1 import (
     Rule,
     Signer,
     Text,
+    Word,
     add_day,
-    allocate_receipt,
-    assign,
     attestation_order,
     bound,
     date_of_ms,
-    end_to_end_id,
-    find_named,
-    is_open,
-    move_books,
-    need_minor,
-    new_payout,
+    sign_prices,
     to_record,
 )
+from contracts.kit.v1.books import count_entry, entry_id, sign_attestation, signed_minor
+from contracts.kit.v1.discrepancies import (
+    CLEARED_BY_CLOSE,
+    close_discrepancy,
+    list_open,
+    open_discrepancy,
+)
+from contracts.kit.v1.entries import apply_entry, apply_reversal, apply_what_fits
 
-CREDITS = ("receipt", "return", "interest")
 ENTRIES_MAX = 100
-PAYOUTS_MAX = 100
 
 rule = Rule(
     "receivable",
     part="bank",
     writes=(
         "account",
+        "claim",
+        "deal",
+        "discrepancy",
         "entry",
-        "receipt",
-        "share",
-        "receivable",
+        "exposure",
+        "interest",
+        "line",
+        "misdirected",
+        "offer",
+        "order",
         "payout",
+        "receipt",
+        "receivable",
+        "share",
+        "tile",
     ),
     refusals={
         "wrong_attester": (
@@ -54,6 +64,18 @@ rule = Rule(
             "not the attester of this account",
             "Only the account's attester says what happened on it.",
             "run: allonge member account",
+        ),
+        "file_hash_missing": (
+            "refused",
+            "an agent's word without its file",
+            "A settlement agent names the bank's file by its hash.",
+            "Import the bank's file: run: allonge bank import FILE",
+        ),
+        "not_authoritative": (
+            "refused",
+            "not the account's type of message",
+            "One type of message counts for an account; the others only reconcile.",
+            "Import the statement of the type the account names.",
         ),
         "wrong_currency": (
             "refused",
@@ -70,7 +92,7 @@ rule = Rule(
         "day_closed": (
             "stale",
             "the day is closed",
-            "Entries are booked on open days, and days are closed in order.",
+            "Days are closed in order, each once.",
             "Ask the bank on which day it booked the entry.",
         ),
         "day_in_future": (
@@ -89,7 +111,7 @@ rule = Rule(
             "refused",
             "the amount is not that of the payout",
             "A payout is paid and returned at its full amount.",
-            "Record the difference as a charge.",
+            "Ask the bank; or owner and attester sign what the difference is.",
         ),
         "wrong_state_of_payout": (
             "stale",
@@ -97,29 +119,29 @@ rule = Rule(
             "Due, then instructed, then paid; a return reopens it.",
             "run: allonge payout list",
         ),
-        "account_blocked": (
+        "unknown_original": (
             "refused",
-            "the account is blocked",
-            "A closing balance did not match the entries.",
+            "no receipt has the key that a reversal names",
+            "A reversal takes back a receipt that was recorded before.",
+            "Record the receipt; or owner and attester sign what it was.",
+        ),
+        "late_booking": (
+            "stale",
+            "an entry was booked on a closed day",
+            "The bank's closing balance of that day did not contain it.",
+            "Close the next day with a balance that contains it.",
+        ),
+        "balance_mismatch": (
+            "refused",
+            "a closing balance differs from the entries",
+            "Opening balance plus credits minus debits is the closing balance.",
             "Record what is missing and close the day again.",
         ),
-        "no_mandate": (
+        "not_to_apply": (
             "refused",
-            "no live payment mandate",
-            "Without the owner's mandate payout lists are shown, not instructed.",
-            "Ask the account's owner for a mandate.",
-        ),
-        "no_payout_account": (
-            "refused",
-            "the payee has no verified account",
-            "A payout goes to an account its attester has verified.",
-            "run: allonge member account --help",
-        ),
-        "not_enough": (
-            "refused",
-            "more than there is",
-            "The amount is more than what is in suspense, waiting or owed.",
-            "run: allonge bank receipts",
+            "nothing that could be applied",
+            "It is no entry, or it was not open under this amount.",
+            "Clear it as the owner's own, or let the next close clear it.",
         ),
     },
 )
@@ -131,18 +153,24 @@ class Entry(Payload):
     Attributes:
         key: identity of the entry at the bank: direction, class and UETR,
             else servicer reference and detail, else statement, entry, detail.
-        end_to_end: our payout attempt, for payouts and their returns.
+        end_to_end: our payout attempt, for payouts, returns and their charges.
         payer: member the bank knows as payer.
-        reference: receivable id or invoice number the payer wrote.
+        reference: deal, receivable or invoice number the payer wrote.
+        original: key of the receipt that a reversal takes back.
+        charges_minor: what banks kept of a return.
     """
 
     amount_minor: Amount
     booking_date: Date
     currency: Annotated[str, bound(3, 3)]
     key: Text
-    type: Literal["receipt", "return", "payout", "charge", "interest", "other"]
+    type: Literal[
+        "receipt", "return", "reversal", "payout", "charge", "interest", "other"
+    ]
     value_date: Date
+    charges_minor: Amount | None = None
     end_to_end: Annotated[str, bound(1, 35)] | None = None
+    original: Text | None = None
     payer: Hash | None = None
     reference: Text | None = None
 
@@ -154,23 +182,28 @@ class RecordEntries(Payload):
     attester: Hash
     entries: Annotated[list[Entry], bound(1, ENTRIES_MAX)]
     file_hash: Hash
+    message: Word | None = None
 
 
-def sign_attester(ctx: Context, body: RecordEntries) -> list[Signer]:
-    """The account's attester."""
-    account = ctx.need("account", body.account)
-    if account["attester"] != body.attester:
-        ctx.refuse("wrong_attester", attester=body.attester)
-    return [Signer(body.attester, "attest")]
+def sign_record(ctx: Context, body: RecordEntries) -> list[Signer]:
+    """The account's attester; of the price of its own deal, the payee too."""
+    texts = [e.reference or "" for e in body.entries if e.type == "receipt"]
+    return [
+        sign_attestation(ctx, body.account, body.attester, body.file_hash),
+        *sign_prices(ctx, body.attester, texts),
+    ]
 
 
 @rule.action(
-    "bank.record", RecordEntries, signers=sign_attester, on=("account", "account")
+    "bank.record", RecordEntries, signers=sign_record, on=("account", "account")
 )
 def record_entries(ctx: Context, body: RecordEntries) -> None:
     """Apply each entry once, in order."""
+    account = ctx.need("account", body.account)
+    if account.get("message", "") != (body.message or ""):
+        ctx.refuse("not_authoritative", message=account.get("message", ""))
     for n in range(len(body.entries)):
-        apply_entry(ctx, body, body.entries[n], n)
+        record_entry(ctx, body, body.entries[n], n)
 
 
 def zone_today(ctx: Context) -> str:
@@ -178,103 +211,51 @@ def zone_today(ctx: Context) -> str:
     return date_of_ms(ctx.time, 840)
 
 
-def apply_entry(ctx: Context, body: RecordEntries, entry: Entry, n: int) -> None:
-    """Write an entry and what follows from its class."""
+def record_entry(ctx: Context, body: RecordEntries, given: Entry, n: int) -> None:
+    """Write an entry, what follows from its class, and what does not fit."""
     account = ctx.need("account", body.account)
-    if entry.currency != account["currency"]:
-        ctx.refuse("wrong_currency", currency=entry.currency)
-    if entry.booking_date <= account["closed_date"]:
-        ctx.refuse("day_closed", date=entry.booking_date)
-    if entry.booking_date > zone_today(ctx):
-        ctx.refuse("day_in_future", date=entry.booking_date)
-    item = ctx.hash_text("entry/" + body.account + "/" + entry.type + "/" + entry.key)
-    if ctx.read("entry", item) is not None:
-        ctx.refuse("reference_used", key=entry.key)
-    ctx.create(
-        {
-            **to_record(entry),
-            "account": body.account,
-            "file_hash": body.file_hash,
-            "id": item,
-            "kind": "entry",
-        }
-    )
-    sign = 1 if entry.type in CREDITS else -1
-    add_day(account, entry.booking_date, sign * entry.amount_minor)
-    ctx.write(account)
-    if entry.type == "receipt":
-        receive(ctx, account, entry, item, n)
-    elif entry.type == "payout":
-        mark_paid(ctx, account, entry)
-    elif entry.type == "return":
-        mark_returned(ctx, account, entry)
-    ctx.emit("entry", entry=item, amount_minor=entry.amount_minor)
-
-
-def receive(ctx: Context, account: Record, entry: Entry, item: str, n: int) -> None:
-    """Write incoming money and allocate it."""
-    reference = entry.reference or ""
-    named = find_named(ctx, entry.payer or "", reference)
-    debtor = entry.payer or ""
-    if named:
-        receivable = ctx.need("receivable", named)
-        fits = receivable["account"] == account["id"]
-        if not fits or (debtor and debtor != receivable["debtor"]):
-            named, debtor = "", ""
-        else:
-            debtor = receivable["debtor"]
-    receipt = {
-        "account": account["id"],
-        "amount_minor": entry.amount_minor,
-        "booking_date": entry.booking_date,
-        "debtor": debtor,
+    if given.currency != account["currency"]:
+        ctx.refuse("wrong_currency", currency=given.currency)
+    if given.booking_date > zone_today(ctx):
+        ctx.refuse("day_in_future", date=given.booking_date)
+    item = entry_id(ctx, body.account, given.type, given.key)
+    entry = {
+        **to_record(given),
+        "account": body.account,
+        "file_hash": body.file_hash,
         "id": item,
-        "kind": "receipt",
-        "order": attestation_order(ctx, n),
-        "payer": entry.payer or debtor,
-        "returned_minor": 0,
-        "reversed_minor": 0,
-        "rule": account["rule"],
-        "suspense_minor": 0,
-        "unassigned_minor": 0,
-        "value_date": entry.value_date,
+        "kind": "entry",
     }
-    ctx.create(receipt)
-    move_books(ctx, account["id"], receipts_minor=entry.amount_minor)
-    allocate_receipt(ctx, receipt, entry.amount_minor, named)
+    order = attestation_order(ctx, n)
+    late = count_entry(ctx, entry)
+    common = {"account": body.account, "order": order}
+    if late:
+        found = {**common, "code": "late_booking", "net_minor": 0}
+        open_discrepancy(ctx, {**found, "id": ctx.hash_text("late/" + item)})
+    code = apply_entry(ctx, entry, order)
+    if code:
+        end = given.original or given.end_to_end or ""
+        found = {**common, "code": code, "entry": item, "id": item}
+        found["net_minor"] = signed_minor(entry)
+        open_discrepancy(ctx, {**found, "end": end} if end else found)
+    if code == "sweep_running":
+        ctx.schedule(ctx.need("discrepancy", item), "retry", ctx.time + 1)
+    ctx.emit("entry", entry=item, amount_minor=given.amount_minor)
 
 
-def find_payout(ctx: Context, account: Record, entry: Entry) -> Record:
-    """Return the payout an entry's end-to-end id names, at its full amount."""
-    found = ctx.scan("attempts", entry.end_to_end or "-", limit=1)
-    if not found or found[0]["account"] != account["id"]:
-        ctx.refuse("unknown_payout", account=account["id"])
-    payout: Record = found[0]
-    if payout["amount_minor"] != entry.amount_minor:
-        ctx.refuse("amount_mismatch", amount_minor=payout["amount_minor"])
-    return payout
-
-
-def mark_paid(ctx: Context, account: Record, entry: Entry) -> None:
-    """The bank paid an instructed payout."""
-    payout = find_payout(ctx, account, entry)
-    if payout["state"] != "instructed" or payout["attempts"][-1] != entry.end_to_end:
-        ctx.refuse("wrong_state_of_payout", state=payout["state"])
-    ctx.write({**payout, "state": "paid"})
-    amount = payout["amount_minor"]
-    move_books(ctx, account["id"], paid_minor=amount, payable_minor=-amount)
-    ctx.emit("paid", payout=payout["id"], amount_minor=amount)
-
-
-def mark_returned(ctx: Context, account: Record, entry: Entry) -> None:
-    """A payment of ours came back: the payout is due again, in full."""
-    payout = find_payout(ctx, account, entry)
-    if payout["state"] != "paid" or payout["attempts"][-1] != entry.end_to_end:
-        ctx.refuse("wrong_state_of_payout", state=payout["state"])
-    ctx.write({**payout, "state": "due"})
-    amount = payout["amount_minor"]
-    move_books(ctx, account["id"], paid_minor=-amount, payable_minor=amount)
-    ctx.emit("returned", payout=payout["id"], amount_minor=amount)
+@rule.job("discrepancy", "retry")
+def retry_reversal(ctx: Context, target: Record) -> None:
+    """Take a receipt back once its money is distributed."""
+    if target["state"] != "open":
+        return
+    entry = ctx.need("entry", target["entry"])
+    code = apply_reversal(ctx, entry, entry["original"], entry["amount_minor"])
+    if not code:
+        close_discrepancy(ctx, target, "explained", target["id"])
+    elif code == "sweep_running":
+        ctx.schedule(target, "retry", ctx.time + 1)
+    else:
+        ctx.write({**target, "code": code})
 
 
 class CloseDay(Payload):
@@ -285,219 +266,111 @@ class CloseDay(Payload):
     closing_minor: Balance
     date: Date
     no_movement: bool
+    file_hash: Hash | None = None
 
 
 def sign_close(ctx: Context, body: CloseDay) -> list[Signer]:
     """The account's attester."""
-    account = ctx.need("account", body.account)
-    if account["attester"] != body.attester:
-        ctx.refuse("wrong_attester", attester=body.attester)
-    return [Signer(body.attester, "attest")]
+    file_hash = body.file_hash or ""
+    return [sign_attestation(ctx, body.account, body.attester, file_hash)]
 
 
 @rule.action("bank.close", CloseDay, signers=sign_close, on=("account", "account"))
 def close_day(ctx: Context, body: CloseDay) -> None:
-    """Close a day whose balance adds up, else block the account."""
+    """Close a day whose balance adds up, else block the account's payouts."""
     account = ctx.need("account", body.account)
     if body.date <= account["closed_date"]:
         ctx.refuse("day_closed", date=account["closed_date"])
     if body.date > zone_today(ctx):
         ctx.refuse("day_in_future", date=body.date)
-    closing = account["closing_minor"]
-    open_days = []
-    moved = False
-    for day in account["days"]:
-        if day["date"] <= body.date:
-            closing += day["net_minor"]
-            moved = True
-        else:
-            open_days.append(day)
-    if closing != body.closing_minor or (moved and body.no_movement):
-        ctx.write({**account, "status": "blocked"})
+    ended = [day for day in account["days"] if day["date"] <= body.date]
+    closing = sum([day["net_minor"] for day in ended], account["closing_minor"])
+    if closing != body.closing_minor or (ended and body.no_movement):
+        order = attestation_order(ctx, 0)
+        wrong = [
+            found["id"]
+            for found in list_open(ctx, account["id"])
+            if found["code"] == "balance_mismatch"
+        ]
+        item = ctx.hash_text("balance/" + account["id"] + "/" + order)
+        found = {
+            "account": account["id"],
+            "code": "balance_mismatch",
+            "date": body.date,
+            "id": wrong[0] if wrong else item,
+            "net_minor": body.closing_minor - closing,
+            "order": order,
+        }
+        open_discrepancy(ctx, found)
         ctx.emit("balance_mismatch", account=account["id"], expected_minor=closing)
         return
+    for found in list_open(ctx, account["id"]):
+        if found["code"] in CLEARED_BY_CLOSE:
+            close_discrepancy(ctx, found, "explained", body.date)
     closed = {
-        **account,
+        **ctx.need("account", account["id"]),
         "closed_date": body.date,
         "closing_minor": closing,
-        "days": open_days,
-        "status": "open",
+        "days": [day for day in account["days"] if day["date"] > body.date],
     }
     ctx.write(closed)
     ctx.emit("day_closed", account=account["id"], date=body.date)
     ctx.schedule(closed, "judge", ctx.time)
 
 
-class Match(Payload):
-    """``bank.match``: the debtor says what money in suspense is for."""
+class ClearDiscrepancy(Payload):
+    """``discrepancy.clear``: owner and attester say what a fact was.
 
-    amount_minor: Amount
-    receipt: Hash
-    receivable: Hash
-
-
-def sign_match(ctx: Context, body: Match) -> list[Signer]:
-    """The debtor of the receivable, and the payer if that is another member."""
-    record = ctx.need("receivable", body.receivable)
-    payer = ctx.need("receipt", body.receipt)["payer"]
-    members = [record["debtor"]]
-    if payer not in ("", record["debtor"]) and ctx.read("member", payer) is not None:
-        members.append(payer)
-    return [
-        Signer(member, "pay", body.amount_minor, record["currency"])
-        for member in members
-    ]
-
-
-@rule.action("bank.match", Match, signers=sign_match, on=("receipt", "receipt"))
-def match(ctx: Context, body: Match) -> None:
-    """Assign money in suspense to a receivable, up to what that needs."""
-    receipt = ctx.need("receipt", body.receipt)
-    receivable = ctx.need("receivable", body.receivable)
-    programme = ctx.need("programme", receivable["programme"])
-    if receivable["account"] != receipt["account"] or not is_open(receivable):
-        ctx.refuse("not_found")
-    need = need_minor(ctx, programme, receivable, receipt["value_date"])
-    if body.amount_minor > min(need, receipt["suspense_minor"]):
-        ctx.refuse("not_enough", need=need, suspense=receipt["suspense_minor"])
-    suspense = receipt["suspense_minor"] - body.amount_minor
-    taken = {**receipt, "suspense_minor": suspense}
-    if not receipt["unassigned_minor"]:
-        # As if the payment had named it: what is too much is this debtor's.
-        taken["debtor"] = receivable["debtor"]
-    ctx.write(taken)
-    move_books(ctx, receipt["account"], suspense_minor=-body.amount_minor)
-    assign(ctx, taken, receivable, body.amount_minor)
-    ctx.emit("matched", receipt=receipt["id"], receivable=receivable["id"])
-
-
-class Return(Payload):
-    """``bank.return``: money goes back to the account it came from."""
-
-    amount_minor: Amount
-    receipt: Hash
-    source: Literal["early", "suspense"]
-
-
-def sign_return(ctx: Context, body: Return) -> list[Signer]:
-    """The debtor for its early money; the account's owner for suspense."""
-    receipt = ctx.need("receipt", body.receipt)
-    account = ctx.need("account", receipt["account"])
-    if body.source == "suspense":
-        return [Signer(account["owner"], "pay", body.amount_minor, account["currency"])]
-    if not receipt["debtor"]:
-        ctx.refuse("not_enough", unassigned=receipt["unassigned_minor"])
-    return [Signer(receipt["debtor"], "pay", body.amount_minor, account["currency"])]
-
-
-@rule.action("bank.return", Return, signers=sign_return, on=("receipt", "receipt"))
-def return_money(ctx: Context, body: Return) -> None:
-    """Make a payout of suspense, or of early money, to the remitter."""
-    receipt = ctx.need("receipt", body.receipt)
-    account = ctx.need("account", receipt["account"])
-    payout = new_payout(ctx, account, receipt["payer"], zone_today(ctx), "return")
-    payout["amount_minor"] = body.amount_minor
-    payout["receipt"] = receipt["id"]
-    ctx.create(payout)
-    suspense, unassigned, waiting = 0, 0, 0
-    if body.source == "suspense":
-        suspense = min(body.amount_minor, receipt["suspense_minor"])
-    else:
-        unassigned = min(body.amount_minor, receipt["unassigned_minor"])
-        waiting = return_waiting(ctx, receipt, body.amount_minor - unassigned)
-    short = body.amount_minor - suspense - unassigned - waiting
-    if short:
-        ctx.refuse("not_enough", short_minor=short)
-    ctx.write(
-        {
-            **receipt,
-            "returned_minor": receipt["returned_minor"] + body.amount_minor,
-            "suspense_minor": receipt["suspense_minor"] - suspense,
-            "unassigned_minor": receipt["unassigned_minor"] - unassigned,
-        }
-    )
-    move_books(
-        ctx,
-        account["id"],
-        payable_minor=body.amount_minor,
-        suspense_minor=-suspense,
-        unassigned_minor=-unassigned,
-        waiting_minor=-waiting,
-    )
-
-
-def return_waiting(ctx: Context, receipt: Record, amount_minor: int) -> int:
-    """Take back what waits of a receipt, latest due first; return how much."""
-    rest = amount_minor
-    for share in reversed(ctx.scan("receipt_shares", receipt["id"], limit=1000)):
-        rest -= take_early(ctx, receipt, share, rest)
-    return amount_minor - rest
-
-
-def take_early(ctx: Context, receipt: Record, share: Record, amount_minor: int) -> int:
-    """Take waiting money back from a receivable that is not due yet."""
-    taken: int = min(amount_minor, share["amount_minor"])
-    receivable = ctx.need("receivable", share["receivable"])
-    programme = ctx.need("programme", receivable["programme"])
-    now = date_of_ms(ctx.time, programme["offset_minutes"])
-    if not taken or receivable["early"] or receivable["adjusted_date"] <= now:
-        return 0
-    if receivable["debtor"] != receipt["debtor"]:
-        return 0
-    if taken == share["amount_minor"]:
-        ctx.remove("share", share["id"], share["scope"])
-    else:
-        ctx.write({**share, "amount_minor": share["amount_minor"] - taken})
-    waiting = receivable["waiting_minor"] - taken
-    ctx.write({**receivable, "waiting_minor": waiting})
-    return taken
-
-
-class Instruct(Payload):
-    """``payout.instruct``: the owner sends payouts to the bank."""
+    Attributes:
+        net_minor: what it moved, as the signers know it.
+        outcome: ``own``, it is the owner's own money; ``apply``, it counts for
+            what it names, or for what is named here.
+        end_to_end: the attempt it was really about.
+        original: the key of the receipt it really takes back.
+    """
 
     account: Hash
-    payouts: Annotated[list[Hash], bound(1, PAYOUTS_MAX)]
+    discrepancy: Hash
+    net_minor: Balance
+    outcome: Literal["own", "apply"]
+    end_to_end: Annotated[str, bound(1, 35)] | None = None
+    original: Text | None = None
 
 
-def sign_instruct(ctx: Context, body: Instruct) -> list[Signer]:
-    """The account's owner, for the sum."""
+def sign_clear(ctx: Context, body: ClearDiscrepancy) -> list[Signer]:
+    """The account's owner, for the amount, and its attester."""
     account = ctx.need("account", body.account)
-    total = sum([ctx.need("payout", item)["amount_minor"] for item in body.payouts])
-    return [Signer(account["owner"], "pay", total, account["currency"])]
+    attests = sign_attestation(ctx, body.account, account["attester"], body.discrepancy)
+    pays = Signer(account["owner"], "pay", abs(body.net_minor), account["currency"])
+    return [pays, attests]
 
 
 @rule.action(
-    "payout.instruct", Instruct, signers=sign_instruct, on=("account", "account")
+    "discrepancy.clear",
+    ClearDiscrepancy,
+    signers=sign_clear,
+    on=("discrepancy", "discrepancy"),
 )
-def instruct(ctx: Context, body: Instruct) -> None:
-    """Give each payout a new attempt with its own end-to-end id."""
-    account = ctx.need("account", body.account)
-    if account["status"] != "open":
-        ctx.refuse("account_blocked", account=account["id"])
-    mandate = account.get("mandate", {"limit_minor": 0, "until": ""})
-    total = 0
-    for item in body.payouts:
-        payout = ctx.need("payout", item)
-        # A reversal may have left nothing of it.
-        sent = payout["state"] != "due" or not payout["amount_minor"]
-        if payout["account"] != account["id"] or sent:
-            ctx.refuse("wrong_state_of_payout", state=payout["state"])
-        if payout["purpose"] == "holding":
-            check_payee(ctx, payout)
-        attempt = end_to_end_id(payout)
-        attempts = [*payout["attempts"], attempt]
-        ctx.write({**payout, "attempts": attempts, "state": "instructed"})
-        total += payout["amount_minor"]
-        ctx.emit("instructed", payout=item, attempt=attempt)
-    if total > mandate["limit_minor"] or mandate["until"] < zone_today(ctx):
-        ctx.refuse("no_mandate", total_minor=total)
-
-
-def check_payee(ctx: Context, payout: Record) -> None:
-    """Refuse to pay a payee without a verified account."""
-    record = ctx.read("payout_account", payout["currency"], payout["payee"])
-    pending = {} if record is None else record.get("next", {})
-    taken_effect = pending.get("verified", False) and pending["from_time"] <= ctx.time
-    if record is None or not ("commitment" in record or taken_effect):
-        ctx.refuse("no_payout_account", payout=payout["id"])
+def clear(ctx: Context, body: ClearDiscrepancy) -> None:
+    """End a discrepancy by the word of owner and attester."""
+    found = ctx.need("discrepancy", body.discrepancy)
+    if found["account"] != body.account:
+        ctx.refuse("not_found")
+    if found["state"] != "open" or found["net_minor"] != body.net_minor:
+        ctx.refuse("not_to_apply", state=found["state"])
+    own: int = found["net_minor"]
+    if body.outcome == "apply":
+        if "entry" not in found:
+            ctx.refuse("not_to_apply", discrepancy=found["id"])
+        entry = ctx.need("entry", found["entry"])
+        end = body.end_to_end or entry.get("end_to_end", "")
+        original = body.original or entry.get("original", "")
+        code, own = apply_what_fits(ctx, entry, end, original)
+        if code:
+            ctx.refuse(code, discrepancy=found["id"])
+    elif found["code"] == "balance_mismatch":
+        # No entry stands for it: the day gets the bank's figure.
+        account = ctx.need("account", body.account)
+        add_day(account, found["date"], own)
+        ctx.write(account)
+    close_discrepancy(ctx, found, "signed", body.outcome, own_minor=own)

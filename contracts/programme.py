@@ -86,6 +86,7 @@ class OpenAccount(Payload):
     opening_minor: Balance
     owner: Hash
     mandate: Mandate | None = None
+    message: Word | None = None
 
 
 def sign_open(ctx: Context, body: OpenAccount) -> list[Signer]:
@@ -113,14 +114,20 @@ def open_account(ctx: Context, body: OpenAccount) -> None:
     refuse_operators_group(ctx, ctx.need("member", body.owner).get("group", ""))
     account: Record = {
         "attester": body.attester,
+        "charged_minor": 0,
+        "charges_minor": 0,
         "claims_minor": 0,
         "closed_date": body.closed_date,
         "closing_minor": body.opening_minor,
         "commitment": body.commitment,
         "currency": body.currency,
         "days": [],
+        "discrepancies": 0,
         "id": ctx.allocate("account"),
+        "interest_minor": 0,
         "kind": "account",
+        "opening_minor": body.opening_minor,
+        "own_minor": 0,
         "owner": body.owner,
         "paid_minor": 0,
         "payable_minor": 0,
@@ -132,14 +139,13 @@ def open_account(ctx: Context, body: OpenAccount) -> None:
         "sweeps": 0,
         "unassigned_minor": 0,
         "undistributed_minor": 0,
+        "unexplained_minor": 0,
         "waiting_minor": 0,
     }
+    if body.message is not None:
+        account["message"] = body.message
     if body.mandate is not None:
-        account["mandate"] = {
-            "document": body.mandate.document,
-            "limit_minor": body.mandate.limit_minor,
-            "until": body.mandate.until,
-        }
+        account["mandate"] = {**to_record(body.mandate), "number": 1, "used_minor": 0}
     ctx.create(account)
     ctx.emit("account_opened", account=account["id"])
 

@@ -7,6 +7,7 @@ refuses whatever would change its units, and further money queues.
 """
 
 from contracts.kit.v1 import (
+    LATE_STATES,
     Context,
     ProRataCutoff,
     Record,
@@ -15,21 +16,34 @@ from contracts.kit.v1 import (
     add_exposure,
     allocate_rest,
     allocate_unassigned,
+    any_orders,
+    correct_overdue,
+    count_taken,
+    data_late_ms,
+    divide_money,
+    find_insolvency,
+    find_lock,
+    gather_groups,
     group_key,
     is_due,
+    is_in_time,
     is_open,
     late_days,
+    money_orders,
     move_books,
     net_claim,
-    open_payout,
     order_key,
     owed_at,
+    paid_state,
+    pay,
     pro_rata_cutoff,
-    put_payout,
+    rank_orders,
     release_unassigned,
     retire_units,
     share_of,
+    suspend_waiting,
     today,
+    under_order,
 )
 
 # Tiles handled in one job; only the pace depends on it, never the result.
@@ -42,12 +56,14 @@ rule = Rule(
         "exposure",
         "receivable",
         "tile",
+        "deal",
         "offer",
         "share",
         "receipt",
         "sweep",
         "line",
         "interest",
+        "order",
         "payout",
         "claim",
         "account",
@@ -68,6 +84,8 @@ def fall_due(ctx: Context, target: Record) -> None:
     """At 00:00 of the due date: place early money, sweep what waits."""
     if not is_open(target):
         return
+    programme = ctx.need("programme", target["programme"])
+    ctx.schedule(target, "data_late", data_late_ms(programme, target))
     allocate_unassigned(ctx, target["account"], target["debtor"])
     receivable = ctx.need("receivable", target["id"])
     if receivable["waiting_minor"]:
@@ -77,6 +95,8 @@ def fall_due(ctx: Context, target: Record) -> None:
 @rule.job("receivable", "sweep")
 def start_sweep(ctx: Context, target: Record) -> None:
     """Plan the distribution of the oldest money waiting and pay a chunk."""
+    if find_insolvency(ctx, target["debtor"]) and "sweep" not in target:
+        target = suspend_waiting(ctx, target)
     programme = ctx.need("programme", target["programme"])
     shares = ctx.scan("shares", target["id"], limit=1)
     if not shares or "sweep" in target:
@@ -135,7 +155,7 @@ def plan(
     interest: int,
 ) -> Record:
     """Write the plan: totals and cut-offs over the groups as they stand."""
-    groups = gather_groups(ctx, receivable["id"])
+    groups = list(gather_groups(ctx, receivable["id"]).values())
     weights = [(group["key"], group["units"]) for group in groups if group["units"]]
     days = late_days(programme, receivable, share["value_date"])
     sweep = {
@@ -180,32 +200,6 @@ def count_sweep(ctx: Context, account: str) -> int:
     number: int = record["sweeps"] + 1
     ctx.write({**record, "sweeps": number})
     return number
-
-
-def gather_groups(ctx: Context, receivable: str) -> list[Record]:
-    """Return all groups with units, accumulator, what was paid, and a key.
-
-    The key is the group's lowest live unit, or its lowest retired one if it
-    has none live; no two groups share it, so it breaks ties.
-    """
-    groups: dict[str, Record] = {}
-    for tile in ctx.scan("live", receivable, limit=10_000_000):
-        name = group_key(tile)
-        if name not in groups:
-            groups[name] = {"key": tile["lo"], "units": 0, "acc": 0, "paid": 0}
-        group = groups[name]
-        group["units"] += tile["hi"] - tile["lo"]
-    for record in ctx.scan("interest", receivable, limit=10_000_000):
-        name = record["id"]
-        if name not in groups:
-            tiles = ctx.scan("retired_groups", receivable + "/" + name, limit=1)
-            if not tiles:
-                continue
-            groups[name] = {"key": tiles[0]["lo"], "units": 0, "acc": 0, "paid": 0}
-        group = groups[name]
-        group["acc"] = int(record["accumulator"])
-        group["paid"] = record["paid_minor"]
-    return [groups[name] for name in groups]
 
 
 def plan_interest(
@@ -309,18 +303,79 @@ def pay_group(
     units = sum([tile["hi"] - tile["lo"] for tile in tiles])
     key = tiles[0]["lo"]
     principal = share_by(sweep["cut_principal"], units, key)
-    line = ctx.allocate("line")
-    left = principal
-    for tile in reversed(tiles):
-        taken = min(left, tile["hi"] - tile["lo"])
-        if taken:
-            retire_units(ctx, tile, taken, sweep["receipt"], line)
-            left -= taken
     gained = accrue(principal, sweep["late_ppm"], sweep["days"])
     running = accrue(units, sweep["late_ppm"], sweep["days"])
     interest = pay_interest(ctx, sweep, tiles[0], key, running, gained)
     sums["accumulator"] += gained
-    credit(ctx, sweep, sums, tiles[0], line, (principal, interest))
+    takes = []
+    left = principal
+    for tile in reversed(tiles):
+        taken = min(left, tile["hi"] - tile["lo"])
+        if taken:
+            takes.append({"left": taken, "tile": tile})
+            left -= taken
+    if any_orders(ctx):
+        credit_under_orders(ctx, sweep, sums, tiles, takes, (principal, interest))
+    else:
+        credit_units(ctx, sweep, sums, tiles[0], takes, (principal, interest), {})
+
+
+def credit_under_orders(
+    ctx: Context,
+    sweep: Record,
+    sums: dict[str, int],
+    tiles: list[Record],
+    takes: list[Record],
+    paid: tuple[int, int],
+) -> None:
+    """Credit a group on whose units or holder orders stand: a line for each.
+
+    Frozen units get what retires them, and late interest by their number.
+    """
+    account = ctx.need("account", sweep["account"])
+    pledged = "pledge" in tiles[0]
+    orders = money_orders(ctx, tiles[0]["holder"], account, pledged=pledged)
+    units: dict[str, int] = {}
+    for tile in tiles:
+        lock = find_lock(ctx, tile)
+        units[lock] = units.get(lock, 0) + tile["hi"] - tile["lo"]
+    names = [name for name in units if name]
+    rest, whole = paid[1], sum([units[name] for name in units])
+    for name in [*names, ""]:
+        own = [take for take in takes if find_lock(ctx, take["tile"]) == name]
+        interest = paid[1] * units[name] // whole if name else rest
+        rest -= interest
+        principal = sum([take["left"] for take in own])
+        bound = rank_orders([*orders, ctx.need("order", name)]) if name else orders
+        for portion in divide_money(bound, [principal, interest]):
+            order, shares = portion[0], (portion[1][0], portion[1][1])
+            count_taken(ctx, order, sum(shares))
+            credit_units(ctx, sweep, sums, tiles[0], own, shares, order)
+
+
+def credit_units(
+    ctx: Context,
+    sweep: Record,
+    sums: dict[str, int],
+    tile: Record,
+    takes: list[Record],
+    paid: tuple[int, int],
+    order: Record,
+) -> None:
+    """Retire units of the tiles they are taken of, under one line, and credit it."""
+    line = ctx.allocate("line")
+    left = paid[0]
+    for take in takes:
+        taken = min(left, take["left"])
+        if taken:
+            retire_units(ctx, take["tile"], taken, sweep["receipt"], line)
+            left -= taken
+            take["left"] -= taken
+        if taken and take["left"]:
+            # The next line takes on where this one stopped.
+            lo = str(take["tile"]["lo"])
+            take["tile"] = ctx.need("tile", lo, sweep["receivable"])
+    credit(ctx, sweep, sums, tile, line, paid, order)
 
 
 def pay_interest(
@@ -342,9 +397,10 @@ def pay_interest(
     record = ctx.read("interest", name, sweep["receivable"])
     before = 0 if record is None else int(record["accumulator"])
     paid = 0 if record is None else record["paid_minor"]
+    waived = 0 if record is None else record.get("waived_minor", 0)
     interest = 0
     if sweep["cut_interest"]:
-        due = share_by(sweep["cut_interest"], before + running, key) - paid
+        due = share_by(sweep["cut_interest"], before + running, key) - paid - waived
         interest = share_by(sweep["cut_owed"], max(0, due), key)
     after = {
         "accumulator": str(before + gained),
@@ -358,6 +414,8 @@ def pay_interest(
     }
     if "pledge" in tile:
         after["pledge"] = tile["pledge"]
+    if waived:
+        after["waived_minor"] = waived
     if record is not None:
         ctx.write(after)
     elif gained or interest:
@@ -376,8 +434,10 @@ def pay_retired_groups(ctx: Context, sweep: Record, sums: dict[str, int]) -> Non
         tiles = ctx.scan("retired_groups", name, limit=1)
         if tiles:
             interest = pay_interest(ctx, sweep, tiles[0], tiles[0]["lo"], 0, 0)
-            line = ctx.allocate("line")
-            credit(ctx, sweep, sums, tiles[0], line, (0, interest))
+            if any_orders(ctx):
+                credit_under_orders(ctx, sweep, sums, tiles, [], (0, interest))
+            else:
+                credit_units(ctx, sweep, sums, tiles[0], [], (0, interest), {})
 
 
 def credit(
@@ -387,8 +447,12 @@ def credit(
     tile: Record,
     line: str,
     paid: tuple[int, int],
+    order: Record,
 ) -> None:
-    """Write a group's line and add it to the holder's payout, claims first."""
+    """Write a group's line and add it to the holder's payout, claims first.
+
+    What an order takes is a line and a payout of its own.
+    """
     principal, interest = paid
     amount = principal + interest
     if not amount:
@@ -418,10 +482,17 @@ def credit(
         programme = ctx.need(
             "programme", ctx.need("receivable", receivable)["programme"]
         )
-        payout = open_payout(ctx, account, tile["holder"], today(ctx, programme))
-        payout["amount_minor"] += amount - claimed
-        put_payout(ctx, payout)
-        record["payout"] = payout["id"]
+        like = {
+            "date": today(ctx, programme),
+            "payee": tile["holder"],
+            "purpose": "holding",
+            **under_order(order),
+        }
+        record["payout"] = pay(
+            ctx, account, like, amount - claimed, programme, receivable
+        )
+    # A claim took part of it before the order could.
+    count_taken(ctx, order, -claimed)
     ctx.create(record)
     sweep["lines"] += 1
     sums["principal"] += principal
@@ -461,14 +532,19 @@ def finish(ctx: Context, sweep: Record) -> None:
     receivable = ctx.need("receivable", sweep["receivable"])
     programme = ctx.need("programme", receivable["programme"])
     owed = owed_at(programme, receivable, sweep["value_date"])
-    state = receivable["state"]
-    if not owed.principal_minor and not owed.interest_minor:
-        state = "settled"
-    elif state == "live" and receivable["retired_minor"]:
-        state = "part_paid"
+    was = receivable["state"]
     ended = {name: receivable[name] for name in receivable if name != "sweep"}
-    ended = {**ended, "state": state}
+    if not owed.principal_minor and not owed.interest_minor:
+        ended["state"] = "settled"
+    elif was == "live":
+        ended["state"] = paid_state(receivable)
+    elif was == "default":
+        ended["state"] = "recovering"
     ctx.write(ended)
+    if ended["state"] == "settled" and ctx.scan("small", ended["id"], limit=1):
+        ctx.schedule(ended, "small", ctx.time)
+    if was in LATE_STATES and is_in_time(receivable, sweep["value_date"]):
+        ended = correct_overdue(ctx, programme, ended, sweep)
     ctx.emit(
         "swept",
         receivable=receivable["id"],

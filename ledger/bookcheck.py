@@ -12,15 +12,25 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from ledger.dealcheck import check_deals, passed_on
 from ledger.encoding import JSONObject, hex_digest, load_record
 from ledger.errors import Code, LedgerError, register
 from ledger.invariants import check_tiling
 
-OPEN: Final = ("live", "part_paid", "overdue")
+OPEN: Final = ("live", "part_paid", "overdue", "default", "recovering")
 # Uses of these are free again: nothing was ever owed on them.
 FREED: Final = ("rejected", "expired", "declined")
+# Work on a receivable that takes money to its holders.
+MONEY_WORK: Final = ("due", "sweep")
 UNIT_STATES: Final = ("live", "retired", "reduced")
 CREDITS: Final = ("receipt", "return", "interest")
+# Classes that have a line of their own, and what an entry adds to it.
+OWN_LINES: Final = {
+    "receipt": ("receipts", 1),
+    "interest": ("interest", 1),
+    "charge": ("charges", 1),
+    "other": ("own", -1),
+}
 
 Sums = defaultdict[str, int]
 Records = dict[str, list[JSONObject]]
@@ -238,29 +248,26 @@ def check_accounts(books: Books) -> int:
         item = account["id"]
         own = {name: table[item] for name, table in sums.items()}
         for name, total in own.items():
-            if account[f"{name}_minor"] != total:
-                raise _wrong("I8", item, f"{name} {total}", account[f"{name}_minor"])
+            field = name if name == "discrepancies" else f"{name}_minor"
+            if account[field] != total:
+                raise _wrong("I8", item, f"{name} {total}", account[field])
         came = own["receipts"] - own["reversals"]
         went = sum(
             own[name]
             for name in (
-                "paid",
-                "payable",
-                "waiting",
-                "unassigned",
-                "undistributed",
-                "suspense",
+                *("paid", "payable", "waiting", "unassigned"),
+                *("undistributed", "suspense", "charged"),
             )
         )
         _compare("I8", item, came, went - own["claims"])
+        found = sum(day["net_minor"] for day in account["days"])
+        own_lines = own["interest"] - own["charges"] + own["own"] + own["unexplained"]
+        balance = account["opening_minor"] + came - own["paid"] + own_lines
+        _compare("I8", item, balance, account["closing_minor"] + found)
     return len(books["account"])
 
 
 def _account_sums(books: Books) -> dict[str, Sums]:
-    entries = {
-        kind: [entry for entry in books["entry"] if entry["type"] == kind]
-        for kind in ("receipt", "reversal")
-    }
     paid = [payout for payout in books["payout"] if payout["state"] == "paid"]
     unpaid = [payout for payout in books["payout"] if payout["state"] != "paid"]
     running = undistributed(books)
@@ -273,8 +280,11 @@ def _account_sums(books: Books) -> dict[str, Sums]:
         "claims": _sum_by(books["claim"], lambda claim: str(claim["scope"]), _amount),
         "paid": _sum_by(paid, account_of, _amount),
         "payable": _sum_by(unpaid, account_of, _amount),
-        "receipts": _sum_by(entries["receipt"], account_of, _amount),
-        "reversals": _sum_by(entries["reversal"], account_of, _amount),
+        "discrepancies": _sum_by(
+            books["discrepancy"],
+            account_of,
+            lambda found: int(found["state"] == "open"),
+        ),
         "suspense": _sum_by(
             books["receipt"], account_of, lambda receipt: receipt["suspense_minor"]
         ),
@@ -287,7 +297,31 @@ def _account_sums(books: Books) -> dict[str, Sums]:
             lambda share: str(books.receivables[share["receivable"]]["account"]),
             _amount,
         ),
+        **_entry_sums(books),
     }
+
+
+def _entry_sums(books: Books) -> dict[str, Sums]:
+    """Return what single entries come to by account, and what does not fit."""
+    names = ("receipts", "reversals", "interest", "charges", "charged", "own")
+    sums: dict[str, Sums] = {name: defaultdict(int) for name in names}
+    sums["unexplained"] = defaultdict(int)
+    found = {item["id"]: item for item in books["discrepancy"]}
+    for entry in books["entry"]:
+        account, misfit = entry["account"], found.get(entry["id"], {})
+        sums["charged"][account] += entry.get("charged_minor", 0)
+        sums["reversals"][account] += entry.get("reversed_minor", 0)
+        if entry["type"] in OWN_LINES:
+            name, sign = OWN_LINES[entry["type"]]
+            sums[name][account] += sign * entry["amount_minor"]
+        if misfit.get("state") == "open":
+            sign = 1 if entry["type"] in CREDITS else -1
+            sums["unexplained"][account] += sign * entry["amount_minor"]
+        elif misfit.get("cleared_by") != "own":
+            sums["charges"][account] += entry.get("charges_minor", 0)
+    for item in books["discrepancy"]:
+        sums["own"][item["account"]] += item.get("own_minor", 0)
+    return sums
 
 
 def check_days(books: Books) -> int:
@@ -295,10 +329,15 @@ def check_days(books: Books) -> int:
     closed = {account["id"]: account["closed_date"] for account in books["account"]}
     moved: dict[str, Sums] = defaultdict(lambda: defaultdict(int))
     for entry in books["entry"]:
-        if entry["booking_date"] > closed[entry["account"]]:
+        date = entry["day"] if "day" in entry else entry["booking_date"]
+        if date > closed[entry["account"]]:
             sign = 1 if entry["type"] in CREDITS else -1
-            day = moved[entry["account"]]
-            day[entry["booking_date"]] += sign * entry["amount_minor"]
+            moved[entry["account"]][date] += sign * entry["amount_minor"]
+    for found in books["discrepancy"]:
+        # A balance that owner and attester signed for has no entry.
+        signed = found["code"] == "balance_mismatch" and found["state"] == "signed"
+        if signed and found["date"] > closed[found["account"]]:
+            moved[found["account"]][found["date"]] += found["net_minor"]
     for account in books["account"]:
         found = {day["date"]: day["net_minor"] for day in account["days"]}
         _compare("I8", account["id"], dict(moved[account["id"]]), found)
@@ -308,12 +347,18 @@ def check_days(books: Books) -> int:
 def check_receipts(books: Books) -> int:
     """I8: every receipt is an entry, and each unit of it is somewhere."""
     entries = {entry["id"]: entry for entry in books["entry"]}
-    reversals = [entry for entry in books["entry"] if entry["type"] == "reversal"]
-    back = _sum_by(reversals, lambda entry: str(entry["receipt"]), _amount)
+    reversals = [entry for entry in books["entry"] if "reversed_minor" in entry]
+    back = _sum_by(
+        reversals,
+        lambda entry: str(entry["receipt"]),
+        lambda entry: int(entry["reversed_minor"]),
+    )
     refunds = [payout for payout in books["payout"] if "receipt" in payout]
     returned = _sum_by(refunds, lambda payout: str(payout["receipt"]), _amount)
     shares = _sum_by(books["share"], lambda share: str(share["scope"]), _amount)
-    lines = _sum_by(books["line"], lambda line: str(line["receipt"]), _line_net)
+    of_sweeps = [line for line in books["line"] if "deal" not in line]
+    lines = _sum_by(of_sweeps, lambda line: str(line["receipt"]), _line_net)
+    prices = passed_on(books)
     running = undistributed(books)
     sweeps = [sweep for sweep in books["sweep"] if sweep["id"] in running]
     under_way = _sum_by(sweeps, lambda s: str(s["receipt"]), lambda s: running[s["id"]])
@@ -326,6 +371,9 @@ def check_receipts(books: Books) -> int:
         left = receipt["amount_minor"] - back[item] - returned[item]
         placed = receipt["suspense_minor"] + receipt["unassigned_minor"]
         placed += shares[item] + lines[item] + under_way[item]
+        passed = prices[item] - back[item] if item in prices else 0
+        _compare("I8", item, passed, receipt.get("passed_minor", 0))
+        placed += passed
         _compare("I8", item, left, placed)
     return len(books["receipt"])
 
@@ -408,6 +456,7 @@ CHECKS: Final[dict[str, Callable[[Books], int]]] = {
     "i8_receipts": check_receipts,
     "i9": check_payees,
     "i10": check_references,
+    "deals": check_deals,
 }
 
 
@@ -421,7 +470,8 @@ def check_due_work(books: Books, time: int) -> list[str]:
     Raises:
         LedgerError: ``work_omitted``, naming the receivable.
     """
-    planned = {job["target"] for job in (*books["job"], *books["quarantine"])}
+    jobs = (*books["job"], *books["quarantine"])
+    planned = {job["target"] for job in jobs if job["what"] in MONEY_WORK}
     offsets = {p["id"]: p["offset_minutes"] for p in books["programme"]}
     for item, receivable in books.receivables.items():
         if receivable["state"] not in OPEN or item in planned or "sweep" in receivable:

@@ -21,8 +21,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from ledger.errors import LedgerError
-from tests import verbs
+from tests import bank_verbs, late_verbs, order_verbs, sale_verbs, verbs
 from tests.stage import Stage
+
+# Where the verbs of tables are, in the order of looking.
+VERBS = (verbs, sale_verbs, late_verbs, bank_verbs, order_verbs)
 
 
 class Step(NamedTuple):
@@ -75,7 +78,8 @@ def read_step(cell: str) -> Step:
     words = [read_word(word) for word in rest if "=" not in word]
     pairs = [word.split("=", 1) for word in rest if "=" in word]
     named = {name: read_word(word) for name, word in pairs}
-    return Step(getattr(verbs, first), words, named)
+    home = next((module for module in VERBS if hasattr(module, first)), verbs)
+    return Step(getattr(home, first), words, named)
 
 
 def read_word(word: str) -> int | str:

@@ -25,6 +25,7 @@ def open_account(
     limit: int = 10**12,
     until: int = 1000,
     currency: str = "CNY",
+    message: str = "",
 ) -> None:
     """Open a collection account; a ``limit`` of 0 is no mandate."""
     body: Body = {
@@ -35,6 +36,8 @@ def open_account(
         "opening_minor": 0,
         "owner": stage.id_of(owner),
     }
+    if message:
+        body["message"] = message
     if limit:
         body["mandate"] = {
             "document": digest_of("mandate"),
@@ -349,6 +352,8 @@ def entry(
     booked: int = 0,
     value: int = 0,
     currency: str = "CNY",
+    by: str = "",
+    message: str = "",
     **named: Any,
 ) -> None:
     """Let the attester record one entry, booked and valued so many days from today."""
@@ -366,8 +371,9 @@ def entry(
         "attester": stage.id_of(attester),
         "entries": [made],
         "file_hash": digest_of("file"),
+        **({"message": message} if message else {}),
     }
-    stage.act("bank.record", body)
+    stage.act("bank.record", body, **stage.as_members(by))
     if kind == "receipt":
         stage.receipt = digest_of(f"entry/{stage.account}/receipt/{key}")
 
@@ -432,13 +438,20 @@ def close(
     stage.act("bank.close", body)
 
 
-def match(stage: Stage, amount: int, by: str = "") -> None:
-    """Let the debtor say what money in suspense is for."""
+def match(stage: Stage, amount: int, by: str = "", *, word: str = "bank") -> None:
+    """Let the debtor say what money in suspense is for.
+
+    ``word`` is who vouches for a payer whom nobody knows.
+    """
     body = {
         "amount_minor": amount,
         "receipt": stage.receipt or digest_of("none"),
         "receivable": stage.it,
     }
+    item = str(body["receipt"])
+    receipt = read_record(stage.chain.state, "receipt", item)
+    if word != "nobody" and receipt is not None and not receipt["payer"]:
+        body["vouched_by"] = stage.id_of(word)
     stage.act("bank.match", body, **stage.as_members(by))
 
 

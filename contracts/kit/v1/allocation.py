@@ -7,14 +7,17 @@ the debtor can take is excess and goes to suspense.
 """
 
 from contracts.kit.v1.arithmetic import allocate_pro_rata
-from contracts.kit.v1.books import move_books
+from contracts.kit.v1.books import DAY_MS, move_books
 from contracts.kit.v1.calendars import OFFSET_MINUTES_MAX, date_of_ms
 from contracts.kit.v1.numbers import normalise_number
 from contracts.kit.v1.owed import is_due, is_open, need_minor
 from contracts.kit.v1.rule import Context, Record, order_key
+from contracts.kit.v1.standing import find_insolvency
+from contracts.kit.v1.terms import days_term
 
 OWED_MAX = 1000
 OWED_PAGE = 50
+SUSPENSE_DAYS = 90
 
 
 def allocate_receipt(
@@ -30,7 +33,7 @@ def allocate_receipt(
     """
     allocate_unassigned(ctx, receipt["account"], receipt["debtor"])
     rest = amount_minor
-    if named:
+    if named and not find_insolvency(ctx, receipt["debtor"]):
         receivable = ctx.need("receivable", named)
         programme = ctx.need("programme", receivable["programme"])
         need = need_minor(ctx, programme, receivable, receipt["value_date"])
@@ -90,6 +93,8 @@ def allocate_to_due(ctx: Context, receipt: Record, amount_minor: int) -> int:
         What none of them needs.
     """
     rest = amount_minor
+    if find_insolvency(ctx, receipt["debtor"]):
+        return 0
     same: list[Record] = []
     for receivable in _due_receivables(ctx, receipt):
         if same and same[0]["adjusted_date"] != receivable["adjusted_date"]:
@@ -142,15 +147,38 @@ def place_rest(ctx: Context, receipt_id: str, amount_minor: int) -> None:
     if amount_minor <= 0:
         return
     receipt: Record = ctx.need("receipt", receipt_id)
-    name = "suspense_minor"
-    if owes_anything(ctx, receipt["account"], receipt["debtor"]):
-        name = "unassigned_minor"
-    ctx.write({**receipt, name: receipt[name] + amount_minor})
-    if name == "suspense_minor":
-        move_books(ctx, receipt["account"], suspense_minor=amount_minor)
-    else:
-        move_books(ctx, receipt["account"], unassigned_minor=amount_minor)
-    ctx.emit(name, receipt=receipt_id, amount_minor=amount_minor)
+    owes = owes_anything(ctx, receipt["account"], receipt["debtor"])
+    if not owes or find_insolvency(ctx, receipt["debtor"]):
+        suspend(ctx, receipt, amount_minor)
+        return
+    early = receipt["unassigned_minor"] + amount_minor
+    ctx.write({**receipt, "unassigned_minor": early})
+    move_books(ctx, receipt["account"], unassigned_minor=amount_minor)
+    ctx.emit("unassigned_minor", receipt=receipt_id, amount_minor=amount_minor)
+
+
+def suspend(ctx: Context, receipt: Record, amount_minor: int) -> None:
+    """Put money of a receipt into suspense; it goes back when it has aged."""
+    after = {**receipt, "suspense_minor": receipt["suspense_minor"] + amount_minor}
+    if not receipt["suspense_minor"]:
+        after["suspense_ms"] = ctx.time
+        ctx.schedule(receipt, "suspense", suspense_end_ms(ctx, after))
+    ctx.write(after)
+    move_books(ctx, receipt["account"], suspense_minor=amount_minor)
+    ctx.emit("suspense_minor", receipt=receipt["id"], amount_minor=amount_minor)
+
+
+def suspense_end_ms(ctx: Context, receipt: Record) -> int:
+    """Return when money in suspense goes back by itself.
+
+    Whose terms it falls under is not known, so the account's most patient
+    programme decides.
+    """
+    days = SUSPENSE_DAYS
+    terms = ctx.scan("terms", receipt["account"], limit=OWED_MAX)
+    if terms:
+        days = max([days_term(programme, "suspense_days") for programme in terms])
+    return int(receipt["suspense_ms"]) + days * DAY_MS
 
 
 def owes_anything(ctx: Context, account: str, debtor: str) -> bool:
@@ -183,10 +211,51 @@ def release_unassigned(ctx: Context, account: str, debtor: str) -> None:
     if owes_anything(ctx, account, debtor):
         return
     for receipt in ctx.scan("unassigned", account + "/" + debtor, limit=OWED_MAX):
-        amount = receipt["unassigned_minor"]
-        suspense = receipt["suspense_minor"] + amount
-        ctx.write({**receipt, "suspense_minor": suspense, "unassigned_minor": 0})
-        move_books(ctx, account, suspense_minor=amount, unassigned_minor=-amount)
+        suspend_unassigned(ctx, receipt)
+
+
+def suspend_unassigned(ctx: Context, receipt: Record) -> None:
+    """Move what is not assigned of a receipt to suspense."""
+    amount = receipt["unassigned_minor"]
+    move_books(ctx, receipt["account"], unassigned_minor=-amount)
+    suspend(ctx, {**receipt, "unassigned_minor": 0}, amount)
+
+
+def suspend_money(ctx: Context, debtor: str) -> None:
+    """Move what an insolvent debtor paid and nobody got yet to suspense."""
+    after = ""
+    while True:
+        page = ctx.scan("all", "account", after, OWED_PAGE)
+        for account in page:
+            partition = account["id"] + "/" + debtor
+            for receipt in ctx.scan("unassigned", partition, limit=OWED_MAX):
+                suspend_unassigned(ctx, receipt)
+            for receivable in ctx.scan("owed", partition, limit=OWED_MAX):
+                if receivable["waiting_minor"]:
+                    suspend_waiting(ctx, receivable)
+        if len(page) < OWED_PAGE:
+            return
+        after = page[-1]["id"]
+
+
+def suspend_waiting(ctx: Context, receivable: Record) -> Record:
+    """Move what waits for a receivable to suspense; return the receivable.
+
+    What another member paid for its debtor goes on waiting.
+    """
+    debtor, suspended = receivable["debtor"], 0
+    for share in ctx.scan("shares", receivable["id"], limit=OWED_MAX):
+        receipt = ctx.need("receipt", share["scope"])
+        if receipt["payer"] in ("", debtor):
+            suspend(ctx, receipt, share["amount_minor"])
+            ctx.remove("share", share["id"], share["scope"])
+            suspended += share["amount_minor"]
+    waiting = receivable["waiting_minor"] - suspended
+    early = receivable["early"] and waiting > 0
+    after = {**receivable, "early": early, "waiting_minor": waiting}
+    ctx.write(after)
+    move_books(ctx, receivable["account"], waiting_minor=-suspended)
+    return after
 
 
 def find_named(ctx: Context, debtor: str, reference: str) -> str:

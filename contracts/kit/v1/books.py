@@ -5,7 +5,17 @@ every movement between them goes through one of these functions, so that what
 came in is always what went out, waits or is claimed back (I8).
 """
 
-from contracts.kit.v1.rule import Context, Record, order_key
+from contracts.kit.v1.calendars import add_days
+from contracts.kit.v1.rule import Context, Record, Signer, order_key
+from contracts.kit.v1.standing import any_orders, place_under_next
+from contracts.kit.v1.terms import days_term, word_term
+
+CREDITS = ("receipt", "return", "interest")
+# Sums that may be below zero: what is the owner's own, and what nothing explains.
+SIGNED = ("own_minor", "unexplained_minor")
+DAY_MS = 86_400_000
+RECEIVABLES_MAX = 50
+CHARGES = "charges"
 
 
 def move_books(ctx: Context, account: str, **deltas: int) -> Record:
@@ -17,7 +27,7 @@ def move_books(ctx: Context, account: str, **deltas: int) -> Record:
     record: Record = ctx.need("account", account)
     for name, delta in deltas.items():
         record[name] += delta
-        if record[name] < 0:
+        if record[name] < 0 and name not in SIGNED:
             ctx.refuse("books_negative", sum=name)
     ctx.write(record)
     return record
@@ -26,6 +36,57 @@ def move_books(ctx: Context, account: str, **deltas: int) -> Record:
 def attestation_order(ctx: Context, n: int) -> str:
     """Return a sort key for the n-th thing attested by this transaction."""
     return order_key(ctx.height, ctx.position, n)
+
+
+def sign_attestation(
+    ctx: Context, account_id: str, attester: str, file_hash: str = ""
+) -> Signer:
+    """Return the attester's signature; an agent needs two persons and a file.
+
+    Raises:
+        Refusal: ``wrong_attester``; ``file_hash_missing``.
+    """
+    if ctx.need("account", account_id)["attester"] != attester:
+        ctx.refuse("wrong_attester", attester=attester)
+    roles = ctx.need("member", attester)["roles"]
+    if "settlement_bank" in roles or "settlement_agent" not in roles:
+        return Signer(attester, "attest")
+    if not file_hash:
+        ctx.refuse("file_hash_missing", attester=attester)
+    return Signer(attester, "attest", persons=2)
+
+
+def count_entry(ctx: Context, entry: Record) -> bool:
+    """Write an entry and count it in its day, the next open one if it is late.
+
+    Returns:
+        Whether its day was closed when it came.
+
+    Raises:
+        Refusal: ``reference_used``, the bank's key is known (I10).
+    """
+    if ctx.read("entry", entry["id"]) is not None:
+        ctx.refuse("reference_used", key=entry["key"])
+    account = ctx.need("account", entry["account"])
+    late: bool = entry["booking_date"] <= account["closed_date"]
+    if late:
+        entry["day"] = add_days(account["closed_date"], 1)
+    ctx.create(entry)
+    day = entry["day"] if late else entry["booking_date"]
+    add_day(account, day, signed_minor(entry))
+    ctx.write(account)
+    return late
+
+
+def entry_id(ctx: Context, account: str, kind: str, key: str) -> str:
+    """Return the id under which an entry of a bank stands once."""
+    return ctx.hash_text("entry/" + account + "/" + kind + "/" + key)
+
+
+def signed_minor(entry: Record) -> int:
+    """Return what an entry adds to the account's balance."""
+    amount: int = entry["amount_minor"]
+    return amount if entry["type"] in CREDITS else -amount
 
 
 def add_day(account: Record, booking_date: str, net_minor: int) -> None:
@@ -37,33 +98,136 @@ def add_day(account: Record, booking_date: str, net_minor: int) -> None:
     account["days"].append({"date": booking_date, "net_minor": net_minor})
 
 
-def open_payout(ctx: Context, account: Record, payee: str, date: str) -> Record:
-    """Return the payee's payout of a date that can still grow, new if none."""
-    partition = account["id"] + "/" + payee + "/due"
-    for payout in ctx.scan("payouts", partition, date, 10):
-        if payout["date"] == date and payout["purpose"] == "holding":
-            found: Record = payout
-            return found
-    return new_payout(ctx, account, payee, date, "holding")
+# -- what is to be paid out ------------------------------------------------------------
 
 
-def new_payout(
-    ctx: Context, account: Record, payee: str, date: str, purpose: str
-) -> Record:
+def pay(
+    ctx: Context,
+    account: Record,
+    like: Record,
+    amount_minor: int,
+    programme: Record | None = None,
+    receivable: str = "",
+) -> str:
+    """Credit a payee; return its payout. Every credit comes through here.
+
+    The caller has moved, or moves, the sum in the account's books. What holdings
+    earn is grouped by holder, account and date, and small sums accumulate to
+    the programme's minimum; anything else is a payout of its own.
+
+    Args:
+        ctx: the context.
+        account: the account it is paid from.
+        like: payee (a member, or "" for a remitter nobody knows), date, purpose
+            (``holding``, ``price``, ``fee`` or ``return``), what ``under_order``
+            says of it, and more fields of a new payout.
+        amount_minor: what it is credited with.
+        programme: the terms, for holdings.
+        receivable: what a holding is paid for.
+    """
+    least = 0
+    like = {"charges_to": "owner", **like}
+    if programme is not None:
+        least = days_term(programme, "payout_min_minor")
+        like["charges_to"] = word_term(programme, "charges_to")
+    payout = None
+    if like["purpose"] == "holding":
+        payout = _find_growing(ctx, account["id"], like, least)
+    fresh = payout is None
+    if payout is None:
+        payout = new_payout(ctx, account, like)
+        if amount_minor < least and payout["state"] == "due":
+            payout["state"] = "small"
+            payout["receivables"] = []
+    payout["amount_minor"] += amount_minor
+    if payout["state"] == "small":
+        _accumulate(payout, least, like["date"], receivable)
+    if not fresh:
+        ctx.write(payout)
+        return str(payout["id"])
+    ctx.create(payout)
+    if payout["state"] == "small" and programme is not None:
+        wait = days_term(programme, "payout_days") * DAY_MS
+        ctx.schedule(payout, "mature", ctx.time + wait)
+    return str(payout["id"])
+
+
+def _find_growing(
+    ctx: Context, account: str, like: Record, least: int
+) -> Record | None:
+    """Return the payee's payout that a credit still joins, None for a new one."""
+    places = [(like.get("state", "due"), like["date"])]
+    if least and "order" not in like:
+        places.append(("small", ""))
+    partition = account + "/" + like["payee"] + "/"
+    for state, after in places:
+        for payout in ctx.scan("payouts", partition + state, after, 10):
+            same = payout["date"] == like["date"] or state == "small"
+            same = same and not payout["attempts"]
+            for name in ("charges_to", "order", "purpose", "redirect"):
+                same = same and payout.get(name, "") == like.get(name, "")
+            if same:
+                found: Record = payout
+                return found
+    return None
+
+
+def _accumulate(payout: Record, least: int, date: str, receivable: str) -> None:
+    """Let a small payout fall due once it has reached the minimum."""
+    if receivable and receivable not in payout["receivables"]:
+        payout["receivables"] = [*payout["receivables"], receivable]
+    full = len(payout["receivables"]) >= RECEIVABLES_MAX
+    if payout["amount_minor"] >= least or full:
+        fall_due(payout, date)
+
+
+def fall_due(payout: Record, date: str) -> Record:
+    """Turn a small payout into one that is due on a date."""
+    if payout["state"] == "small":
+        payout["state"] = "due"
+        payout["date"] = date
+        payout["receivables"] = []
+    return payout
+
+
+def new_payout(ctx: Context, account: Record, like: Record) -> Record:
     """Return a new payout of nothing yet, not written."""
     return {
         "account": account["id"],
         "amount_minor": 0,
         "attempts": [],
+        "charges_to": "owner",
         "currency": account["currency"],
-        "date": date,
         "id": ctx.allocate("payout"),
         "kind": "payout",
-        "payee": payee,
-        "purpose": purpose,
+        "outcomes": [],
         "rule": ctx.rule,
         "state": "due",
+        **like,
     }
+
+
+def end_attempt(ctx: Context, payout: Record, outcome: str) -> Record:
+    """Write what became of a payout's last attempt; a failed one is due again."""
+    states = {"rejected": "due", "returned": "due"}
+    outcomes = [*payout["outcomes"][:-1], outcome]
+    ended = {**payout, "outcomes": outcomes, "state": states.get(outcome, outcome)}
+    if ended["state"] == "due":
+        unuse_mandate(ctx, payout)
+        if any_orders(ctx):
+            ended = place_under_next(ctx, ended)
+    ctx.write(ended)
+    return ended
+
+
+def unuse_mandate(ctx: Context, payout: Record) -> None:
+    """Take what did not leave the account off its mandate's running total."""
+    account = ctx.need("account", payout["account"])
+    mandate = account.get("mandate", {"number": 0})
+    if mandate["number"] == payout["mandate"]:
+        used = mandate["used_minor"] - payout["amount_minor"]
+        account["mandate"] = {**mandate, "used_minor": max(0, used)}
+        ctx.write(account)
 
 
 def end_to_end_id(payout: Record) -> str:
@@ -73,16 +237,8 @@ def end_to_end_id(payout: Record) -> str:
     return "AL" + item[:28] + "-" + number
 
 
-def put_payout(ctx: Context, payout: Record) -> None:
-    """Write a payout whether it is new or not."""
-    if ctx.read("payout", payout["id"]) is None:
-        ctx.create(payout)
-    else:
-        ctx.write(payout)
-
-
 def claim_key(receivable: str, payee: str) -> str:
-    """Return the id of a payee's claim on one receivable."""
+    """Return the id of a payee's claim on one receivable, or for charges."""
     return receivable + "/" + payee
 
 
@@ -118,12 +274,16 @@ def net_claim(
 ) -> int:
     """Let a payment to a payee reduce what it owes back.
 
+    Claims on the receivable come first, then charges of returned payouts.
+
     Returns:
-        How much of the amount the claim took; the rest is to be paid out.
+        How much of the amount the claims took; the rest is to be paid out.
     """
-    claim: Record | None = ctx.read("claim", claim_key(receivable, payee), account)
-    if claim is None or not claim["amount_minor"]:
-        return 0
-    taken: int = min(amount_minor, claim["amount_minor"])
-    ctx.write({**claim, "amount_minor": claim["amount_minor"] - taken})
-    return taken
+    rest = amount_minor
+    for name in (receivable, CHARGES):
+        claim: Record | None = ctx.read("claim", claim_key(name, payee), account)
+        if claim is not None and claim["amount_minor"] and rest:
+            taken: int = min(rest, claim["amount_minor"])
+            ctx.write({**claim, "amount_minor": claim["amount_minor"] - taken})
+            rest -= taken
+    return amount_minor - rest

@@ -8,7 +8,7 @@ price that still comes is known.
 """
 
 from contracts.kit.v1.allocation import release_unassigned
-from contracts.kit.v1.books import UNSENT, add_claim, move_books, pay
+from contracts.kit.v1.books import add_claim, move_books, pay
 from contracts.kit.v1.calendars import date_of_ms, ms_of_date
 from contracts.kit.v1.exposure import add_exposure
 from contracts.kit.v1.numbers import normalise_number
@@ -26,7 +26,7 @@ from contracts.kit.v1.parts import (
 )
 from contracts.kit.v1.days import record_date
 from contracts.kit.v1.passing import check_part, owes_back
-from contracts.kit.v1.records import LIVE, group_key
+from contracts.kit.v1.records import LIVE, UNSENT, group_key
 from contracts.kit.v1.rule import INTEGER_MAX, Context, Record, Signer, order_key
 from contracts.kit.v1.standing import find_freeze, find_hold
 from contracts.kit.v1.terms import settlement_account
@@ -306,8 +306,8 @@ def pay_price(ctx: Context, deal: Record) -> list[str]:
     payouts = []
     for payee, purpose, amount in rows:
         if amount:
-            made = pay(ctx, account, payee, amount, date, purpose, deal=deal["id"])
-            payouts.append(made)
+            like = {"date": date, "deal": deal["id"], "payee": payee}
+            payouts.append(pay(ctx, account, {**like, "purpose": purpose}, amount))
     move_books(ctx, account["id"], payable_minor=deal["price_minor"])
     return payouts
 
@@ -324,9 +324,14 @@ def refund(ctx: Context, deal: Record, receipt: Record, reason: str) -> None:
         move_books(ctx, receipt["account"], suspense_minor=amount)
         return
     account = ctx.need("account", receipt["account"])
-    date = date_of_ms(ctx.time, 0)
-    facts = {"deal": deal["id"], "receipt": receipt["id"]}
-    pay(ctx, account, receipt["payer"], amount, date, "return", **facts)
+    like = {
+        "date": date_of_ms(ctx.time, 0),
+        "deal": deal["id"],
+        "payee": receipt["payer"],
+        "purpose": "return",
+        "receipt": receipt["id"],
+    }
+    pay(ctx, account, like, amount)
     ctx.write({**receipt, "returned_minor": receipt["returned_minor"] + amount})
     move_books(ctx, account["id"], payable_minor=amount)
 

@@ -16,6 +16,10 @@ Kinds and what their records hold (optional fields in brackets):
 ``tile``       ``[lo, hi)`` live, retired or reduced; holder, rev, locks,
                chain of transferors, transfers, [pledge, receipt, line]
 ``offer``      who offers which part to whom until when
+``deal``       a price to be paid before units move: who pays whom for which
+               part, fees, way, pay-by, state; [receipt, payouts, line, quote]
+``request``    a seller asks one lender for a price of a part
+``quote``      a lender's firm price for a part, until when
 ``entry``      one line of a bank statement, applied once
 ``receipt``    incoming money and what became of it
 ``share``      money of a receipt waiting for one receivable
@@ -24,6 +28,12 @@ Kinds and what their records hold (optional fields in brackets):
 ``interest``   accumulator of a group's retired units, and what it was paid
 ``payout``     what is due to a holder, its attempts; [held]
 ``claim``      what a holder owes back to the account after a reversal
+``discrepancy``  a fact that does not fit; blocks the account's payouts
+``misdirected``  money of a debtor that went past the account
+``order``      of an authority: what it covers, rank, expiry, [redirect, limit]
+``standing``   the orders on one member, account, receipt or receivable
+``dispute``    an amount the debtor contests, until when; [case]
+``reduction``  units that are owed no more, and what a supplier owes instead
 """
 
 from contracts.kit.v1.numbers import normalise_number
@@ -32,9 +42,13 @@ from contracts.kit.v1.rule import Kind, Record, order_key
 LIVE = "live"
 RETIRED = "retired"
 REDUCED = "reduced"
+# Payouts that no bank has been told of yet.
+UNSENT = ("due", "small", "held")
 
+# A closed day has called these late; what is paid in between leaves them so.
+LATE_STATES = ("overdue", "default", "recovering")
 # A debtor still owes on these; money may be assigned to them.
-OPEN_STATES = ("live", "part_paid", "overdue")
+OPEN_STATES = ("live", "part_paid", *LATE_STATES)
 
 
 def group_key(tile: Record) -> str:
@@ -101,6 +115,32 @@ def index_offer(offer: Record) -> Places:
     return [("offers", offer["giver"], sort), ("offers", offer["receiver"], sort)]
 
 
+def index_deal(deal: Record) -> Places:
+    """List deals under both sides by state; find one by its short reference.
+
+    ``deal_refs``: by what a bank form carries, as references are compared.
+    """
+    sort = deal["state"] + "/" + order_key(deal["pay_by_ms"]) + "/" + deal["id"]
+    return [
+        ("deals", deal["payer"], sort),
+        ("deals", deal["payee"], sort),
+        ("deal_refs", normalise_number(deal["reference"]), deal["id"]),
+    ]
+
+
+def index_request(request: Record) -> Places:
+    """List requests and quotes under seller and lender.
+
+    ``asked``: whom a seller asked about a receivable.
+    """
+    sort = order_key(request["until_ms"]) + "/" + request["id"]
+    kind, seller = request["kind"] + "s", request["seller"]
+    places = [(kind, seller, sort), (kind, request["lender"], sort)]
+    if kind == "requests":
+        places.append(("asked", seller + "/" + request["receivable"], sort))
+    return places
+
+
 def index_receipt(receipt: Record) -> Places:
     """Order money nobody could assign, and a debtor's that waits for nothing yet."""
     places = []
@@ -121,8 +161,11 @@ def index_share(share: Record) -> Places:
 
 
 def index_line(line: Record) -> Places:
-    """Order the lines a receipt paid."""
-    return [("lines", line["receipt"], line["order"])]
+    """Order the lines a receipt paid, and those a payout consists of."""
+    places = [("lines", line["receipt"], line["order"])]
+    if "payout" in line:
+        places.append(("remittance", line["payout"], line["order"]))
+    return places
 
 
 def index_interest(interest: Record) -> Places:
@@ -133,7 +176,9 @@ def index_interest(interest: Record) -> Places:
 def index_payout(payout: Record) -> Places:
     """Order payouts by payee and state, and an account's that are not paid.
 
-    ``attempts`` finds a payout by the end-to-end id of any of its attempts.
+    ``attempts`` finds a payout by the end-to-end id of any of its attempts,
+    ``small`` what a receivable's settlement makes due; ``ordered`` what an
+    order holds or redirects, ``unsent`` what else a payee is due.
     """
     payee, item = payout["payee"], payout["id"]
     account, state = payout["account"], payout["state"]
@@ -144,7 +189,42 @@ def index_payout(payout: Record) -> Places:
     ]
     if state != "paid":
         places.append(("payouts", account, sort))
+    if state in UNSENT:
+        order = payout.get("order", "")
+        places.append(("ordered", order, sort) if order else ("unsent", payee, sort))
+    places += [("small", name, item) for name in payout.get("receivables", [])]
     return places + [("attempts", attempt, item) for attempt in payout["attempts"]]
+
+
+def index_discrepancy(found: Record) -> Places:
+    """Order an account's open and cleared discrepancies.
+
+    ``ends`` finds open ones by what a later fact would name.
+    """
+    account, order, state = found["account"], found["order"], "open"
+    if found["state"] != "open":
+        state = "cleared"
+    places = [("discrepancies", account + "/" + state, order)]
+    if state == "open" and "end" in found:
+        places.append(("ends", account + "/" + found["end"], order))
+    return places
+
+
+def index_misdirected(report: Record) -> Places:
+    """Order what a member got that was due to the account, by receivable."""
+    partition = report["receivable"] + "/" + report["recipient"]
+    return [("misdirected", partition, report["id"])]
+
+
+def index_programme(programme: Record) -> Places:
+    """List all programmes, and those of a collection account."""
+    item = programme["id"]
+    return [("all", "programme", item), ("terms", programme["account"], item)]
+
+
+def index_contest(record: Record) -> Places:
+    """Order a receivable's disputes and reductions."""
+    return [("contests", record["receivable"], record["placed"])]
 
 
 def index_by_name(record: Record) -> Places:
@@ -153,7 +233,7 @@ def index_by_name(record: Record) -> Places:
 
 
 KINDS = (
-    Kind("programme", places=index_by_name),
+    Kind("programme", places=index_programme),
     Kind("exposure"),
     Kind("account", places=index_by_name),
     Kind("payout_account", scoped=True),
@@ -162,6 +242,9 @@ KINDS = (
     Kind("near"),
     Kind("tile", scoped=True, interval=True, places=index_tile),
     Kind("offer", places=index_offer),
+    Kind("deal", places=index_deal),
+    Kind("request", places=index_request),
+    Kind("quote", places=index_request),
     Kind("entry"),
     Kind("receipt", places=index_receipt),
     Kind("share", scoped=True, places=index_share),
@@ -170,6 +253,12 @@ KINDS = (
     Kind("interest", scoped=True, places=index_interest),
     Kind("payout", places=index_payout),
     Kind("claim", scoped=True),
+    Kind("discrepancy", places=index_discrepancy),
+    Kind("misdirected", places=index_misdirected),
+    Kind("order", places=index_by_name),
+    Kind("standing", places=index_by_name),
+    Kind("dispute", places=index_contest),
+    Kind("reduction", places=index_contest),
 )
 
 Change = tuple[Record | None, Record | None]
@@ -248,6 +337,7 @@ def _check_fixed(before: Record | None, after: Record) -> str:
 
 
 def _check_account(account: Record) -> str:
+    """I8: what came in is somewhere, and the bank's balance follows from it."""
     came = account["receipts_minor"] - account["reversals_minor"]
     went = (
         account["paid_minor"]
@@ -256,6 +346,18 @@ def _check_account(account: Record) -> str:
         + account["unassigned_minor"]
         + account["undistributed_minor"]
         + account["suspense_minor"]
+        + account["charged_minor"]
         - account["claims_minor"]
     )
-    return "" if came == went else "I8"
+    balance = (
+        account["opening_minor"]
+        + came
+        - account["paid_minor"]
+        + account["interest_minor"]
+        - account["charges_minor"]
+        + account["own_minor"]
+        + account["unexplained_minor"]
+    )
+    days = sum([day["net_minor"] for day in account["days"]])
+    stated = account["closing_minor"] + days
+    return "" if came == went and balance == stated else "I8"

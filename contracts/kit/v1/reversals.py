@@ -1,0 +1,220 @@
+"""Receipts taken back: what gives way first, and which units are owed again.
+
+Money that was not distributed yet is taken first. The rest is split over the
+receipt's lines by what each paid; each line reopens its units for the holder
+at retirement, as if they had never been paid.
+"""
+
+from contracts.kit.v1.allocation import allocate_unassigned
+from contracts.kit.v1.arithmetic import accrue, allocate_pro_rata
+from contracts.kit.v1.books import add_claim, move_books
+from contracts.kit.v1.deals import undo_deal
+from contracts.kit.v1.exposure import add_exposure
+from contracts.kit.v1.owed import late_days, owed_at, paid_state
+from contracts.kit.v1.parts import reopen_units
+from contracts.kit.v1.records import RETIRED, UNSENT, group_key
+from contracts.kit.v1.rule import Context, Record
+
+LINES_MAX = 20_000
+
+
+def left_of(receipt: Record) -> int:
+    """Return what a receipt still has that its bank could take back."""
+    gone: int = receipt["reversed_minor"] + receipt["returned_minor"]
+    return int(receipt["amount_minor"]) - gone
+
+
+def why_not_reversed(ctx: Context, receipt: Record, amount_minor: int) -> str:
+    """Return the code of what keeps a reversal from being applied, "" if nothing."""
+    if amount_minor > left_of(receipt):
+        return "reversal_too_large"
+    lines = ctx.scan("lines", receipt["id"], limit=LINES_MAX)
+    if len(lines) >= LINES_MAX:
+        return "limit_exceeded"
+    shares = ctx.scan("receipt_shares", receipt["id"], limit=1000)
+    placed = sum([share["amount_minor"] for share in shares])
+    placed += receipt["suspense_minor"] + receipt["unassigned_minor"]
+    rest = max(0, amount_minor - placed)
+    if not rest:
+        return ""
+    receivables = {line["receivable"]: line for line in lines}
+    if "deal" in receipt:
+        receivables[ctx.need("deal", receipt["deal"])["receivable"]] = receipt
+    for item in receivables:
+        if "sweep" in ctx.need("receivable", item):
+            return "sweep_running"
+    # The rest may be in a sweep that has not reached its first line yet.
+    paid = sum([_left_of_line(line) for line in lines])
+    paid += receipt.get("passed_minor", 0)
+    return "sweep_running" if paid < rest else ""
+
+
+def reverse_receipt(ctx: Context, receipt: Record, amount_minor: int) -> None:
+    """Take a receipt back: undistributed money first, then its lines.
+
+    Raises:
+        Refusal: what ``why_not_reversed`` names.
+    """
+    code = why_not_reversed(ctx, receipt, amount_minor)
+    if code:
+        ctx.refuse(code, left_minor=left_of(receipt))
+    suspense = min(amount_minor, receipt["suspense_minor"])
+    rest = amount_minor - suspense
+    unassigned = min(rest, receipt["unassigned_minor"])
+    rest -= unassigned
+    waiting = take_waiting(ctx, receipt, rest)
+    rest -= waiting
+    changed = {
+        **receipt,
+        "reversed_minor": receipt["reversed_minor"] + amount_minor,
+        "suspense_minor": receipt["suspense_minor"] - suspense,
+        "unassigned_minor": receipt["unassigned_minor"] - unassigned,
+    }
+    cancelled = 0
+    if "passed_minor" in receipt and rest:
+        changed["passed_minor"] = receipt["passed_minor"] - rest
+        cancelled = undo_deal(ctx, receipt, rest)
+    elif rest:
+        cancelled = reverse_lines(ctx, receipt, rest)
+    ctx.write(changed)
+    move_books(
+        ctx,
+        receipt["account"],
+        claims_minor=rest - cancelled,
+        payable_minor=-cancelled,
+        reversals_minor=amount_minor,
+        suspense_minor=-suspense,
+        unassigned_minor=-unassigned,
+        waiting_minor=-waiting,
+    )
+    allocate_unassigned(ctx, receipt["account"], receipt["debtor"])
+    ctx.emit("reversed", receipt=receipt["id"], amount_minor=amount_minor)
+
+
+def take_waiting(ctx: Context, receipt: Record, amount_minor: int) -> int:
+    """Take back what still waits of a receipt; return how much."""
+    rest = amount_minor
+    for share in reversed(ctx.scan("receipt_shares", receipt["id"], limit=1000)):
+        taken = min(rest, share["amount_minor"])
+        if not taken:
+            continue
+        receivable = ctx.need("receivable", share["receivable"])
+        if taken == share["amount_minor"]:
+            ctx.remove("share", share["id"], share["scope"])
+        else:
+            ctx.write({**share, "amount_minor": share["amount_minor"] - taken})
+        left = receivable["waiting_minor"] - taken
+        early = receivable["early"] and left > 0
+        ctx.write({**receivable, "early": early, "waiting_minor": left})
+        rest -= taken
+    return amount_minor - rest
+
+
+def reverse_lines(ctx: Context, receipt: Record, amount_minor: int) -> int:
+    """Split a reversal over the receipt's lines; return what was unsent."""
+    lines = ctx.scan("lines", receipt["id"], limit=LINES_MAX)
+    shares = allocate_pro_rata(amount_minor, [_left_of_line(line) for line in lines])
+    cancelled = 0
+    for position in range(len(lines)):
+        if shares[position]:
+            cancelled += reverse_line(ctx, receipt, lines[position], shares[position])
+    return cancelled
+
+
+def _left_of_line(line: Record) -> int:
+    paid: int = line["principal_minor"] + line["interest_minor"]
+    back: int = line["reversed_principal_minor"] + line["reversed_interest_minor"]
+    return paid - back
+
+
+def reverse_line(ctx: Context, receipt: Record, line: Record, amount_minor: int) -> int:
+    """Reopen a line's units; return how much of its payout was cancelled."""
+    receivable = ctx.need("receivable", line["receivable"])
+    principal_left = line["principal_minor"] - line["reversed_principal_minor"]
+    principal = min(amount_minor, principal_left)
+    interest = amount_minor - principal
+    gained = reopen_line(ctx, receipt, receivable, line, principal, interest)
+    cancelled = cancel_payout(ctx, line, amount_minor)
+    if amount_minor > cancelled:
+        claim = amount_minor - cancelled
+        add_claim(ctx, receipt["account"], receivable["id"], line["holder"], claim)
+    ctx.write(
+        {
+            **line,
+            "cancelled_minor": line["cancelled_minor"] + cancelled,
+            "reversed_interest_minor": line["reversed_interest_minor"] + interest,
+            "reversed_principal_minor": line["reversed_principal_minor"] + principal,
+        }
+    )
+    accumulator = int(receivable["retired_accumulator"]) - gained
+    changed: Record = {
+        **receivable,
+        "interest_paid_minor": receivable["interest_paid_minor"] - interest,
+        "live_minor": receivable["live_minor"] + principal,
+        "retired_accumulator": str(accumulator),
+        "retired_minor": receivable["retired_minor"] - principal,
+    }
+    changed["state"] = state_after(ctx, changed, receipt["value_date"])
+    ctx.write(changed)
+    add_exposure(ctx, receivable["programme"], principal)
+    ctx.emit("line_reversed", line=line["id"], amount_minor=amount_minor)
+    return cancelled
+
+
+def state_after(ctx: Context, receivable: Record, value_date: str) -> str:
+    """Return the state of a receivable whose units or interest are owed again."""
+    state: str = receivable["state"]
+    if state == "recovering" and not receivable["retired_minor"]:
+        return "default"
+    if state not in ("settled", "part_paid"):
+        return state
+    programme = ctx.need("programme", receivable["programme"])
+    owed = owed_at(programme, receivable, value_date)
+    if state == "settled" and not owed.principal_minor + owed.interest_minor:
+        return state
+    return paid_state(receivable)
+
+
+def reopen_line(
+    ctx: Context,
+    receipt: Record,
+    receivable: Record,
+    line: Record,
+    principal: int,
+    interest: int,
+) -> int:
+    """Turn a line's lowest retired units live; return their accumulator."""
+    programme = ctx.need("programme", receivable["programme"])
+    rest = principal
+    name = ""
+    for tile in ctx.scan("retired", line["id"], limit=1_000_000):
+        name = group_key(tile)
+        units = min(rest, tile["hi"] - tile["lo"])
+        if units and tile["state"] == RETIRED:
+            reopen_units(ctx, tile, units)
+            rest -= units
+    days = late_days(programme, receivable, receipt["value_date"])
+    gained = accrue(principal, programme["late_ppm"], days)
+    if not name:
+        pledge = line.get("pledge", "")
+        name = line["holder"] + "/" + pledge + "/" + line["recourse_class"]
+    record = ctx.read("interest", name, receivable["id"])
+    if record is not None:
+        accumulator = int(record["accumulator"]) - gained
+        paid = record["paid_minor"] - interest
+        ctx.write({**record, "accumulator": str(accumulator), "paid_minor": paid})
+    return gained
+
+
+def cancel_payout(ctx: Context, line: Record, amount_minor: int) -> int:
+    """Reduce the line's payout if it was not sent; return by how much."""
+    payout = ctx.read("payout", line.get("payout", "0"))
+    if payout is None or payout["state"] not in UNSENT:
+        return 0
+    credited = line["principal_minor"] + line["interest_minor"] - line["claimed_minor"]
+    # Only cancellations left the payout: what was reversed while it was sent
+    # became a claim, and the whole payout may have come back since.
+    still = credited - line["cancelled_minor"]
+    cancelled: int = min(amount_minor, still, payout["amount_minor"])
+    ctx.write({**payout, "amount_minor": payout["amount_minor"] - cancelled})
+    return cancelled
