@@ -91,21 +91,32 @@ def sign_received(ctx: Context, body: Received) -> list[Signer]:
 
 @rule.action("deal.received", Received, signers=sign_received, on=("deal", "deal"))
 def receive_price(ctx: Context, body: Received) -> None:
-    """Move the units of a deal paid directly."""
+    """Move the units of a deal paid directly; or end what a payer still owes."""
     deal = ctx.need("deal", body.deal)
+    owed = deal.get("owed_minor", 0)
+    if owed:
+        check_received(ctx, body, owed)
+        ctx.write({**deal, "owed_minor": 0})
+        ctx.emit("owed_received", deal=deal["id"])
+        return
     if deal["way"] != "direct":
         ctx.refuse("wrong_way", way=deal["way"])
     closed = deal["state"] != "open" or ctx.time > deal["pay_by_ms"]
     if closed or not is_possible(ctx, deal):
         ctx.refuse("deal_closed", state=deal["state"])
-    short = 0 if body.shortfall is None else body.shortfall.amount_minor
-    if body.received_minor + short != deal["net_minor"]:
-        ctx.refuse("wrong_received", net_minor=deal["net_minor"])
+    check_received(ctx, body, deal["net_minor"])
     moved = move_deal(ctx, deal, deal["id"])
     if body.shortfall is not None:
-        moved["shortfall_minor"] = short
+        moved["shortfall_minor"] = body.shortfall.amount_minor
         moved["shortfall_reason"] = body.shortfall.reason
     ctx.write(moved)
+
+
+def check_received(ctx: Context, body: Received, due_minor: int) -> None:
+    """Refuse a sum that is not what is due, less a shortfall with a reason."""
+    short = 0 if body.shortfall is None else body.shortfall.amount_minor
+    if body.received_minor + short != due_minor:
+        ctx.refuse("wrong_received", due_minor=due_minor)
 
 
 class Cancel(Payload):

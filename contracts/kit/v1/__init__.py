@@ -157,6 +157,7 @@ from contracts.kit.v1.standing import (
 )
 from contracts.kit.v1.terms import (
     days_term,
+    pledge_lenders,
     preset_breach,
     settlement_account,
     word_term,
@@ -281,6 +282,7 @@ __all__ = [
     "pass_part",
     "pay",
     "place_under_next",
+    "pledge_lenders",
     "preset_breach",
     "price_part",
     "pro_rata_cutoff",

@@ -5,11 +5,12 @@ year. Nothing here is ever a fraction: a quotient is either shared out to the
 last unit or passes through ``divide_half_up``, once, at the end.
 """
 
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from contracts.kit.v1.calendars import parse_date
 
 PPM: Final = 1_000_000
+Terms = dict[str, Any]
 
 
 class ArithmeticRefusal(Exception):  # noqa: N818 - rules refuse, they do not err
@@ -17,8 +18,8 @@ class ArithmeticRefusal(Exception):  # noqa: N818 - rules refuse, they do not er
 
     Attributes:
         code: ``no_weights``, ``negative_amount``, ``duplicate_key``,
-            ``bad_divisor``, ``unknown_basis``, ``dates_reversed`` or
-            ``discount_over_face``.
+            ``bad_divisor``, ``unknown_basis``, ``dates_reversed``,
+            ``discount_over_face`` or ``unknown_method``.
     """
 
     # How the kernel tells a refusal from a defect.
@@ -215,6 +216,98 @@ def true_discount(face_minor: int, rate_ppm: int, days: int, base: int) -> int:
     if base <= 0:
         raise ArithmeticRefusal("bad_divisor")
     return divide_half_up(accrued, PPM * base + growth)
+
+
+def discount_by(
+    method: str, face_minor: int, rate_ppm: int, days: int, base: int
+) -> int:
+    """Return the discount that a named method gives.
+
+    Args:
+        method: ``bank_discount`` or ``true_discount``.
+        face_minor: what falls due, in minor units.
+        rate_ppm: parts per million a year.
+        days: days to run.
+        base: days of a year.
+
+    Raises:
+        ArithmeticRefusal: ``unknown_method``; those of the method.
+    """
+    if method == "bank_discount":
+        return bank_discount(face_minor, rate_ppm, days, base)
+    if method == "true_discount":
+        return true_discount(face_minor, rate_ppm, days, base)
+    raise ArithmeticRefusal("unknown_method")
+
+
+def fee_minor(face_minor: int, ppm: int, fixed_minor: int) -> int:
+    """Return a fee on a face: its rate, rounded once, and its fixed part.
+
+    Raises:
+        ArithmeticRefusal: ``negative_amount``.
+    """
+    if fixed_minor < 0:
+        raise ArithmeticRefusal("negative_amount")
+    return fixed_minor + divide_half_up(face_minor * ppm, PPM)
+
+
+def price_part(
+    face_minor: int, due_date: str, terms: Terms, fees: list[Terms]
+) -> Terms:
+    """Return the figures of a sale of a part, each computed from its terms.
+
+    Args:
+        face_minor: the units sold.
+        due_date: the adjusted due date.
+        terms: ``method``; unless that is ``flat``, ``rate_ppm``, ``basis`` and
+            ``from_date``; if it is, the ``discount_minor`` itself.
+        fees: the programme's: name, payer, payee, ppm, fixed_minor.
+
+    Returns:
+        ``discount_minor``; ``fees`` in money; ``net_minor``, the face less
+        discount and fees of the seller, which may be below 0; ``price_minor``,
+        the face less the discount and with the buyer's fees.
+
+    Raises:
+        ArithmeticRefusal: those of ``count_days`` and ``discount_by``;
+            ``negative_amount``.
+    """
+    discount = terms["discount_minor"] if terms["method"] == "flat" else 0
+    if terms["method"] != "flat":
+        days, base = count_days(terms["from_date"], due_date, terms["basis"])
+        rate = terms["rate_ppm"]
+        discount = discount_by(terms["method"], face_minor, rate, days, base)
+    paid = {"buyer": 0, "seller": 0}
+    rows = []
+    for fee in fees:
+        amount = fee_minor(face_minor, fee["ppm"], fee["fixed_minor"])
+        paid[fee["payer"]] += amount
+        row = {name: fee[name] for name in ("name", "payee", "payer")}
+        rows.append({**row, "amount_minor": amount})
+    return {
+        "discount_minor": discount,
+        "fees": rows,
+        "net_minor": face_minor - discount - paid["seller"],
+        "price_minor": face_minor - discount + paid["buyer"],
+    }
+
+
+def annual_cost_ppm(face_minor: int, net_minor: int, days: int) -> int:
+    """Return what giving up a face for a net today costs a year, on the net.
+
+    Simple interest on ACT/365, ``(face - net) / net * 365 / days``, rounded once
+    to the nearest part per million, halves upwards.
+
+    Args:
+        face_minor: what is given up.
+        net_minor: what is received, above 0.
+        days: from the money to the adjusted due date, above 0.
+
+    Raises:
+        ArithmeticRefusal: ``negative_amount``, the net exceeds the face;
+            ``bad_divisor``.
+    """
+    return divide_half_up((face_minor - net_minor) * 365 * PPM, net_minor * days)
 
 
 def accrue(units: int, rate_ppm: int, days: int) -> int:

@@ -10,6 +10,7 @@ price that still comes is known.
 from contracts.kit.v1.allocation import release_unassigned
 from contracts.kit.v1.books import add_claim, move_books, pay
 from contracts.kit.v1.calendars import date_of_ms, ms_of_date
+from contracts.kit.v1.days import record_date
 from contracts.kit.v1.exposure import add_exposure
 from contracts.kit.v1.numbers import normalise_number
 from contracts.kit.v1.owed import is_due, is_open, today
@@ -24,7 +25,6 @@ from contracts.kit.v1.parts import (
     return_tile,
     unlock_tile,
 )
-from contracts.kit.v1.days import record_date
 from contracts.kit.v1.passing import check_part, owes_back
 from contracts.kit.v1.records import LIVE, UNSENT, group_key
 from contracts.kit.v1.rule import INTEGER_MAX, Context, Record, Signer, order_key
@@ -347,7 +347,8 @@ def undo_deal(ctx: Context, receipt: Record, amount_minor: int) -> int:
 
     Payouts not sent yet are cancelled. If all of the price is gone and nothing
     was passed on, the units return and what was sent is owed by its payees;
-    else the payer owes it and keeps the units.
+    else the payer owes it and keeps the units: what was sent to the account,
+    what was cancelled to the payee, who signs when it has come.
 
     Returns:
         How much of the payouts was cancelled; the rest is now claimed.
@@ -378,9 +379,11 @@ def undo_deal(ctx: Context, receipt: Record, amount_minor: int) -> int:
     if tiles:
         give_back(ctx, deal, tiles)
         after["state"] = "returned"
-    elif amount_minor > cancelled:
+    else:
+        after["owed_minor"] = deal.get("owed_minor", 0) + cancelled
         claim = amount_minor - cancelled
-        add_claim(ctx, receipt["account"], item, deal["payer"], claim)
+        if claim:
+            add_claim(ctx, receipt["account"], item, deal["payer"], claim)
     ctx.write(after)
     ctx.emit("price_reversed", deal=deal["id"], amount_minor=amount_minor)
     return cancelled

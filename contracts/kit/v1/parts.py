@@ -9,8 +9,9 @@ anything else happens to their tile; a ``freeze`` stays on its units, wherever
 they go, until it is released or its time has passed.
 """
 
-from contracts.kit.v1.records import LIVE, RETIRED
+from contracts.kit.v1.records import LIVE, REDUCED, RETIRED
 from contracts.kit.v1.rule import Context, Record
+from contracts.kit.v1.standing import need_disposal, need_unfrozen
 
 LASTING = ("freeze",)
 
@@ -73,9 +74,12 @@ def need_free_tile(ctx: Context, receivable: str, lo: int, rev: int) -> Record:
     """Return a live tile that no lock binds; expired locks are cleared.
 
     Raises:
-        Refusal: ``stale_input``; ``part_locked``.
+        Refusal: ``stale_input``; ``frozen``; ``insolvent``, its holder;
+            ``part_locked``.
     """
     tile = need_tile(ctx, receivable, lo, rev)
+    need_unfrozen(ctx, tile)
+    need_disposal(ctx, tile["holder"])
     if is_locked(ctx, tile):
         ctx.refuse("part_locked", lo=lo)
     return release_locks(ctx, tile)
@@ -165,10 +169,11 @@ def return_tile(ctx: Context, tile: Record) -> Record:
     giver = tile["chain"][-1]["member"]
     chain = tile["chain"][:-1]
     moved = {
-        **tile,
+        **{name: tile[name] for name in tile if name != "noticed"},
         "chain": chain,
         "holder": giver,
         "recourse_class": chain_class(ctx, chain),
+        "returned_ms": ctx.time,
         "rev": tile["rev"] + 1,
     }
     ctx.write(moved)
@@ -212,6 +217,23 @@ def retire_units(
         return
     kept, gone = cut_tile(ctx, tile, [split])
     ctx.write({**gone, **paid, "rev": kept["rev"]})
+
+
+def reduce_units(ctx: Context, tile: Record, units: int, reduction: str) -> None:
+    """Let a tile's highest units be owed no more; they remember by what.
+
+    Args:
+        ctx: the context.
+        tile: a live tile as it stands in state.
+        units: how many, 1 to its length.
+        reduction: the record that says why.
+    """
+    tile = release_locks(ctx, tile)
+    split = tile["hi"] - units
+    if split > tile["lo"]:
+        tile = cut_tile(ctx, tile, [split])[1]
+    gone = {"locks": [], "reduction": reduction, "state": REDUCED}
+    ctx.write({**tile, **gone, "rev": tile["rev"] + 1})
 
 
 def reopen_units(ctx: Context, tile: Record, units: int) -> Record:

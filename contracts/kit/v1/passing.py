@@ -5,9 +5,11 @@ Every act that moves units asks here, at once or when a price has come.
 
 from contracts.kit.v1.books import claim_left
 from contracts.kit.v1.days import record_date
-from contracts.kit.v1.owed import is_open, today
+from contracts.kit.v1.owed import disputed_minor, is_open, today
 from contracts.kit.v1.parts import cut_part, move_tile, need_tile
+from contracts.kit.v1.records import LATE_STATES
 from contracts.kit.v1.rule import Amount, Context, Count, Hash, Minor, Payload, Record
+from contracts.kit.v1.standing import find_amount_freeze, need_unfrozen
 from contracts.kit.v1.terms import settlement_account
 
 # A sweep pays a group in one job; its gas is enough for this many tiles.
@@ -91,15 +93,20 @@ def check_passing(
     if owes_back(ctx, programme, record, tile["holder"]):
         # Else its holder would be paid once by the bank and once by the receiver.
         ctx.refuse("claim_open", receivable=record["id"])
-    if record["state"] == "overdue" and not aware:
+    need_unfrozen(ctx, tile)
+    if record["state"] in LATE_STATES and not aware:
         ctx.refuse("overdue_unaware", receivable=record["id"])
+    if disputed_minor(ctx, record) and not aware:
+        ctx.refuse("disputed_unaware", receivable=record["id"])
     last = record_date(ctx, programme, record)
     if last <= today(ctx, programme) < record["adjusted_date"]:
         ctx.refuse("record_date", from_date=last)
 
 
 def owes_back(ctx: Context, programme: Record, record: Record, member: str) -> bool:
-    """Say whether a member owes money on a receivable back to an account."""
+    """Say whether a member owes money on a receivable to an account or a seller."""
+    if ctx.count_rows("owing", member + "/" + record["id"]):
+        return True
     accounts = [record["account"]]
     if settlement_account(programme) != record["account"]:
         accounts.append(settlement_account(programme))
@@ -124,6 +131,9 @@ def pass_part(
     """Cut a part out of its tile and give it to the receiver."""
     lo, hi = part
     check_part(ctx, record, tile, lo, hi)
+    order = find_amount_freeze(ctx, record, tile, hi - lo)
+    if order:
+        ctx.refuse("frozen", lo=lo, order=order)
     piece = cut_part(ctx, tile, lo, hi)
     moved = move_tile(ctx, piece, receiver, recourse)
     ctx.emit(

@@ -68,16 +68,20 @@ def index_tile(tile: Record) -> Places:
     """Order live tiles by group and by holder, retired ones by line and group.
 
     ``live``: of a receivable, by group, then by start; ``holdings``: of a
-    member; ``retired``: those one line of a sweep retired; ``retired_groups``:
+    member; ``pledged``: those of its units that are, by lender and loan; ``retired``: those one line of a sweep retired; ``retired_groups``:
     those of a group.
     """
     start = order_key(tile["lo"])
     receivable, group = tile["scope"], group_key(tile)
     if tile["state"] == LIVE:
-        return [
+        places = [
             ("live", receivable, group + "/" + start),
             ("holdings", tile["holder"], receivable + "/" + start),
         ]
+        if "pledge" in tile:
+            pledge = tile["pledge"] + "/" + receivable + "/" + start
+            places.append(("pledged", tile["holder"], pledge))
+        return places
     if tile["state"] == RETIRED:
         return [
             ("retired", tile["line"], start),
@@ -118,14 +122,19 @@ def index_offer(offer: Record) -> Places:
 def index_deal(deal: Record) -> Places:
     """List deals under both sides by state; find one by its short reference.
 
-    ``deal_refs``: by what a bank form carries, as references are compared.
+    ``deal_refs``: by what a bank form carries, as references are compared;
+    ``owing``: of a payer on a receivable, where its price was taken back.
     """
-    sort = deal["state"] + "/" + order_key(deal["pay_by_ms"]) + "/" + deal["id"]
-    return [
-        ("deals", deal["payer"], sort),
+    item, payer = deal["id"], deal["payer"]
+    sort = deal["state"] + "/" + order_key(deal["pay_by_ms"]) + "/" + item
+    places = [
+        ("deals", payer, sort),
         ("deals", deal["payee"], sort),
-        ("deal_refs", normalise_number(deal["reference"]), deal["id"]),
+        ("deal_refs", normalise_number(deal["reference"]), item),
     ]
+    if deal.get("owed_minor", 0):
+        places.append(("owing", payer + "/" + deal["receivable"], item))
+    return places
 
 
 def index_request(request: Record) -> Places:

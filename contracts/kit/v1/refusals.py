@@ -11,6 +11,36 @@ REFUSALS = {
         "An offer, or another lock, binds this holding.",
         "run: allonge inbox",
     ),
+    "no_channel": (
+        "unauthorised",
+        "not a way to put an order on the ledger",
+        "A regulator does, or an operator with a lender or regulator.",
+        "Name the placer, and for an operator a --guardian.",
+    ),
+    "frozen": (
+        "refused",
+        "an order freezes these units",
+        "Frozen units stay where they are until the order ends.",
+        "run: allonge freeze list",
+    ),
+    "insolvent": (
+        "refused",
+        "the member is insolvent",
+        "It begins no new business; its administrator is named in the order.",
+        "run: allonge freeze list",
+    ),
+    "held_by_order": (
+        "refused",
+        "an order holds this money",
+        "Money under an order leaves when the order ends, or as it says.",
+        "run: allonge freeze list",
+    ),
+    "disputed_unaware": (
+        "refused",
+        "disputed, and the receiver has not said that it knows",
+        "A disputed holding passes only to a receiver who signs to know.",
+        "Sign with --aware if you accept it disputed.",
+    ),
     "bad_cut": (
         "refused",
         "not a part of the holding",
@@ -62,6 +92,7 @@ REFUSALS = {
     "negative_amount": ("refused", "a negative amount", DEFECT, REPORT),
     "no_weights": ("refused", "nothing to share on", DEFECT, REPORT),
     "unknown_basis": ("refused", "unknown day count", DEFECT, REPORT),
+    "unknown_method": ("refused", "unknown way to discount", DEFECT, REPORT),
     "unknown_convention": (
         "refused",
         "unknown business-day convention",

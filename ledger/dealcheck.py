@@ -1,0 +1,81 @@
+"""Deals, recomputed from single records: locks, prices, payouts and refunds.
+
+What a price paid is added up from payouts; what is locked is looked up on
+tiles. Nothing is taken from what a deal says of itself alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final, Protocol
+
+from ledger.encoding import JSONObject
+from ledger.errors import LedgerError
+
+PAID: Final = ("moved", "returned")
+
+
+class Records(Protocol):
+    """All records of a state, by kind."""
+
+    def __getitem__(self, kind: str) -> list[JSONObject]:
+        """Return the records of a kind."""
+
+
+def passed_on(books: Records) -> dict[str, int]:
+    """Return what went on to payees of the price that each receipt was, by receipt."""
+    return {
+        deal["receipt"]: int(deal["price_minor"])
+        for deal in books["deal"]
+        if deal["state"] in PAID and "receipt" in deal
+    }
+
+
+def check_deals(books: Records) -> int:
+    """I3, I8, I9: each deal locks its part while open, and pays its price out.
+
+    Returns:
+        How many deals there are.
+
+    Raises:
+        LedgerError: ``books_wrong``, naming the deal.
+    """
+    locked = _locked_parts(books)
+    paid: dict[str, int] = defaultdict(int)
+    for payout in books["payout"]:
+        if payout["purpose"] in ("price", "fee"):
+            paid[payout["deal"]] += payout["amount_minor"]
+    amounts = {receipt["id"]: receipt["amount_minor"] for receipt in books["receipt"]}
+    for deal in books["deal"]:
+        item, price = deal["id"], deal["price_minor"]
+        part = [(deal["lo"], deal["hi"])] if deal["state"] == "open" else []
+        _compare("I3", item, part, locked.pop(item, []))
+        fees = sum(fee["amount_minor"] for fee in deal["fees"])
+        _compare("I8", item, price, deal["net_minor"] + fees)
+        _compare("I8", item, price, amounts.get(deal.get("receipt"), price))
+        due = price if "receipt" in deal else 0
+        _compare("I9", item, due - deal.get("cancelled_minor", 0), paid.pop(item, 0))
+    for item in (*locked, *paid):
+        raise _wrong("I3", item, "a deal", "none")
+    return len(books["deal"])
+
+
+def _locked_parts(books: Records) -> dict[str, list[tuple[int, int]]]:
+    locked: dict[str, list[tuple[int, int]]] = {}
+    for tile in books["tile"]:
+        for lock in tile["locks"]:
+            if lock["kind"] == "deal" and tile["state"] == "live":
+                part = (lock["lo"], lock["hi"])
+                locked.setdefault(lock["id"], []).append(part)
+    return locked
+
+
+def _wrong(name: str, item: str, expected: object, found: object) -> LedgerError:
+    return LedgerError(
+        "books_wrong", expected=expected, found=found, invariant=name, record=item
+    )
+
+
+def _compare(name: str, item: str, expected: object, found: object) -> None:
+    if expected != found:
+        raise _wrong(name, item, expected, found)
