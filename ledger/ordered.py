@@ -89,7 +89,8 @@ class OrderedRows:
 
 def _change_run(run: list[Row], rows: list[Row], delta: Mapping[Row, bool]) -> None:
     if len(rows) * ROWS_PER_CHANGE > len(run):
-        kept = [row for row in run if row not in delta]
+        changed = set(rows)
+        kept = [row for row in run if row not in changed]
         kept += [row for row in rows if delta[row]]
         kept.sort()
         run[:] = kept
