@@ -334,6 +334,30 @@ class NodeClient:
         self.height = _height_of(response.headers.get("Ledger-Height", ""))
         return Answer(response.status, found, self.height)
 
+    def stream(self, path: str, headers: Mapping[str, str]) -> Iterator[str]:
+        """Yield the lines of an event stream until it ends.
+
+        Raises:
+            LedgerError: as ``request``; ``node_failed``, it broke off.
+        """
+        from http.client import HTTPException
+
+        connection = self._connect()
+        asked = {"Accept": "text/event-stream", **headers}
+        if self._authorise is not None:
+            asked["Authorization"] = self._authorise()
+        try:
+            connection.request("GET", self._base + path, None, asked)
+            response = connection.getresponse()
+            if response.status >= 300:
+                raise _problem(response.status, response.read(ANSWER_BYTES_MAX))
+            while line := response.readline(ANSWER_BYTES_MAX):
+                yield line.decode("utf-8", "replace").rstrip("\r\n")
+        except (OSError, HTTPException, ValueError) as error:
+            raise LedgerError("node_failed", found=type(error).__name__) from error
+        finally:
+            self.close()
+
     def _connect(self) -> Any:
         from http.client import HTTPConnection, HTTPSConnection
 

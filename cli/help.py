@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import click
 
-from cli.terminal import EXIT_MEANINGS, json_option, print_facts, print_json, print_text
+from cli.terminal import (
+    EXIT_MEANINGS,
+    PROGRAM,
+    json_option,
+    print_facts,
+    print_json,
+    print_text,
+)
+from ledger.errors import LedgerError
 
 
 @click.command("help")
@@ -43,3 +51,24 @@ def _command_help(root: click.Context, path: tuple[str, ...]) -> str:
             raise click.UsageError(f"No such topic or command {name!r}.", root)
         context = click.Context(found, info_name=name, parent=context)
     return context.get_help()
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@json_option
+def completion(shell: str, *, as_json: bool) -> None:
+    """Print what makes SHELL complete words: source it, or keep it with its own.
+
+    For bash: eval "$(allonge completion bash)" in its start file.
+    """
+    # Few commands complete words, so that the others start without it.
+    from click.shell_completion import get_completion_class  # noqa: PLC0415
+
+    found = get_completion_class(shell)
+    if found is None:
+        raise LedgerError("usage", found=shell)
+    script = found(click.Group(PROGRAM), {}, PROGRAM, f"_{PROGRAM.upper()}_COMPLETE")
+    if as_json:
+        print_json({"script": script.source()})
+    else:
+        click.echo(script.source())

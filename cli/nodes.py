@@ -33,6 +33,8 @@ UNSIGNED_NAME: Final = "genesis.altg"
 LEDGER_NAME: Final = "ledger"
 SPACE_BYTES_MIN: Final = 2**30
 SKEW_MS_MAX: Final = 5_000
+CALENDAR_DAYS_MIN: Final = 60
+BACKUP_HOURS_MAX: Final = 26
 
 register(
     Code(
@@ -245,18 +247,30 @@ def start(folder: Path, *, as_json: bool, **given: Any) -> None:
 @node.command("doctor")
 @click.argument("folder", type=click.Path(path_type=Path), required=False)
 @click.option("--node", "node_url", metavar="URL", default="", help="Which node.")
+@click.option(
+    "--backups",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where its backups are: the newest is a day old at most.",
+)
 @wallet_options
 @json_option
 def doctor(
-    *, folder: Path | None, node_url: str, wallet: str, home: str | None, as_json: bool
+    *, folder: Path | None, node_url: str, backups: Path | None, **given: Any
 ) -> None:
-    """Check a running node, and the FOLDER of one on this machine."""
+    """Check a running node, and the FOLDER of one on this machine.
+
+    A FOLDER that no node is serving is read whole: both its copies agree.
+    """
     from cli.folder import open_folder
 
-    session = Session(open_folder(wallet, home), as_json=as_json)
+    as_json = given["as_json"]
+    session = Session(open_folder(given["wallet"], given["home"]), as_json=as_json)
     rows: list[tuple[str, str, str]] = []
     if folder is not None:
-        rows += _check_folder(folder)
+        rows += [*_check_folder(folder), *_check_copies(folder)]
+    if backups is not None:
+        rows.append(_check_backups(backups))
     pinned = session.config.chain if session.folder.exists() else ""
     url = node_url or (session.config.node_url if session.folder.exists() else "")
     if url:
@@ -295,6 +309,41 @@ def _check_folder(folder: Path) -> list[tuple[str, str, str]]:
     return rows
 
 
+def _check_copies(folder: Path) -> list[tuple[str, str, str]]:
+    from cli.audit import open_source
+    from cli.yardstick import describe_machine
+
+    rows = [_row("SQLite", describe_machine()["sqlite"], ok=True)]
+    try:
+        with open_source(str(folder), {}) as opened:
+            blocks = opened.facts.blocks
+            rows.append(_row("log and SQLite agree", f"{blocks} blocks", ok=True))
+    except LedgerError as error:
+        served = error.code == "store_locked"
+        found = "a node is serving it" if served else error
+        rows.append(_row("log and SQLite agree", found, ok=served))
+    return rows
+
+
+def _check_backups(backups: Path) -> tuple[str, str, str]:
+    import time
+
+    found = backups.iterdir() if backups.is_dir() else ()
+    newest = max((path.stat().st_mtime for path in found), default=0.0)
+    hours = int(time.time() - newest) // 3_600
+    text = f"{hours} hours" if newest else "none"
+    return _row("newest backup", text, ok=hours <= BACKUP_HOURS_MAX)
+
+
+def _check_calendar(found: JSONObject) -> tuple[str, str, str]:
+    from datetime import UTC, date, datetime
+
+    through = str(found.get("parameters", {}).get("calendar", {}).get("through", ""))
+    today = datetime.fromtimestamp(found["time"] // 1000, UTC).date()
+    left = (date.fromisoformat(through) - today).days if through else 0
+    return _row("calendar published through", through, ok=left >= CALENDAR_DAYS_MIN)
+
+
 def _check_node(url: str, pinned: str) -> list[tuple[str, str, str]]:
     import time
 
@@ -319,5 +368,7 @@ def _check_node(url: str, pinned: str) -> list[tuple[str, str, str]]:
     if type(node_time) is int and found.get("test_chain") is not True:
         skew = node_time - time.time_ns() // 10**6
         rows.append(_row("clock", f"{skew} ms", ok=abs(skew) <= SKEW_MS_MAX))
+    if type(node_time) is int:
+        rows.append(_check_calendar(found))
     rows.append(_row("block", found.get("height", ""), ok=True))
     return rows

@@ -334,8 +334,15 @@ def holder_of(lookup: Any, node: JSONObject) -> str:
 
 @click.command("receipt")
 @click.argument("transaction", metavar="ID")
+@click.option(
+    "--html",
+    "paper",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write it as a paper, with all that was signed, to a new file.",
+)
 @with_node
-def receipt(session: Session, transaction: str) -> None:
+def receipt(session: Session, transaction: str, paper: Path | None) -> None:
     """Show what became of a transaction; ID is as printed when it was sent."""
     from cli.terminal import print_facts, print_json
 
@@ -344,6 +351,10 @@ def receipt(session: Session, transaction: str) -> None:
         check_id(transaction, "transaction")
         raise LedgerError("bad_id", expected="the full id, 64 hexadecimal digits")
     found = session.client.get(f"/v1/transactions/{item}")
+    if paper is not None:
+        from cli.certificate import save_receipt
+
+        save_receipt(session, found, paper)
     if session.as_json:
         print_json(found)
         return

@@ -1,0 +1,286 @@
+"""Papers: a receipt or a certificate of a holding as one HTML file, and proofs.
+
+A paper loads nothing and runs nothing. What it says stands in it a second time
+as data with the proof, so ``allonge proof verify`` reads the paper itself.
+"""
+
+# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from cli.people import check_id, name_id
+from cli.private import read_private, write_private
+from cli.session import Session, node_option, with_node
+from cli.terminal import json_option, print_facts, print_json, print_note
+from ledger.encoding import JSONObject, encode
+from ledger.errors import Code, LedgerError, register
+
+PROOF_VERSION: Final = "allonge.proof.v1"
+FILE_BYTES_MAX: Final = 4 * 2**20
+DATA_BEGIN: Final = '<script type="application/json" id="proof">'
+DATA_END: Final = "</script>"
+CLAIM: Final = (
+    "A holding is an assigned part of a contractual claim, not a negotiable "
+    "instrument: what protects its holder is the debtor's signed undertaking and "
+    "the records of assignment and pledge. It says what stood at the block named "
+    "here and may have been paid, passed on or pledged since."
+)
+STYLE: Final = (
+    "body{font:11pt/1.45 Georgia,serif;max-width:46em;margin:2em auto;color:#111;"
+    "background:#fff}h1{font-size:1.5em;border-bottom:2px solid}table{border-collapse:"
+    "collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.3em .6em;"
+    "border-bottom:1px solid #bbb}th{width:30%}td{overflow-wrap:anywhere}"
+    "@page{size:A4;margin:18mm}@media print{body{margin:0}tr{break-inside:avoid}}"
+)
+
+register(
+    Code(
+        "bad_paper",
+        "malformed",
+        "neither a paper nor a proof of this release",
+        "The file is no proof, or the data in the paper is damaged.",
+        "Make it again with: run: allonge proof holding --help",
+    ),
+    Code(
+        "proof_of_other_block",
+        "tampered",
+        "the node has another block there",
+        "The header that the proof rests on is not the node's at that height.",
+        "Ask who gave you the proof, and compare with other members' nodes.",
+    ),
+)
+
+
+def draw_paper(title: str, rows: Mapping[str, object], note: str, data: Any) -> str:
+    """Return an HTML page with facts, a note, and data that no text can end."""
+    lines = [
+        f"<tr><th>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
+        for name, value in rows.items()
+    ]
+    # In a script "<" is the only character by which data could become markup.
+    kept = encode(data).decode().replace("<", "\\u003c")
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body>"
+        f"<h1>{escape(title)}</h1>\n<table>\n" + "\n".join(lines) + "\n</table>\n"
+        f"<p>{escape(note)}</p>\n{DATA_BEGIN}{kept}{DATA_END}\n</body></html>\n"
+    )
+
+
+def save_receipt(session: Session, found: JSONObject, path: Path) -> None:
+    """Write what became of a transaction, and all that was signed, as a paper."""
+    from cli.lookup import Lookup
+    from cli.screen import leaves, name_path, show_moment
+    from ledger.encoding import decode_base64
+    from ledger.transactions import parse_transaction
+
+    made = parse_transaction(decode_base64(found["envelope"]))
+    name_of = Lookup(session).name_of
+    header = next(session.client.items("/v1/headers", **{"from": found["height"]}))
+    rows: dict[str, object] = {
+        "Transaction": made.id,
+        "Act": made.act,
+        "Result": found["receipt"].get("code", "ok"),
+        "Signed by": "; ".join(f"{name_of(item)} ({item})" for item in made.by),
+        "Keys": "; ".join(each.key_id for each in made.envelope.signatures),
+        "Rule": made.rule,
+        "Block": f"{found['height']}, {show_moment(header['time'])}",
+        "Chain": made.chain,
+    }
+    for place in sorted(leaves(made.body), key=str):
+        value: Any = made.body
+        for step in place:
+            value = value[step]
+        rows[name_path(place)] = value
+    data = {"header": header, "t": "allonge.receipt.v1", "transaction": found}
+    note = "The signed bytes and the block's header are in this file as data."
+    write_private(path, draw_paper("Receipt", rows, note, data).encode())
+
+
+def prove_holding(session: Session, text: str) -> tuple[dict[str, object], JSONObject]:
+    """Return the facts of a holding, and its proof, as they stand at the head."""
+    from cli.amounts import format_amount
+    from cli.lookup import Lookup, name_holding
+    from cli.screen import show_moment
+
+    lookup = Lookup(session)
+    receivable, tile = lookup.find_holding(text)
+    path = f"/v1/records/tile/{tile['lo']}"
+    proof = session.client.get(path, scope=receivable["id"])
+    tile, currency = proof["record"], receivable["currency"]
+    chain = [link["member"] for link in tile.get("chain", [])]
+    names = {
+        item: f"{lookup.name_of(item)} ({item})"
+        for item in (
+            receivable["debtor"],
+            receivable["supplier"],
+            tile["holder"],
+            *chain,
+        )
+    }
+    lo, hi = (format_amount(tile[end], currency) for end in ("lo", "hi"))
+    rows: dict[str, object] = {
+        "Holder": names[tile["holder"]],
+        "Amount": format_amount(tile["hi"] - tile["lo"], currency),
+        "Of a claim of": format_amount(receivable["face_minor"], currency),
+        "From and to": f"{lo} to {hi}",
+        "Debtor": names[receivable["debtor"]],
+        "Supplier": names[receivable["supplier"]],
+        "To be paid on": receivable["adjusted_date"],
+        "State": receivable["state"],
+        "Passed on by": "; ".join(names[item] for item in chain) or "nobody",
+        "Locks": ", ".join(str(lock["kind"]) for lock in tile.get("locks", []))
+        or "none",
+        "Pledged": "yes" if tile.get("pledge") else "no",
+        "Holding": name_holding(receivable, tile),
+        "Receivable": receivable["id"],
+        "Block": f"{proof['header']['height']}, {show_moment(proof['header']['time'])}",
+        "Chain": session.chain,
+    }
+    data = {"chain": session.chain, "t": PROOF_VERSION, "tile": proof}
+    return rows, {**data, "receivable": receivable["id"]}
+
+
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    required=True,
+    help="A new file.",
+)
+
+
+@click.command("certificate")
+@click.argument("holding")
+@output_option
+@with_node
+def certificate(session: Session, holding: str, output: Path) -> None:
+    """Write a certificate of a HOLDING, to be printed or verified: one HTML file."""
+    check_id(holding.partition("/")[0], "receivable")
+    rows, data = prove_holding(session, holding)
+    title = f"Certificate of holding {rows['Holding']}"
+    write_private(output, draw_paper(title, rows, CLAIM, data).encode())
+    _tell(session, rows, output)
+
+
+@click.group("proof")
+def proof() -> None:
+    """Prove what you hold to somebody without access, and verify such proofs."""
+
+
+@proof.command("holding")
+@click.argument("holding")
+@output_option
+@with_node
+def proof_holding(session: Session, holding: str, output: Path) -> None:
+    """Write the proof of a HOLDING as data; a certificate has the same inside."""
+    check_id(holding.partition("/")[0], "receivable")
+    rows, data = prove_holding(session, holding)
+    write_private(output, encode(data))
+    _tell(session, rows, output)
+
+
+def _tell(session: Session, rows: Mapping[str, object], output: Path) -> None:
+    if session.as_json:
+        told = {name.lower().replace(" ", "_"): rows[name] for name in rows}
+        print_json({**told, "output": str(output)})
+    else:
+        print_facts(rows)
+    print_note(f"Written to {output}. To check it: run: allonge proof verify {output}")
+
+
+@proof.command("verify")
+@click.argument("file", type=click.Path(path_type=Path))
+@node_option
+@json_option
+def verify_command(file: Path, *, node_url: str, as_json: bool) -> None:
+    """Check a proof or certificate in FILE; with --node also where it rests.
+
+    Without a node it shows that the holding stands under the header named in
+    the FILE; whether that header is the chain's is what a node, or a verified
+    export, tells.
+    """
+    data = read_proof(file)
+    facts = verify_proof(data)
+    if node_url:
+        from cli.client import NodeClient
+
+        client = NodeClient(node_url)
+        height = data["tile"]["header"]["height"]
+        rows = client.request("GET", f"/v1/headers?from={height}&limit=1").value()
+        if client.node()["chain"] != data["chain"]:
+            raise LedgerError("wrong_chain", expected=data["chain"])
+        if rows["items"] != [data["tile"]["header"]]:
+            raise LedgerError("proof_of_other_block", found=f"block {height}")
+        facts["header"] = f"the same at {node_url}"
+    if as_json:
+        print_json(facts)
+        return
+    print_facts(facts)
+    if not node_url:
+        print_note("Compare the block's hash with a node you trust: --node URL")
+
+
+def read_proof(path: Path) -> JSONObject:
+    """Return the proof in a file or in a paper.
+
+    Raises:
+        LedgerError: those of ``read_private``; ``bad_paper``.
+    """
+    raw = read_private(path, size_bytes_max=FILE_BYTES_MAX, forbidden_mode=0)
+    text = raw.decode("utf-8", "replace")
+    if DATA_BEGIN in text:
+        text = text.partition(DATA_BEGIN)[2].partition(DATA_END)[0]
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise LedgerError("bad_paper", path=path) from error
+    if not isinstance(found, dict) or found.get("t") != PROOF_VERSION:
+        raise LedgerError("bad_paper", expected=PROOF_VERSION, path=path)
+    return found
+
+
+def verify_proof(data: JSONObject) -> JSONObject:
+    """Return what a proof shows: who holds what under which block.
+
+    Raises:
+        LedgerError: ``bad_paper``; ``bad_proof``; ``bad_block``.
+    """
+    from ledger.blocks import Header
+    from ledger.mapproofs import Proof, RangeProof, verify_existence, verify_no_overlap
+    from ledger.statemap import commit_value, map_key
+
+    try:
+        found, receivable = data["tile"], str(data["receivable"])
+        tile, header = found["record"], Header.decode(encode(found["header"]))
+        lo, hi = tile["lo"], tile["hi"]
+        place = map_key("tile", receivable, str(lo), lo)
+        is_it = (tile["kind"], tile["scope"]) == ("tile", receivable)
+        if not is_it or found["key"] != place.hex() or found["pub"] != hi:
+            raise LedgerError("bad_proof", expected=f"the tile at {lo}")
+        value = commit_value(bytes.fromhex(found["salt"]), encode(tile))
+        root = bytes.fromhex(header.state_root)
+        verify_existence(root, place, hi, value, Proof.from_json(found["proof"]))
+        free = RangeProof.from_json(found["no_overlap"])
+        verify_no_overlap(root, place[:16], lo, hi, free, allow=place)
+    except (KeyError, TypeError, ValueError) as error:
+        raise LedgerError("bad_paper", expected=PROOF_VERSION) from error
+    return {
+        "holder": str(tile["holder"]),
+        "units": f"{lo} to {hi} minor units of {name_id('receivable', receivable)}",
+        "state": str(tile["state"]),
+        "block": f"{header.height}, hash {header.hash.hex()}",
+        "chain": str(data["chain"]),
+        "header": "not compared with a node",
+    }

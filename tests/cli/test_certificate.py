@@ -1,0 +1,189 @@
+"""Papers that prove themselves, and proofs that do not hold."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from cli.certificate import draw_paper, read_proof, verify_proof
+from cli.main import allonge
+from ledger.errors import LedgerError
+from ledger.names import short_id
+from tests.cli.wallets import URL, Stage, open_stage
+from tests.world import World
+
+made: dict[str, str] = {}
+
+
+def prepare(world: World) -> None:
+    """Make one claim, cut in two."""
+    world.open_account()
+    world.open_programme()
+    made["claim"] = world.issue_live(10_000, "2026-03-02", number="A<1>")
+    world.transfer(made["claim"], 0, 0, 4_000, "lender")
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Return a stage with a holding of alpha and one of the lender."""
+    folder = tmp_path_factory.mktemp("stage")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        open_stage(folder, patch, prepare) as stage,
+    ):
+        yield stage
+
+
+def verify(path: Path, *words: str) -> dict[str, Any]:
+    """Return what verifying a file says; no wallet is needed."""
+    ended = CliRunner().invoke(
+        allonge, ["proof", "verify", str(path), *words, "--json"]
+    )
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found
+
+
+class _Tags(HTMLParser):
+    """The tags of a page and what they would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.loads: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.seen.append(tag)
+        self.loads += [value for name, value in attrs if name in ("src", "href")]
+
+
+def read_tags(text: str) -> _Tags:
+    """Return the tags of a page."""
+    tags = _Tags()
+    tags.feed(text)
+    return tags
+
+
+def test_a_certificate_proves_what_it_says(stage: Stage, tmp_path: Path) -> None:
+    """One file that loads nothing; its own data verify, with and without a node."""
+    paper = tmp_path / "held.html"
+    name = short_id("receivable", made["claim"])
+    facts = stage.do("lender", "certificate", name, "-o", str(paper))
+    assert (facts["amount"], facts["of_a_claim_of"]) == ("CNY 40.00", "CNY 100.00")
+    text = paper.read_text("utf-8")
+    tags = read_tags(text)
+    assert tags.loads == []
+    assert tags.seen.count("script") == 1
+    assert stage.world.member("debtor") in text
+    found = verify(paper, "--node", URL)
+    assert found["holder"] == stage.world.member("lender")
+    assert found["header"] == f"the same at {URL}"
+    again = ["certificate", name, "-o", str(paper)]
+    assert stage.refusal("lender", *again) == "file_exists"
+    assert stage.refusal("beta", *again[:2], "-o", "x.html") == "not_found"
+
+
+def test_a_proof_and_a_certificate_say_the_same(stage: Stage, tmp_path: Path) -> None:
+    """The data in a paper is the proof."""
+    name = short_id("receivable", made["claim"]) + "/40.00"
+    proof = tmp_path / "held.json"
+    stage.do("alpha", "proof", "holding", name, "-o", str(proof))
+    paper = tmp_path / "held.html"
+    stage.do("alpha", "certificate", name, "-o", str(paper))
+    assert read_proof(paper) == read_proof(proof) == json.loads(proof.read_bytes())
+    assert "4000 to 10000" in verify_proof(read_proof(proof))["units"]
+
+
+def more(data: dict[str, Any]) -> None:
+    """Claim one unit more."""
+    data["tile"]["record"]["hi"] += 1
+    data["tile"]["pub"] += 1
+
+
+def other_holder(data: dict[str, Any]) -> None:
+    """Claim what another holds."""
+    data["tile"]["record"]["holder"] = "ab" * 32
+
+
+def other_claim(data: dict[str, Any]) -> None:
+    """Claim units of another receivable."""
+    data["receivable"] = data["tile"]["record"]["scope"] = "ab" * 32
+
+
+def other_root(data: dict[str, Any]) -> None:
+    """Name another state."""
+    data["tile"]["header"]["state_root"] = "ab" * 32
+
+
+def no_overlap(data: dict[str, Any]) -> None:
+    """Leave out what excludes another tile."""
+    data["tile"]["no_overlap"] = {"items": []}
+
+
+def no_salt(data: dict[str, Any]) -> None:
+    """Leave a part out."""
+    del data["tile"]["salt"]
+
+
+@pytest.mark.parametrize(
+    "change", [more, other_holder, other_claim, other_root, no_overlap, no_salt]
+)
+def test_a_changed_proof_does_not_hold(
+    stage: Stage, tmp_path: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    """Whatever is claimed beyond the proof is found."""
+    name = short_id("receivable", made["claim"]) + "/40.00"
+    stage.do("alpha", "proof", "holding", name, "-o", str(tmp_path / "p"))
+    data = json.loads((tmp_path / "p").read_bytes())
+    change(data)
+    with pytest.raises(LedgerError) as raised:
+        verify_proof(data)
+    assert raised.value.code in ("bad_proof", "bad_paper")
+
+
+def test_a_proof_of_another_block_or_chain_is_named(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """A node says whether the header is its own."""
+    name = short_id("receivable", made["claim"]) + "/40.00"
+    file = tmp_path / "p"
+    stage.do("alpha", "proof", "holding", name, "-o", str(file))
+    data = json.loads(file.read_bytes())
+    file.write_text(json.dumps({**data, "chain": "ab" * 32}))
+    assert verify(file, "--node", URL)["code"] == "wrong_chain"
+    header = {**data["tile"]["header"], "time": data["tile"]["header"]["time"] + 1}
+    file.write_text(json.dumps({**data, "tile": {**data["tile"], "header": header}}))
+    assert verify(file, "--node", URL)["code"] == "proof_of_other_block"
+    file.write_text("{}")
+    assert verify(file, "--node", URL)["code"] == "bad_paper"
+    file.write_text("<html>")
+    assert verify(file, "--node", URL)["code"] == "bad_paper"
+
+
+def test_a_receipt_holds_all_that_was_signed(stage: Stage, tmp_path: Path) -> None:
+    """Every field of the act stands on the paper, escaped."""
+    words = ["--invoice", "<b>&1", "--issued", "2026-01-02", "--due", "2026-03-09"]
+    sent = stage.do("alpha", "submit", *words, "--amount", "CNY 7.00", typed="7.00")
+    paper = tmp_path / "r.html"
+    found = stage.do("alpha", "receipt", sent["id"], "--html", str(paper))
+    assert found["status"] == "committed"
+    text = paper.read_text("utf-8")
+    assert "&lt;b&gt;&amp;1" in text
+    assert "<b>&1" not in re.sub(r"<script.*", "", text, flags=re.DOTALL)
+    assert read_tags(text).seen.count("b") == 0
+    for field in ("invoices.0.used_minor", "terms.due_date", "supplier"):
+        assert f"<th>{field}</th>" in text
+
+
+def test_no_data_ends_the_paper() -> None:
+    """Text that looks like markup stays text, in the table and in the data."""
+    evil = "</script><script>alert(1)</script><img src=x>"
+    text = draw_paper(evil, {evil: evil}, evil, {"t": evil})
+    tags = read_tags(text)
+    assert (tags.seen.count("script"), tags.seen.count("img"), tags.loads) == (1, 0, [])
