@@ -28,6 +28,7 @@ from contracts.kit.v1 import (
     bound,
     limit_debtor,
     need_calendar,
+    pledge_lenders,
     preset_breach,
     to_record,
 )
@@ -57,6 +58,12 @@ rule = Rule(
             "the terms contradict each other",
             "A term is out of the range that another one sets.",
             "The message names the term.",
+        ),
+        "no_change": (
+            "stale",
+            "no change of the payout account is planned",
+            "It was never registered, was stopped, or counts already.",
+            "run: allonge member show",
         ),
         "account_mismatch": (
             "refused",
@@ -279,10 +286,23 @@ class RegisterAccount(Payload):
 
 
 def sign_register(ctx: Context, body: RegisterAccount) -> list[Signer]:
-    """The member itself, under its class for accounts."""
+    """The member; for a change two of its persons, and whoever lends to it.
+
+    The only person of a firm signs alone and waits twice as long.
+    """
     need_bank(ctx, body.attester)
     ctx.need("member", body.member)
-    return [Signer(body.member, "account")]
+    known = ctx.read("payout_account", body.currency, body.member)
+    if not is_change(ctx, known):
+        return [Signer(body.member, "account")]
+    signers = [Signer(body.member, "account", persons=2, alone=True)]
+    lenders = pledge_lenders(ctx, body.member)
+    return signers + [Signer(lender, "terms") for lender in lenders]
+
+
+def is_change(ctx: Context, known: Record | None) -> bool:
+    """Say whether money already goes to an account that would be replaced."""
+    return known is not None and "commitment" in take_effect(ctx, known)
 
 
 @rule.action("payout_account.register", RegisterAccount, signers=sign_register)
@@ -308,9 +328,16 @@ def register_account(ctx: Context, body: RegisterAccount) -> None:
             }
         )
     else:
-        pending["from_time"] = ctx.time + ctx.parameters["account_delay_ms"]
+        if is_change(ctx, known):
+            delay = ctx.parameters["account_delay_ms"]
+            times = 2 if body.member in ctx.alone else 1
+            pending["from_time"] = ctx.time + times * delay
         ctx.write({**take_effect(ctx, known), "next": pending})
-    ctx.emit("payout_account_registered", member=body.member)
+    ctx.emit(
+        "payout_account_registered",
+        member=body.member,
+        from_time=pending["from_time"],
+    )
 
 
 def take_effect(ctx: Context, known: Record) -> Record:
@@ -323,6 +350,30 @@ def take_effect(ctx: Context, known: Record) -> Record:
         "attester": pending["attester"],
         "commitment": pending["commitment"],
     }
+
+
+class StopChange(Payload):
+    """``payout_account.veto``: a planned change does not happen."""
+
+    currency: Currency
+    member: Hash
+
+
+def sign_stop(ctx: Context, body: StopChange) -> list[Signer]:
+    """Any one person of the member, whatever its policy says."""
+    ctx.need("payout_account", body.currency, body.member)
+    return [Signer(body.member, "persons", persons=1)]
+
+
+@rule.action("payout_account.veto", StopChange, signers=sign_stop)
+def stop_change(ctx: Context, body: StopChange) -> None:
+    """Drop a change before it counts; the account in force stays."""
+    record = ctx.need("payout_account", body.currency, body.member)
+    pending = record.get("next", {"from_time": 0, "verified": True})
+    if pending["verified"] and pending["from_time"] <= ctx.time:
+        ctx.refuse("no_change", currency=body.currency)
+    ctx.write({name: record[name] for name in record if name != "next"})
+    ctx.emit("payout_account_kept", member=body.member)
 
 
 class VerifyAccount(Payload):

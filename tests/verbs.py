@@ -87,6 +87,12 @@ def verify(
     stage.act("payout_account.verify", _pair(stage, member, name, attester))
 
 
+def keep_account(stage: Stage, member: str, currency: str = "CNY") -> None:
+    """Let a member stop the planned change of where it is paid."""
+    body = {"currency": currency, "member": stage.id_of(member)}
+    stage.act("payout_account.veto", body)
+
+
 # -- time ------------------------------------------------------------------------------
 
 

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from ledger.errors import LedgerError
+from ledger.execution import prepare_act
+from ledger.gas import Meter, metered
+from ledger.state import Layer, key_of
 from tests.rows import Row, rows
 from tests.stage import Stage
 from tests.verbs import register, verify, wait
-from tests.world import DAY_MS, World, digest_of
+from tests.world import DAY_MS, World, default_actors, digest_of, make_actor
 
 DELAY_MS = 3 * DAY_MS
 
@@ -74,6 +77,13 @@ another is verified     | register gamma  | verify gamma two          | account_
 it is verified          | register gamma  | verify gamma              | ok
 nothing left to verify  | register buyer,
                         | verify buyer    | verify buyer              | account_mismatch
+nobody has an account   |                 | keep_account lender       | not_found
+its first is stopped    | register debtor | keep_account debtor       | ok
+it counts already       | register agent,
+                        | verify agent    | keep_account agent        | no_change
+a change is stopped     | register auditor, verify auditor,
+                        | register auditor two,
+                        | verify auditor two | keep_account auditor   | ok
 """
 
 # The limit of the whole stays, so each row has a debtor of its own.
@@ -101,17 +111,71 @@ def in_force(stage: Stage, member: str) -> str:
 
 
 def test_change_counts_after_its_delay(stage: Stage) -> None:
-    """The old account stays in force until the delay has passed, to the ms."""
+    """The old account stays until the delay of a sole person has passed, to the ms."""
     register(stage, "delta", "old")
     verify(stage, "delta", "old")
     register(stage, "delta", "new")
     start = stage.time
     verify(stage, "delta", "new")
     seen = []
-    for time in (start + DELAY_MS - 1, start + DELAY_MS):
+    for time in (start + 2 * DELAY_MS - 1, start + 2 * DELAY_MS):
         stage.time = time
         seen.append(in_force(stage, "delta"))
     assert seen == [digest_of("old"), digest_of("new")]
+
+
+def test_only_person_of_a_firm_waits_twice_as_long() -> None:
+    """Two persons change an account; who is alone signs alone, and waits longer."""
+    pair, solo = (
+        make_actor("pair", "supplier", persons=2),
+        make_actor("solo", "supplier"),
+    )
+    world = World([*default_actors(), pair, solo])
+    for actor, delays in ((pair, 1), (solo, 2)):
+        world.register_payee(actor.name)
+        body = {
+            "attester": world.member("bank"),
+            "commitment": digest_of("new"),
+            "currency": "CNY",
+            "member": actor.id,
+        }
+        if delays == 1:
+            with pytest.raises(LedgerError) as caught:
+                world.act("payout_account.register", body, keys=actor.keys[:1])
+            assert caught.value.code == "policy_not_met"
+        world.act("payout_account.register", body)
+        planned = world.read("payout_account", "CNY", actor.id)["next"]
+        head = world.chain.header.time
+        assert planned["from_time"] == head + delays * DELAY_MS
+        world.act("payout_account.veto", body_of_veto(actor.id), keys=actor.keys[:1])
+
+
+def body_of_veto(member: str) -> dict[str, str]:
+    """Return the body by which a change is stopped."""
+    return {"currency": "CNY", "member": member}
+
+
+def test_lender_consents_while_units_are_pledged() -> None:
+    """Whoever lends on units of a member signs where their money goes."""
+    world = World()
+    world.open_account()
+    world.open_programme()
+    world.register_payee("alpha")
+    item = world.issue_live(100, "2026-03-16")
+    state, lender = world.chain.state, world.member("lender")
+    tile = {**world.read("tile", "0", item), "pledge": f"{lender}.{digest_of('loan')}"}
+    layer = Layer(state, state.kinds)
+    with metered(Meter(10**6)):
+        layer.put(key_of(state.kinds, tile), tile)
+    body = {
+        "attester": world.member("bank"),
+        "commitment": digest_of("new"),
+        "currency": "CNY",
+        "member": world.member("alpha"),
+    }
+    situation = world.chain.situation(world.time)
+    prepared = prepare_act(layer, "payout_account.register", body, situation)
+    assert set(prepared.by) == {lender, world.member("alpha")}
 
 
 def test_change_of_a_change_keeps_what_is_in_force(stage: Stage) -> None:
@@ -120,7 +184,7 @@ def test_change_of_a_change_keeps_what_is_in_force(stage: Stage) -> None:
         register(stage, "merged", name)
         verify(stage, "merged", name)
     assert in_force(stage, "merged") == digest_of("one")
-    wait(stage, 4)
+    wait(stage, 7)
     register(stage, "merged", "three")
     assert in_force(stage, "merged") == digest_of("two")
 

@@ -1,6 +1,6 @@
 """Terms a programme may leave out, and what holds then."""
 
-from contracts.kit.v1.rule import Record
+from contracts.kit.v1.rule import Context, Record
 
 # Absent from a record that leaves it out; a programme never changes, so these
 # never change either.
@@ -51,3 +51,18 @@ def word_term(programme: Record, name: str) -> str:
 def settlement_account(programme: Record) -> str:
     """Return the account to which prices are paid under a reference of ours."""
     return str(programme.get("settlement_account", programme["account"]))
+
+
+def pledge_lenders(ctx: Context, member: str) -> list[str]:
+    """Return the lenders to whom live units of a member are pledged.
+
+    A pledge is named by its lender's id and the loan's: ``<lender>.<loan>``.
+    """
+    lenders: list[str] = []
+    after = ""
+    while True:
+        tiles = ctx.scan("pledged", member, after, 1)
+        if not tiles:
+            return lenders
+        lenders.append(tiles[0]["pledge"][0:64])
+        after = lenders[-1] + "~"
