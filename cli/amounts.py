@@ -52,6 +52,13 @@ register(
         "Amounts are bounded to 2**53 - 1 minor units.",
         "Split the claim into several receivables.",
     ),
+    Code(
+        "other_currency",
+        "malformed",
+        "an amount in another currency",
+        "A receivable, account or payout is in one currency only.",
+        "Write the amount in that currency.",
+    ),
 )
 
 _DIGITS_MAX: Final = 40

@@ -9,31 +9,13 @@ from typing import Any, Final
 
 import click
 
-from cli.people import FULL, check_id
+from cli.people import check_id
 from cli.session import Session, is_missing, with_node, with_signing
 from cli.typed import read_date, read_hash
 from ledger.encoding import JSONObject
 from ledger.errors import Code, LedgerError, register
 
-ENTRIES_MAX: Final = 100
-ENTRIES_BYTES_MAX: Final = 30_000
-
 register(
-    Code(
-        "nothing_new",
-        "stale",
-        "every entry of the file is known already",
-        "Each entry of a statement counts once.",
-        "Nothing to do; close the day with: run: allonge bank close-day --help",
-    ),
-    Code(
-        "entry_differs",
-        "refused",
-        "an entry is recorded with other facts",
-        "The key names an entry recorded before, and the row says otherwise.",
-        "Ask the bank which is right; correct the row, or give a new entry a new "
-        "key. Nothing of the file was recorded.",
-    ),
     Code(
         "which_account",
         "malformed",
@@ -42,6 +24,8 @@ register(
         "Name it with --account ID.",
     ),
 )
+
+MESSAGES: Final = ("camt_053", "camt_054", "csv")
 
 account_option = click.option(
     "--account", metavar="ID", help="Which collection account, if there are several."
@@ -55,7 +39,15 @@ def bank() -> None:
 
 @bank.command("open")
 @click.option("--currency", required=True, metavar="CODE", help="ISO 4217 code.")
-@click.option("--commitment", required=True, metavar="SHA256|@FILE")
+@click.option("--commitment", metavar="SHA256|@FILE", help="If it is known already.")
+@click.option("--holder", metavar="NAME", help="Name on the account.")
+@click.option("--number", help="IBAN or account number; only its hash is recorded.")
+@click.option("--bic", default="", help="BIC or national bank code.")
+@click.option(
+    "--message",
+    type=click.Choice(MESSAGES),
+    help="The one type of message that counts; the others are compared.",
+)
 @click.option("--closed", required=True, metavar="DATE", help="Last day closed.")
 @click.option("--opening", default="0", metavar="NUMBER", help="Balance after it.")
 @click.option("--owner", metavar="MEMBER", help="Legal owner, if not the attester.")
@@ -67,7 +59,10 @@ def bank() -> None:
 )
 @with_signing
 def open_account(session: Session, **given: Any) -> None:
-    """Open a collection account that this member attests."""
+    """Open a collection account that this member attests.
+
+    With --holder and --number its card is kept here, and its hash recorded.
+    """
     from cli.acting import Act, run_acts
     from cli.amounts import parse_minor
     from cli.lookup import Lookup
@@ -75,10 +70,12 @@ def open_account(session: Session, **given: Any) -> None:
     if given["owner"] is not None:
         check_id(given["owner"], "member")
     currency = given["currency"]
+    if bool(given["commitment"]) == bool(given["holder"] and given["number"]):
+        raise LedgerError("usage", found="give --commitment, or --holder and --number")
     body: JSONObject = {
         "attester": "",
         "closed_date": read_date(given["closed"]),
-        "commitment": read_hash(given["commitment"]),
+        "commitment": read_hash(given["commitment"] or "0" * 64),
         "currency": currency,
         "opening_minor": parse_minor(given["opening"], currency),
         "owner": "",
@@ -90,12 +87,26 @@ def open_account(session: Session, **given: Any) -> None:
             "limit_minor": parse_minor(limit, currency),
             "until": read_date(until),
         }
+    if given["message"] is not None:
+        body["message"] = given["message"]
     lookup = Lookup(session)
     body["attester"] = body["owner"] = session.member
     if given["owner"] is not None:
         body["owner"] = lookup.find("member", given["owner"])["id"]
+    if given["number"]:
+        body["commitment"] = _keep_card(session, str(body["owner"]), given)
     facts = lookup.parties(body["owner"])
     run_acts(session, [Act("account.open", body, facts)])
+
+
+def _keep_card(session: Session, owner: str, given: dict[str, Any]) -> str:
+    from cli.cards import Cards
+    from cli.requests import make_card
+
+    names = {"bic": "bic", "name": "holder", "number": "number"}
+    account = {name: given[option] for name, option in names.items()}
+    # Kept first: a commitment nobody can open would be worth nothing.
+    return Cards(session).keep(make_card(owner, given["currency"], account))
 
 
 # --- entries ---
@@ -104,35 +115,53 @@ def open_account(session: Session, **given: Any) -> None:
 @bank.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @account_option
+@click.option(
+    "--close/--no-close",
+    default=True,
+    help="Close the day with the statement's closing balance; so it is by default.",
+)
+@click.option("--skip-number", is_flag=True, help="The bank left out a number.")
 @with_signing
-def import_entries(session: Session, file: Path, account: str | None) -> None:
-    """Record the booked entries of a CSV FILE; entries known are left out.
+def import_entries(
+    session: Session, file: Path, account: str | None, *, close: bool, skip_number: bool
+) -> int:
+    """Record what a FILE of the bank says: camt.053 or .054, pain.002 or CSV.
 
-    A row that differs from the entry recorded under its key refuses the file.
+    Entries known are left out, entries that are not booked are listed and left
+    out. Nothing is recorded where the account, its currency, the balances, the
+    order of statements or a known entry differ. An end-of-day statement closes
+    its day. What is not the account's authoritative message, and camt.052
+    always, is only compared.
 
-    Columns: type, amount, currency, booking_date, value_date, key, and where
-    they apply end_to_end, payer, reference, reverses. Types: receipt, return,
-    payout, charge, interest, other, reversal. Amounts are in major units
-    without sign. A reversal names in reverses the key of the receipt that was
-    taken back.
+    Columns of the CSV: type, amount, currency, booking_date, value_date, key,
+    and where they apply end_to_end, payer, reference, reverses, charges. Types:
+    receipt, return, payout, charge, interest, other, reversal. Amounts are in
+    major units without sign. A reversal names in reverses the key of the
+    receipt that was taken back; a return states in charges what banks kept.
     """
-    from cli.formats.statements import read_statement
+    from cli.formats.pain import is_pain002
+    from cli.formats.statements import is_xml, read_statements
+    from cli.importing import Import, by_uetr, check_members, find_attempts, read_bank
 
-    statement = read_statement(file)
-    for entry in statement.entries:
-        if entry.payer:
-            check_id(entry.payer, "member")
+    raw = read_bank(file)
     if account is not None:
         check_id(account, "account")
-    from cli.acting import run_acts
+    if is_pain002(raw):
+        from cli.payouts import import_statuses
+
+        import_statuses(session, raw, account)
+        return 0
+    # What the file itself gets wrong is named before a node is asked.
+    statements = read_statements(raw)
+    check_members(statements[0].entries)
     from cli.lookup import Lookup
 
     lookup = Lookup(session)
-    found = find_account(lookup, account, statement.entries[0].currency)
-    fresh = [row for row in statement.entries if _is_new(lookup, found, row)]
-    if not fresh:
-        raise LedgerError("nothing_new", found=len(statement.entries))
-    run_acts(session, make_acts(lookup, found, fresh, statement.file_sha256))
+    found = find_account(lookup, account, statements[0].main_currency)
+    attempts = find_attempts(lookup, found["id"]) if is_xml(raw) else {}
+    if attempts:
+        statements = read_statements(raw, by_uetr(attempts))
+    return Import(lookup, found).run(statements, close=close, skip_number=skip_number)
 
 
 def find_account(lookup: Any, text: str | None, currency: str) -> JSONObject:
@@ -156,150 +185,21 @@ def find_account(lookup: Any, text: str | None, currency: str) -> JSONObject:
     return only
 
 
-def entry_id(account: str, kind: str, key: str) -> str:
-    """Return the id of an entry: each bank reference has one place."""
-    from ledger.encoding import hex_digest
-
-    return hex_digest(f"entry/{account}/{kind}/{key}".encode())
-
-
-def _is_new(lookup: Any, account: JSONObject, row: Any) -> bool:
-    try:
-        known = lookup.record("entry", entry_id(account["id"], row.type, row.key))
-    except LedgerError as error:
-        if is_missing(error):
-            return True
-        raise
-    _check_known(account, known, row)
-    return False
-
-
-def _check_known(account: JSONObject, known: JSONObject, row: Any) -> None:
-    from cli.amounts import format_amount
-
-    facts = {
-        "type": (known["type"], row.type),
-        "amount": (
-            format_amount(known["amount_minor"], account["currency"]),
-            format_amount(row.amount_minor, row.currency),
-        ),
-        "booking_date": (known["booking_date"], row.booking_date),
-    }
-    # The record of a reversal has no value date, but the receipt it reverses.
-    if row.type == "reversal":
-        taken_back = entry_id(account["id"], "receipt", row.reverses)
-        facts["receipt reversed"] = (known["receipt"], taken_back)
-    else:
-        facts["value_date"] = (known["value_date"], row.value_date)
-    for name, (recorded, stated) in facts.items():
-        if recorded != stated:
-            raise LedgerError(
-                "entry_differs",
-                expected=f"{name} {recorded}",
-                found=f"{name} {stated}",
-                key=row.key,
-                row=row.row,
-            )
-
-
-def make_acts(
-    lookup: Any, account: JSONObject, rows: list[Any], file_hash: str
-) -> list[Any]:
-    """Return the acts that record entries, in the order of the file."""
-    from cli.acting import Act
-    from ledger.encoding import encode
-
-    facts = lookup.facts(account, *_payers(lookup, rows))
-    acts: list[Any] = []
-    run: list[JSONObject] = []
-
-    def flush() -> None:
-        if run:
-            body = {
-                "account": account["id"],
-                "attester": account["attester"],
-                "entries": list(run),
-                "file_hash": file_hash,
-            }
-            acts.append(Act("bank.record", body, facts))
-            run.clear()
-
-    for row in rows:
-        if row.type == "reversal":
-            flush()
-            acts.append(Act("receipt.reverse", _reversal(account, row), facts))
-            continue
-        entry = _entry(lookup, row)
-        full = len(run) >= ENTRIES_MAX
-        if full or len(encode([*run, entry])) > ENTRIES_BYTES_MAX:
-            flush()
-        run.append(entry)
-    flush()
-    return acts
-
-
-def _payers(lookup: Any, rows: list[Any]) -> list[JSONObject]:
-    texts = dict.fromkeys(row.payer for row in rows if row.payer)
-    return [lookup.find("member", text) for text in texts]
-
-
-def _entry(lookup: Any, row: Any) -> JSONObject:
-    entry: JSONObject = {
-        "amount_minor": row.amount_minor,
-        "booking_date": row.booking_date,
-        "currency": row.currency,
-        "key": row.key,
-        "type": row.type,
-        "value_date": row.value_date,
-    }
-    if row.end_to_end:
-        entry["end_to_end"] = row.end_to_end
-    if row.payer:
-        entry["payer"] = lookup.find("member", row.payer)["id"]
-    if row.reference:
-        entry["reference"] = _reference(lookup, row.reference)
-    return entry
-
-
-def _reference(lookup: Any, text: str) -> str:
-    from cli.terminal import print_note
-
-    # Payers write what they like: what is no id of ours is an invoice number.
-    if FULL.fullmatch(text):
-        return text
-    try:
-        if check_id(text) != "receivable":
-            return text
-    except LedgerError:
-        return text
-    try:
-        return str(lookup.find("receivable", text)["id"])
-    except LedgerError as error:
-        if error.row.kind != "not_found":
-            raise
-        print_note(f"Warning: no receivable {text} that you may see; kept as written.")
-        return text
-
-
-def _reversal(account: JSONObject, row: Any) -> JSONObject:
-    return {
-        "account": account["id"],
-        "amount_minor": row.amount_minor,
-        "attester": account["attester"],
-        "booking_date": row.booking_date,
-        "key": row.key,
-        "receipt": entry_id(account["id"], "receipt", row.reverses),
-    }
-
-
 @bank.command("close-day")
 @click.argument("day", metavar="DATE")
 @click.option("--closing", required=True, metavar='"CNY 0.00"', help="Its balance.")
 @click.option("--no-movement", is_flag=True, help="Nothing was booked on it.")
+@click.option("--document", metavar="SHA256|@FILE", help="The bank's file.")
 @account_option
 @with_signing
 def close_day(
-    session: Session, day: str, *, closing: str, no_movement: bool, account: str | None
+    session: Session,
+    day: str,
+    *,
+    closing: str,
+    no_movement: bool,
+    document: str | None,
+    account: str | None,
 ) -> None:
     """Close a day of an account with its balance at the end of that DATE."""
     from cli.amounts import format_amount, parse_amount
@@ -322,8 +222,11 @@ def close_day(
         "date": date,
         "no_movement": no_movement,
     }
+    if document is not None:
+        body["file_hash"] = read_hash(document)
     expected = expected_closing(found, date)
-    if amount != expected or (no_movement and has_moved(found, date)):
+    has_moved = any(day["date"] <= date for day in found["days"])
+    if amount != expected or (no_movement and has_moved):
         print_note(
             "WARNING: by the entries recorded the balance is "
             f"{format_amount(expected, currency)}. "
@@ -339,9 +242,80 @@ def expected_closing(account: JSONObject, date: str) -> int:
     return closing
 
 
-def has_moved(account: JSONObject, date: str) -> bool:
-    """Tell whether an entry is recorded up to a day that is not closed yet."""
-    return any(day["date"] <= date for day in account["days"])
+@bank.command("clear")
+@click.argument("discrepancy")
+@click.option("--own", is_flag=True, help="It is the account owner's own money.")
+@click.option("--end-to-end", metavar="ID", help="The payout it was really about.")
+@click.option("--original", metavar="KEY", help="The receipt it really takes back.")
+@with_signing
+def clear(session: Session, discrepancy: str, *, own: bool, **names: Any) -> None:
+    """Say, as owner and attester, what an entry that does not fit was.
+
+    Without --own it counts after all: as it says, or for what is named here.
+    DISCREPANCY is its full id; they are listed by: allonge bank receipts.
+    """
+    from cli.acting import Act, run_acts
+    from cli.lookup import Lookup
+
+    item = read_hash(discrepancy)
+    lookup = Lookup(session)
+    found = lookup.record("discrepancy", item)
+    body = {
+        "account": found["account"],
+        "discrepancy": item,
+        "net_minor": found["net_minor"],
+        "outcome": "own" if own else "apply",
+        **{name: value for name, value in names.items() if value},
+    }
+    facts = lookup.facts(lookup.record("account", found["account"]))
+    run_acts(session, [Act("discrepancy.clear", body, facts)])
+
+
+@bank.group("mandate")
+def mandate() -> None:
+    """Tell the ledger, as owner, how far payout lists may be instructed."""
+
+
+@mandate.command("set")
+@click.argument("limit", metavar='"CNY 1000000.00"')
+@click.option("--until", required=True, metavar="DATE", help="Its last day.")
+@click.option("--document", required=True, metavar="SHA256|@FILE")
+@account_option
+@with_signing
+def set_mandate(
+    session: Session, limit: str, *, until: str, document: str, account: str | None
+) -> None:
+    """Give the bank a payment mandate up to LIMIT, in place of the last one."""
+    from cli.amounts import parse_amount
+
+    minor, currency = parse_amount(limit)
+    more = {"document": read_hash(document), "limit_minor": minor}
+    _act_on_account(
+        session, "mandate.set", account, currency, {**more, "until": read_date(until)}
+    )
+
+
+@mandate.command("withdraw")
+@click.option("--document", required=True, metavar="SHA256|@FILE")
+@account_option
+@with_signing
+def withdraw_mandate(session: Session, *, document: str, account: str | None) -> None:
+    """End the payment mandate; what was instructed stays so."""
+    body: JSONObject = {"document": read_hash(document)}
+    _act_on_account(session, "mandate.withdraw", account, "", body)
+
+
+def _act_on_account(
+    session: Session, act: str, account: str | None, currency: str, body: JSONObject
+) -> None:
+    if account is not None:
+        check_id(account, "account")
+    from cli.acting import Act, run_acts
+    from cli.lookup import Lookup
+
+    lookup = Lookup(session)
+    found = find_account(lookup, account, currency)
+    run_acts(session, [Act(act, {**body, "account": found["id"]}, lookup.facts(found))])
 
 
 # --- money not distributed yet ---
@@ -421,6 +395,24 @@ def return_money(session: Session, receipt: str, *, amount: str, early: bool) ->
         "source": "early" if early else "suspense",
     }
     run_acts(session, [Act("bank.return", body, _receipt_facts(lookup, found))])
+
+
+@bank.command("hold")
+@click.argument("receipt")
+@click.option("--until", required=True, metavar="DATE", help="First day without it.")
+@click.option("--document", required=True, metavar="SHA256|@FILE", help="The reason.")
+@with_signing
+def hold(session: Session, receipt: str, *, until: str, document: str) -> None:
+    """Keep money of a RECEIPT in suspense, as owner, although it has aged."""
+    check_id(receipt, "receipt")
+    body: JSONObject = {"document": read_hash(document), "until": read_date(until)}
+    from cli.acting import Act, run_acts
+    from cli.lookup import Lookup
+
+    lookup = Lookup(session)
+    found = lookup.find("receipt", receipt)
+    act = Act("bank.hold", {**body, "receipt": found["id"]})
+    run_acts(session, [act._replace(facts=_receipt_facts(lookup, found))])
 
 
 def _receipt_facts(lookup: Any, receipt: JSONObject, *more: JSONObject) -> Any:

@@ -46,13 +46,6 @@ register(
         "The member holds more than one part of this receivable.",
         "Name the holding as ID/START; they are listed by: run: allonge balance",
     ),
-    Code(
-        "other_currency",
-        "malformed",
-        "an amount in another currency",
-        "A receivable, account or payout is in one currency only.",
-        "Write the amount in that currency.",
-    ),
 )
 
 

@@ -402,7 +402,8 @@ def register_account(session: Session, **given: Any) -> None:
 @click.argument("card", type=click.Path(path_type=Path))
 @with_signing
 def verify_account(session: Session, card: Path) -> None:
-    """Verify, as attester, the account on a member's CARD."""
+    """Verify, as attester, the account on a member's CARD, and keep the card."""
+    from cli.cards import Cards
     from cli.requests import commit_card, read_card
     from cli.terminal import print_note
 
@@ -424,3 +425,36 @@ def verify_account(session: Session, card: Path) -> None:
     print_note(f"The account on the card: {shown}")
     _warn_of_number(str(found["account"].get("number", "")))
     run_acts(session, [Act("payout_account.verify", body, facts)])
+    Cards(session).keep(found)
+
+
+@account_group.command("keep")
+@click.argument("card", type=click.Path(path_type=Path))
+@with_wallet
+def keep_account(session: Session, card: Path) -> None:
+    """Keep what a CARD says in this wallet, for files to and from a bank."""
+    from cli.cards import Cards
+    from cli.requests import read_card
+    from cli.terminal import print_json, print_note
+
+    session.folder.require()
+    item = Cards(session).keep(read_card(card))
+    if session.as_json:
+        print_json({"commitment": item})
+    print_note(f"Kept under its hash {item}.")
+
+
+@account_group.command("forget")
+@click.argument("item", metavar="MEMBER")
+@with_node
+def forget_account(session: Session, item: str) -> None:
+    """Erase every card of a MEMBER from this wallet; the ledger has hashes only."""
+    from cli.cards import Cards
+    from cli.lookup import Lookup
+    from cli.terminal import print_json, print_note
+
+    check_id(item, "member")
+    count = Cards(session).forget(Lookup(session).find("member", item)["id"])
+    if session.as_json:
+        print_json({"erased": count})
+    print_note(f"Erased: {count} cards.")

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from cli.bank import account_option, find_account
-from cli.people import check_id, name_id
+from cli.people import check_id, find_id, name_id
 from cli.session import Session, with_node, with_signing
 from cli.typed import read_date
 from ledger.encoding import JSONObject
@@ -20,12 +20,13 @@ COLUMNS: Final = (
     *("payout", "date", "state", "payee", "amount", "currency"),
     *("end_to_end", "purpose", "payout_id", "payee_id"),
 )
+STATUSES_MAX: Final = 100
 # A cell that begins so is run as a formula by spreadsheets.
 FORMULA_MARKS: Final = "=+-@\t\r"
 
 state_option = click.option(
     "--state",
-    type=click.Choice(["due", "instructed", "paid"]),
+    type=click.Choice(["small", "due", "held", "instructed", "accepted", "paid"]),
     help="Only payouts in this state.",
 )
 
@@ -91,31 +92,214 @@ def list_payouts(session: Session, *, state: str | None, account: str | None) ->
 @payout.command("export")
 @state_option
 @account_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "pain001"]),
+    default="csv",
+    help="A table, or the file that tells a bank to pay what is instructed.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE")
 @with_node
 def export_payouts(
-    session: Session, *, state: str | None, account: str | None, output: Path | None
+    session: Session,
+    *,
+    state: str | None,
+    account: str | None,
+    form: str,
+    output: Path | None,
 ) -> None:
-    """Write payouts as CSV, one row each, to stdout or a FILE."""
-    import csv
-    import io
+    """Write payouts to stdout or a FILE: as CSV, one row each, or for a bank.
 
+    A pain.001.001.09 holds what is instructed on one account. Names and numbers
+    come from the cards this wallet keeps, each compared with its hash on the
+    ledger; one that is missing leaves out its payout, which is listed.
+    """
     from cli.private import write_private
     from cli.terminal import print_json
 
     if account is not None:
         check_id(account, "account")
-    lookup, rows = _read(session, account, state)
+    if form == "pain001":
+        if state not in (None, "instructed"):
+            raise LedgerError("usage", found="a bank is told what is instructed")
+        raw, rows = _order(session, account)
+    else:
+        lookup, rows = _read(session, account, state)
+        raw = _table(lookup, rows)
+    if output is not None:
+        write_private(output, raw)
+    if session.as_json:
+        print_json({"items": rows, "output": str(output or "")})
+    elif output is None:
+        click.echo(raw, nl=False)
+
+
+def _table(lookup: Any, rows: list[JSONObject]) -> bytes:
+    import csv
+    import io
+
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     writer.writerows([_csv_row(lookup, row) for row in rows])
-    if output is not None:
-        write_private(output, text.getvalue().encode())
-    if session.as_json:
-        print_json({"items": rows, "output": str(output or "")})
-    elif output is None:
-        click.echo(text.getvalue(), nl=False)
+    return text.getvalue().encode()
+
+
+def _order(session: Session, account: str | None) -> tuple[bytes, list[JSONObject]]:
+    """Return a pain.001 of what is instructed on an account, and its payouts."""
+    from datetime import UTC, datetime
+
+    from cli.cards import Cards
+    from cli.formats.pain import Payment, write_pain001
+    from cli.lookup import Lookup
+    from cli.terminal import print_note
+
+    lookup, cards = Lookup(session), Cards(session)
+    found = find_account(lookup, account, "")
+    payer = _party(cards.need(found["commitment"], name_id("account", found["id"])))
+    now = session.now_ms()
+    today = datetime.fromtimestamp(now // 1000, tz=UTC).date().isoformat()
+    payments, rows = [], []
+    for row in _read(session, found["id"], "instructed")[1]:
+        name = name_id("payout", row["id"])
+        try:
+            card = cards.need(_commitment(lookup, row, now), name)
+        except LedgerError as error:
+            if error.row.kind != "not_found":
+                raise
+            print_note(f"Left out: {name} to {lookup.name_of(row['payee'])}: no card.")
+            continue
+        date, text = max(row["date"], today), f"Allonge {name}"
+        paid = (row["attempts"][-1], row["amount_minor"], date, _party(card), text)
+        payments.append(Payment(*paid))
+        rows.append(row)
+    if not payments:
+        raise LedgerError("not_found", found="an instructed payout whose card is kept")
+    raw, ids = write_pain001(payer, found["currency"], payments, now)
+    cards.remember_file(ids, [each.end_to_end for each in payments])
+    return raw, rows
+
+
+def _party(account: JSONObject) -> Any:
+    from cli.formats.pain import Party
+
+    return Party(*(str(account.get(name, "")) for name in ("name", "number", "bic")))
+
+
+def _commitment(lookup: Any, row: JSONObject, now_ms: int) -> str:
+    """Return the hash of the account that a payout goes to, or ""."""
+    if "redirect" in row:
+        return str(row["redirect"].get("commitment", ""))
+    path = f"/v1/members/{row['payee']}/accounts"
+    for record in lookup.session.client.whole(path) if row["payee"] else ():
+        if record["currency"] == row["currency"]:
+            planned = record.get("next", {})
+            if planned.get("verified") and planned["from_time"] <= now_ms:
+                return str(planned["commitment"])
+            return str(record.get("commitment", ""))
+    return ""
+
+
+@payout.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@account_option
+@with_signing
+def import_answer(session: Session, file: Path, account: str | None) -> None:
+    """Record, as attester, what the bank answers in a pain.002 FILE.
+
+    Accepted payouts wait for the statement; rejected ones are due again, and
+    the next instruction gives them a new end-to-end id.
+    """
+    from cli.importing import read_bank
+
+    raw = read_bank(file)
+    if account is not None:
+        check_id(account, "account")
+    import_statuses(session, raw, account)
+
+
+def import_statuses(session: Session, raw: bytes, account: str | None) -> None:
+    """Record what a pain.002 says of each payout.
+
+    Raises:
+        LedgerError: those of ``parse_pain002`` and of acting; ``nothing_new``.
+    """
+    from cli.acting import Act, run_acts
+    from cli.cards import Cards
+    from cli.formats.pain import is_pain002, parse_pain002
+    from cli.lookup import Lookup
+    from cli.terminal import print_note
+    from ledger.encoding import hex_digest
+
+    if not is_pain002(raw):
+        raise LedgerError("unknown_bank_file", expected="pain.002")
+    told = parse_pain002(raw, Cards(session).file_of)
+    for each in told:
+        if not each.outcome:
+            print_note(f"Left out: {each.end_to_end} is {each.code}, not decided.")
+    lookup = Lookup(session)
+    found = find_account(lookup, account, "")
+    known = _outcomes(session, found["id"])
+    statuses: list[JSONObject] = [
+        {
+            "end_to_end": each.end_to_end,
+            "status": each.outcome,
+            **({"reason": each.reason} if each.reason else {}),
+        }
+        for each in told
+        if each.outcome and known.get(each.end_to_end) != each.outcome
+    ]
+    if not statuses:
+        raise LedgerError("nothing_new", found=len(told))
+    body = {
+        "account": found["id"],
+        "attester": found["attester"],
+        "file_hash": hex_digest(raw),
+    }
+    acts = [
+        Act(
+            "payout.status",
+            {**body, "statuses": statuses[n : n + STATUSES_MAX]},
+            lookup.facts(found),
+        )
+        for n in range(0, len(statuses), STATUSES_MAX)
+    ]
+    run_acts(session, acts)
+
+
+def _outcomes(session: Session, account: str) -> dict[str, str]:
+    rows = session.client.items("/v1/payouts", account=account)
+    return {
+        attempt: outcome
+        for row in rows
+        for attempt, outcome in zip(
+            row.get("attempts", []), row.get("outcomes", []), strict=False
+        )
+    }
+
+
+@payout.command("request")
+@account_option
+@with_signing
+def request_payouts(session: Session, account: str | None) -> None:
+    """Ask, as payee, for small sums that still accumulate."""
+    if account is not None:
+        check_id(account, "account")
+    from cli.acting import Act, run_acts
+
+    rows = list(session.client.items("/v1/payouts", state="small"))
+    accounts = dict.fromkeys(str(row["account"]) for row in rows)
+    if account is not None:
+        found = find_id(account, lambda: accounts)
+        accounts = {item: None for item in accounts if item == found}
+    if not accounts:
+        raise LedgerError("not_found", found="a small payout to you")
+    acts = [
+        Act("payout.request", {"account": each, "payee": session.member})
+        for each in accounts
+    ]
+    run_acts(session, acts)
 
 
 def _csv_row(lookup: Any, row: JSONObject) -> list[str]:
@@ -217,6 +401,8 @@ def attest(
         "entries": entries,
         "file_hash": hex_digest(encode(entries)),
     }
+    if found.get("message"):
+        body["message"] = found["message"]
     run_acts(session, [Act("bank.record", body, lookup.facts(found))])
 
 

@@ -12,6 +12,7 @@ ENTRY_WORDS: Final = MappingProxyType(
     {
         "receipt": "money in",
         "return": "our payout came back",
+        "reversal": "taken back by the bank",
         "payout": "our payout was paid",
         "charge": "bank charge",
         "interest": "interest in",
@@ -39,8 +40,10 @@ def show_open(page: Page) -> str:
     if page.has("mandate"):
         limit = page.money(page.number("mandate", "limit_minor"), currency)
         until = page.text("mandate", "until")
-        page.line("mandate", f"payouts up to {limit} a list until {until}")
+        page.line("mandate", f"payouts of {limit} in all until {until}")
         page.document("", "mandate", "document")
+    if page.has("message"):
+        page.line("statements", f"by {quote(page.text('message'))} alone")
     page.ask_amount(opening, currency)
     return "open a collection account"
 
@@ -171,8 +174,12 @@ def _show_entry(page: Page, n: int) -> tuple[str, int]:
         page.line("", f"end-to-end id {quote(page.text(*at, 'end_to_end'))}")
     if page.has(*at, "payer"):
         page.line("", f"payer {page.id('member', *at, 'payer')}")
-    if page.has(*at, "reference"):
-        page.line("", f"for {quote(page.text(*at, 'reference'))}")
+    for name, label in (("reference", "for"), ("original", "takes back")):
+        if page.has(*at, name):
+            page.line("", f"{label} {quote(page.text(*at, name))}")
+    if page.has(*at, "charges_minor"):
+        kept = page.money(page.number(*at, "charges_minor"), currency)
+        page.line("", f"banks kept {kept} of it")
     return currency, DIRECTIONS.get(kind, -1) * amount
 
 
@@ -181,6 +188,8 @@ def show_record(page: Page) -> str:
     _show_account(page, "account")
     page.line("attester", page.id("member", "attester"))
     page.document("file", "file_hash")
+    if page.has("message"):
+        page.line("message", quote(page.text("message")))
     totals: dict[str, list[int]] = {}
     count = page.items("entries")
     for n in range(count):
@@ -203,8 +212,55 @@ def show_close(page: Page) -> str:
     page.line("balance", f"{page.money(closing, currency)} at the end of the day")
     words = {True: "there were none", False: "as recorded"}
     page.line("movements", words.get(page.take("no_movement"), "unknown"))
+    _show_file(page)
     page.ask_amount(closing, currency)
     return "the attester closes a day; what fell due may become overdue"
+
+
+def _show_file(page: Page) -> None:
+    if page.has("file_hash"):
+        page.document("file", "file_hash")
+
+
+def show_clear(page: Page) -> str:
+    """Show ``discrepancy.clear``."""
+    currency = _show_account(page, "account")
+    item = page.text("discrepancy")
+    code = page.facts.record("discrepancy", item).get("code", "unknown")
+    page.line("misfit", f"{page.hash(item, 'discrepancy')}, {quote(str(code))}")
+    amount = page.number("net_minor")
+    page.line("moved", page.money(amount, currency))
+    words = {"apply": "it counts for what it names", "own": "it is the owner's own"}
+    page.line("was", words.get(page.take("outcome"), "unknown"))
+    for name, label in (("end_to_end", "attempt"), ("original", "takes back")):
+        if page.has(name):
+            page.line(label, quote(page.text(name)))
+    page.ask_amount(amount, currency)
+    return "owner and attester say what a fact was that did not fit"
+
+
+def show_hold(page: Page) -> str:
+    """Show ``bank.hold``."""
+    _receipt(page)
+    page.line("kept until", page.text("until"))
+    page.document("reason", "document")
+    page.ask_count(1)
+    return "money in suspense does not go back before that day"
+
+
+def show_misdirected(page: Page) -> str:
+    """Show ``receivable.misdirected``."""
+    item = page.text("receivable")
+    currency = page.facts.text("receivable", item, "currency")
+    page.line("receivable", page.hash(item, "receivable"))
+    page.line("reported by", page.id("member", "reporter"))
+    page.line("paid to", page.id("member", "recipient"))
+    amount = page.number("amount_minor")
+    page.line("amount", page.money(amount, currency))
+    page.line("on", page.text("paid_date"))
+    page.document("proof", "document")
+    page.ask_amount(amount, currency)
+    return "the debtor paid past the account; it still owes"
 
 
 def show_match(page: Page) -> str:
@@ -213,6 +269,8 @@ def show_match(page: Page) -> str:
     amount = page.number("amount_minor")
     page.line("assigned", page.money(amount, currency))
     page.line("to", page.id("receivable", "receivable"))
+    if page.has("vouched_by"):
+        page.line("vouched for by", page.id("member", "vouched_by"))
     page.ask_amount(amount, currency)
     return "the debtor says what money in suspense is for"
 
@@ -244,6 +302,7 @@ def show_reverse(page: Page) -> str:
     page.line("taken back", page.money(amount, currency))
     page.line("booked", page.text("booking_date"))
     page.line("bank key", quote(page.text("key")))
+    _show_file(page)
     page.ask_amount(amount, currency)
     return "the bank took money back; what it paid is owed again"
 
@@ -269,17 +328,67 @@ def show_instruct(page: Page) -> str:
     return f"the account's owner tells the bank to pay {count} payouts"
 
 
+def show_mandate(page: Page) -> str:
+    """Show ``mandate.set``."""
+    currency = _show_account(page, "account")
+    limit = page.number("limit_minor")
+    until = page.text("until")
+    page.line("limit", f"{page.money(limit, currency)} in all until {until}")
+    page.document("mandate", "document")
+    page.ask_amount(limit, currency)
+    return "the account's owner lets the bank pay what is instructed"
+
+
+def show_withdrawal(page: Page) -> str:
+    """Show ``mandate.withdraw``."""
+    _show_account(page, "account")
+    page.document("mandate", "document")
+    page.ask_count(1)
+    return "the account's owner ends its mandate; nothing more is instructed"
+
+
+def show_status(page: Page) -> str:
+    """Show ``payout.status``."""
+    _show_account(page, "account")
+    page.line("attester", page.id("member", "attester"))
+    page.document("file", "file_hash")
+    count = page.items("statuses")
+    for n in range(count):
+        at = ("statuses", n)
+        words = f"{quote(page.text(*at, 'end_to_end'))} {page.text(*at, 'status')}"
+        page.line(f"attempt {n + 1}", words)
+        if page.has(*at, "reason"):
+            page.line("", quote(page.text(*at, "reason")))
+    page.ask_count(count)
+    return "the attester says what the bank accepted or rejected"
+
+
+def show_request(page: Page) -> str:
+    """Show ``payout.request``."""
+    _show_account(page, "account")
+    page.line("payee", page.id("member", "payee"))
+    page.ask_count(1)
+    return "the payee wants what has not reached the minimum"
+
+
 ACTS: Final[Mapping[str, ShowAct]] = MappingProxyType(
     {
         "account.open": show_open,
         "bank.close": show_close,
+        "bank.hold": show_hold,
         "bank.match": show_match,
         "bank.record": show_record,
         "bank.return": show_return,
+        "discrepancy.clear": show_clear,
+        "mandate.set": show_mandate,
+        "mandate.withdraw": show_withdrawal,
         "payout.instruct": show_instruct,
+        "payout.request": show_request,
+        "payout.status": show_status,
         "payout_account.register": show_register,
         "payout_account.verify": show_verify,
         "programme.new": show_programme,
         "receipt.reverse": show_reverse,
+        "receivable.misdirected": show_misdirected,
     }
 )

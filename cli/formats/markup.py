@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -102,6 +102,9 @@ _LIMITS: Final = frozenset({110, 114})
 Plan = Mapping[str, Any]
 """Tags to keep: each maps to a further plan, or to ``True`` for all below."""
 
+Takers = Mapping[str, Callable[["Element"], None]]
+"""Who is given the elements of a tag when they end; they are not kept then."""
+
 
 @dataclass(slots=True)
 class Element:
@@ -128,8 +131,19 @@ class Element:
             if child.tag == path[0]:
                 yield from child.all(*path[1:])
 
+    def first(self, *path: str) -> str:
+        """Return the text of the first element under a path, or ""."""
+        return next((each.text.strip() for each in self.all(*path)), "")
 
-def read_tree(raw: bytes, plans: Mapping[str, Plan]) -> Element:
+
+def read_tree(
+    raw: bytes,
+    plans: Mapping[str, Plan],
+    *,
+    namespace: str = "",
+    takers: Takers | None = None,
+    scale: int = 1,
+) -> Element:
     """Return the named parts of an XML document.
 
     A root that is not in ``plans`` is returned empty.
@@ -137,15 +151,19 @@ def read_tree(raw: bytes, plans: Mapping[str, Plan]) -> Element:
     Args:
         raw: the file, at most ``SIZE_BYTES_MAX`` bytes.
         plans: what to keep, by the tag of the root.
+        namespace: whose tags are named without it.
+        takers: of elements that come in great numbers.
+        scale: how many times the usual bytes and elements there may be, where
+            takers see to it that few are kept.
 
     Raises:
         LedgerError: ``xml_too_large``, ``xml_encoding``, ``xml_entities``,
             ``xml_too_deep``, ``several_documents`` (also several of the roots
             inside a foreign one) or ``xml_broken``.
     """
-    if len(raw) > SIZE_BYTES_MAX:
-        raise _too_large(f"at most {SIZE_BYTES_MAX} bytes")
-    target = _Keeper(plans)
+    if len(raw) > scale * SIZE_BYTES_MAX:
+        raise _too_large(f"at most {scale * SIZE_BYTES_MAX} bytes")
+    target = _Keeper(plans, f"{{{namespace}}}", takers or {}, scale)
     _feed(raw, target)
     if target.root is None:
         raise LedgerError("xml_broken", found="no element")
@@ -226,11 +244,20 @@ def shown(text: str, characters_max: int = 80) -> str:
     return "".join(marks)
 
 
+def _count(element: Element) -> int:
+    return 1 + sum(map(_count, element.children))
+
+
 class _Keeper:
     """The parser's target: keeps what the plan names, bounds everything."""
 
-    def __init__(self, plans: Mapping[str, Plan]) -> None:
+    def __init__(
+        self, plans: Mapping[str, Plan], prefix: str, takers: Takers, scale: int
+    ) -> None:
         self._plans = plans
+        self._prefix = prefix
+        self._takers = takers
+        self._elements_max = scale * ELEMENTS_MAX
         self._open: list[Element] = []
         self._wanted: list[Any] = []
         self._elements = 0
@@ -253,10 +280,11 @@ class _Keeper:
         """Open an element."""
         self._silent_bytes = 0
         self._elements += 1
-        if self._elements > ELEMENTS_MAX:
-            raise _too_large(f"at most {ELEMENTS_MAX} elements")
+        if self._elements > self._elements_max:
+            raise _too_large(f"at most {self._elements_max} elements")
         if len(self._wanted) >= DEPTH_MAX:
             raise LedgerError("xml_too_deep", expected=f"at most {DEPTH_MAX} levels")
+        tag = tag.removeprefix(self._prefix)
         if tag in self._plans:
             self.roots += 1
         self._wanted.append(self._plan(tag))
@@ -282,8 +310,14 @@ class _Keeper:
     def end(self, _tag: str) -> None:
         """Close an element."""
         self._silent_bytes = 0
-        if self._wanted.pop() is not None:
-            self._open.pop()
+        if self._wanted.pop() is None:
+            return
+        element = self._open.pop()
+        taker = self._takers.get(element.tag)
+        if taker is not None and self._open:
+            del self._open[-1].children[-1]
+            self._kept -= _count(element)
+            taker(element)
 
     def data(self, text: str) -> None:
         """Take character data."""

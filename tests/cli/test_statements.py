@@ -83,6 +83,20 @@ def test_columns_may_stand_in_any_order_and_be_left_out() -> None:
     assert (row.amount_minor, row.value_date, row.payer) == (500, "2031-03-02", "")
 
 
+def test_returns_say_what_banks_kept_and_charges_for_what() -> None:
+    """Both are in columns that may be missing."""
+    header = f"{HEADER},charges"
+    back, fee = parse(
+        "return,8.50,CNY,2031-03-02,,k,e2e,,,,1.50",
+        "charge,2.00,CNY,2031-03-02,,k,e2e,,,,",
+        header=header,
+    )
+    assert (back.amount_minor, back.charges_minor) == (850, 150)
+    assert (fee.end_to_end, fee.signed_minor) == ("e2e", -200)
+    wrong = f"{header}\nreceipt,8.50,CNY,2031-03-02,,k,,,,,1.50"
+    assert refusal(wrong.encode()).code == "bad_csv_row"
+
+
 @pytest.mark.parametrize(
     ("row", "code"),
     [
@@ -103,7 +117,7 @@ def test_columns_may_stand_in_any_order_and_be_left_out() -> None:
         ("payout,5,CNY,2031-03-02,,k,,,,", "bad_csv_row"),
         ("return,5,CNY,2031-03-02,,k,,,,", "bad_csv_row"),
         (f"payout,5,CNY,2031-03-02,,k,{'e' * 36},,,", "bad_csv_row"),
-        ("charge,5,CNY,2031-03-02,,k,e2e,,,", "bad_csv_row"),
+        ("other,5,CNY,2031-03-02,,k,e2e,,,", "bad_csv_row"),
         ("charge,5,CNY,2031-03-02,,k,,M1,,", "bad_csv_row"),
         ("charge,5,CNY,2031-03-02,,k,,,INV,", "bad_csv_row"),
         ("reversal,5,CNY,2031-03-02,,k,,,,", "bad_csv_row"),
