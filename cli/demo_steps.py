@@ -108,6 +108,7 @@ def _write_terms(stage: Stage) -> Path:
         "lenders": [name_id("member", stage.member("lender"))],
         "name": "Demo programme",
         "undertaking_text": hex_digest(b"we pay on the due date, without set-off"),
+        **stage.facts.get("terms", {}),
     }
     path.write_bytes(encode(terms))
     return path
@@ -184,20 +185,23 @@ def circulate(stage: Stage) -> JSONObject:
     stage.act("tier-one", "split", facts["name"], stage.money(first))
     rest = stage.money(face - first)
     stage.voice.tell(f"Tier One splits it: {stage.money(first)} and {rest}")
-    _pay_with(stage, "tier-one", "tier-two", first)
-    _pass_time(stage, facts["pause_days"])
-    _pay_with(stage, "tier-two", "tier-three", second)
-    _pass_time(stage, facts["pause_days"])
+    pay_with(stage, "tier-one", "tier-two", first)
+    pass_time(stage, facts["pause_days"])
+    pay_with(stage, "tier-two", "tier-three", second)
+    pass_time(stage, facts["pause_days"])
     return {"tier_two_minor": first, "tier_three_minor": second}
 
 
-def _pay_with(stage: Stage, giver: str, receiver: str, amount_minor: int) -> None:
+def pay_with(
+    stage: Stage, giver: str, receiver: str, amount_minor: int, *more: str
+) -> None:
+    """Let a supplier pay another with a part of its holding."""
     order = f"goods delivered by {receiver} to {giver}".encode()
     made = stage.act(
         *(giver, "offer", f"{stage.facts['name']}/0"),
         *("--amount", stage.money(amount_minor)),
         *("--to", name_id("member", stage.member(receiver))),
-        *("--document", hex_digest(order)),
+        *("--document", hex_digest(order), *more),
     )
     offer = name_id("offer", made["created"]["id"])
     stage.act(receiver, "accept", offer)
@@ -207,7 +211,8 @@ def _pay_with(stage: Stage, giver: str, receiver: str, amount_minor: int) -> Non
     )
 
 
-def _pass_time(stage: Stage, days: int) -> None:
+def pass_time(stage: Stage, days: int) -> None:
+    """Let days pass on the demo's clock."""
     stage.set_clock(stage.today + timedelta(days=days))
     stage.voice.tell(f"... {days} days pass; it is {stage.today}")
 
@@ -220,7 +225,7 @@ def pay_part(stage: Stage) -> JSONObject:
     facts = stage.facts
     stage.set_clock(facts["due"])
     facts["part"] = part = facts["face"] * 60 // 100 + 1
-    _import_receipt(stage, part, "DEMO-1")
+    import_receipt(stage, part, "DEMO-1")
     stage.wait_for(
         "the first sweep", lambda: stage.receivable()["retired_minor"] == part
     )
@@ -230,7 +235,7 @@ def pay_part(stage: Stage) -> JSONObject:
     )
     shares = _shares(stage, 0)
     expect(part, _total(shares), what="sum of the shares")
-    _close_day(stage, part)
+    close_day(stage, part)
     stage.wait_for("overdue", lambda: stage.receivable()["state"] == "overdue")
     left = facts["face"] - part
     stage.voice.tell(f"the bank closes the day: {stage.money(left)} are overdue")
@@ -247,7 +252,7 @@ def pay_rest(stage: Stage) -> JSONObject:
         2 * whole
     )
     facts["rest"] = rest = left + interest
-    _import_receipt(stage, rest, "DEMO-2")
+    import_receipt(stage, rest, "DEMO-2")
     stage.wait_for("settled", lambda: stage.receivable()["state"] == "settled")
     stage.voice.tell(
         f"{LATE_DAYS} days later: {stage.money(rest)}, of it "
@@ -265,14 +270,32 @@ def pay_rest(stage: Stage) -> JSONObject:
     }
 
 
-def _import_receipt(stage: Stage, amount_minor: int, key: str) -> None:
+def import_receipt(
+    stage: Stage,
+    amount_minor: int,
+    key: str,
+    *,
+    payer: str = "buyer",
+    reference: str = "",
+    value: date | None = None,
+) -> None:
+    """Let the bank's CSV file bring a credit that it books today.
+
+    Args:
+        stage: of the demo.
+        amount_minor: minor units.
+        key: the bank's reference.
+        payer: who paid.
+        reference: what the payer wrote; the number of the invoice by default.
+        value: its value date; today by default.
+    """
     path = stage.path("files") / f"{key.lower()}.csv"
     _, amount = stage.money(amount_minor).split(" ")
     cells = (
         *("receipt", amount, stage.facts["currency"]),
-        *(stage.today.isoformat(), stage.today.isoformat(), key),
-        name_id("member", stage.member("buyer")),
-        stage.facts["number"],
+        *(stage.today.isoformat(), (value or stage.today).isoformat(), key),
+        name_id("member", stage.member(payer)),
+        reference or stage.facts["number"],
     )
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
@@ -301,7 +324,8 @@ def _total(shares: list[JSONObject]) -> int:
     return sum(row["amount_minor"] for row in shares)
 
 
-def _close_day(stage: Stage, closing_minor: int) -> None:
+def close_day(stage: Stage, closing_minor: int) -> None:
+    """Let the bank close today with a balance."""
     closing = stage.money(closing_minor)
     day = stage.today.isoformat()
     stage.act("bank", "bank", "close-day", day, "--closing", closing)
@@ -311,7 +335,7 @@ def pay_out(stage: Stage) -> JSONObject:
     """Instruct all payouts and attest that the bank has paid them."""
     stage.act("bank", "payout", "instruct", "--all")
     stage.act("bank", "payout", "attest", "--all", "--date", stage.today.isoformat())
-    _close_day(stage, 0)
+    close_day(stage, 0)
     rows = stage.run("payout", "list", "--state", "paid", wallet="bank")["items"]
     total = sum(row["amount_minor"] for row in rows)
     expected = stage.facts["part"] + stage.facts["rest"]

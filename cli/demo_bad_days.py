@@ -1,0 +1,241 @@
+"""The demo's bad days: unpaid when due, a late bank, default, recourse.
+
+Two invoices of one supplier. For one the money was there in time and only its
+booking was late; the other is not paid, and its parts go back step by step to
+whoever passed them on, until the debtor pays with interest.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from cli.demo_audit import verify_export
+from cli.demo_cast import TITLES
+from cli.demo_stage import Stage, expect
+from cli.demo_steps import (
+    LATE_PPM,
+    YEAR_DAYS,
+    Step,
+    agree,
+    confirm,
+    found,
+    import_receipt,
+    pay_with,
+    start,
+)
+from cli.people import name_id
+from ledger.encoding import JSONObject
+
+GRACE_DAYS: Final = 5
+LATE_DAYS: Final = GRACE_DAYS + 2
+STEPS_BACK: Final = (("tier-three", "tier-two"), ("tier-two", "tier-one"))
+
+
+def agree_on_grace(stage: Stage) -> JSONObject:
+    """Agree on terms as ever, with days of grace before default."""
+    stage.facts["terms"] = {"grace_days": GRACE_DAYS, "recourse_trigger": "default"}
+    done = agree(stage)
+    stage.voice.tell(
+        f"unpaid {GRACE_DAYS} days after it was due is default; then whoever "
+        "passed a part on with recourse pays for it"
+    )
+    return done
+
+
+def confirm_second(stage: Stage) -> JSONObject:
+    """Let a second, smaller invoice be confirmed, due on the same day."""
+    facts = stage.facts
+    facts["first_id"] = facts["receivable"]
+    facts["small"] = small = facts["face"] // 5
+    made = stage.act(
+        *("tier-one", "submit", "--invoice", "INV-SMALL", "--amount"),
+        *(stage.money(small), "--issued", stage.today.isoformat()),
+        *("--due", facts["due"].isoformat()),
+        *("--programme", name_id("programme", facts["programme"])),
+    )
+    facts["second_id"] = item = made["created"]["id"]
+    stage.act("buyer-1 buyer-2", "confirm", name_id("receivable", item))
+    stage.voice.tell(f"a second one of {stage.money(small)}, due on the same day")
+    return {"face_minor": small, "receivable": item}
+
+
+def pass_on(stage: Stage) -> JSONObject:
+    """Pass parts of the first on with recourse, down two tiers."""
+    face = stage.facts["face"]
+    first, second = face * 60 // 100, face * 25 // 100
+    stage.facts["parts"] = {"tier-two": first - second, "tier-three": second}
+    pay_with(stage, "tier-one", "tier-two", first, "--recourse", "with")
+    pay_with(stage, "tier-two", "tier-three", second, "--recourse", "with")
+    return {"tier_two_minor": first, "tier_three_minor": second}
+
+
+def miss_due_day(stage: Stage) -> JSONObject:
+    """Let the due day pass without money; nobody is late until it is closed."""
+    facts = stage.facts
+    stage.set_clock(facts["due"] + timedelta(days=1))
+    expect("live", _state(stage, "first_id"), what="before the day is closed")
+    stage.voice.tell(
+        f"{stage.today}: nothing has come; until the bank closes the due day, "
+        "nobody is overdue"
+    )
+    _close(stage, facts["due"], 0)
+    for name in ("first_id", "second_id"):
+        _wait_state(stage, name, "overdue")
+    stage.voice.tell("the bank closes it with nothing on the account: both overdue")
+    return {"states": ["overdue", "overdue"]}
+
+
+def correct(stage: Stage) -> JSONObject:
+    """Let money come that was valued in time and booked a day too late."""
+    facts = stage.facts
+    small, item = facts["small"], facts["second_id"]
+    import_receipt(stage, small, "BAD-1", reference=item, value=facts["due"])
+    _wait_state(stage, "second_id", "settled")
+    record = _read(stage, "second_id")
+    receipt = record["overdue_corrected"]
+    expect(0, record["interest_paid_minor"], what="late interest")
+    stage.voice.tell(
+        f"the bank books {stage.money(small)} a day late, valued {facts['due']}:",
+        "    it never was overdue; the correction names the receipt, no interest",
+    )
+    return {"corrected_by": receipt, "interest_minor": 0, "state": "settled"}
+
+
+def default(stage: Stage) -> JSONObject:
+    """Let the grace pass: the first is in default."""
+    facts = stage.facts
+    _close(stage, stage.today, facts["small"])
+    stage.set_clock(facts["due"] + timedelta(days=LATE_DAYS))
+    _close(stage, stage.today - timedelta(days=1), facts["small"])
+    _wait_state(stage, "first_id", "default")
+    stage.voice.tell(
+        f"{GRACE_DAYS} days of grace are over and still nothing has come: "
+        f"{facts['name']} is in default"
+    )
+    return {"state": "default"}
+
+
+def go_back(stage: Stage) -> JSONObject:
+    """Let each holder call on who passed it on, one step at a time."""
+    back = []
+    for holder, transferor in STEPS_BACK:
+        # What came back and what was kept are two holdings: their notices differ.
+        tiles = _tiles(stage, holder)
+        back += [_call(stage, holder, transferor, tile) for tile in tiles]
+    holding = f"{stage.facts['name']}/0.00"
+    refused = stage.refused(
+        lambda: stage.act("tier-one", "recourse", holding), "no_recourse"
+    )
+    stage.voice.tell(f"Tier One has nobody to call on: refused, {refused.code}")
+    return {"calls": back, "refused": refused.code}
+
+
+def _call(stage: Stage, holder: str, transferor: str, tile: JSONObject) -> JSONObject:
+    facts = stage.facts
+    units = tile["hi"] - tile["lo"]
+    price = units + late_interest(units, LATE_DAYS)
+    start_of = stage.money(tile["lo"]).partition(" ")[2]
+    made = stage.act(holder, "recourse", f"{facts['name']}/{start_of}")
+    deal = made["created"]["id"]
+    key = f"BAD-{len(facts.setdefault('prices', [])) + 2}"
+    facts["prices"].append(price)
+    import_receipt(stage, price, key, payer=transferor, reference=deal)
+    stage.wait_for("the step back", lambda: _holder(stage, tile["lo"]) == transferor)
+    stage.voice.tell(
+        f"{TITLES[holder]} calls on {TITLES[transferor]}, which pays "
+        f"{stage.money(price)} for {stage.money(units)}: the part goes back"
+    )
+    return {"from": holder, "price_minor": price, "to": transferor}
+
+
+def late_interest(units: int, days: int) -> int:
+    """Return the late interest of units, rounded half up."""
+    whole = YEAR_DAYS * 1_000_000
+    return (2 * units * LATE_PPM * days + whole) // (2 * whole)
+
+
+def pay_at_last(stage: Stage) -> JSONObject:
+    """Let the debtor pay with interest; all of it is the first supplier's now."""
+    facts = stage.facts
+    interest = late_interest(facts["face"], LATE_DAYS)
+    total = facts["face"] + interest
+    import_receipt(stage, total, "BAD-9", reference=facts["first_id"])
+    _wait_state(stage, "first_id", "settled")
+    stage.voice.tell(
+        f"Anchor Buyer pays {stage.money(total)}, of it {stage.money(interest)} "
+        "late interest: settled"
+    )
+    return {"interest_minor": interest, "received_minor": total, "state": "settled"}
+
+
+def pay_out(stage: Stage) -> JSONObject:
+    """Pay out prices and receivables; nothing stays on the account."""
+    stage.act("bank", "payout", "instruct", "--all")
+    stage.act("bank", "payout", "attest", "--all", "--date", stage.today.isoformat())
+    rows = stage.run("payout", "list", "--state", "paid", wallet="bank")["items"]
+    sums: dict[str, int] = {}
+    for row in rows:
+        sums[row["payee"]] = sums.get(row["payee"], 0) + row["amount_minor"]
+    for holder, _ in STEPS_BACK:
+        amount = sums[stage.member(holder)]
+        stage.voice.tell(
+            f"    {TITLES[holder]} has been paid {stage.money(amount)} in all"
+        )
+    return {"paid_minor": sum(sums.values()), "payouts": len(rows)}
+
+
+def audit(stage: Stage) -> JSONObject:
+    """Let the auditor verify all of it: states, interest, steps back."""
+    return verify_export(stage)
+
+
+def _close(stage: Stage, day: Any, closing_minor: int) -> None:
+    closing = stage.money(closing_minor)
+    stage.act("bank", "bank", "close-day", day.isoformat(), "--closing", closing)
+
+
+def _read(stage: Stage, name: str) -> JSONObject:
+    path = f"/v1/receivables/{stage.facts[name]}"
+    record: JSONObject = stage.session("auditor").client.get(path)
+    return record
+
+
+def _state(stage: Stage, name: str) -> str:
+    return str(_read(stage, name)["state"])
+
+
+def _wait_state(stage: Stage, name: str, state: str) -> None:
+    stage.wait_for(state, lambda: _state(stage, name) == state)
+
+
+def _tiles(stage: Stage, holder: str) -> list[JSONObject]:
+    item = stage.facts["first_id"]
+    rows = stage.session(holder).client.items(f"/v1/receivables/{item}/tiles")
+    mine = stage.member(holder)
+    return [row for row in rows if (row["holder"], row["state"]) == (mine, "live")]
+
+
+def _holder(stage: Stage, lo: int) -> str:
+    path = f"/v1/receivables/{stage.facts['first_id']}/tiles"
+    rows = stage.session("auditor").client.items(path)
+    names = {stage.member(name): name for name in stage.facts["members"]}
+    tile = next(row for row in rows if row["lo"] <= lo < row["hi"])
+    return str(names[tile["holder"]])
+
+
+STEPS: Final = (
+    Step("A test chain is founded", found),
+    Step("A node starts and wallets connect to it", start),
+    Step("Bank, buyer, lender and suppliers agree on terms", agree_on_grace),
+    Step("An invoice becomes a receivable", confirm),
+    Step("And a second one", confirm_second),
+    Step("Parts pass on with recourse", pass_on),
+    Step("On the due date nothing comes", miss_due_day),
+    Step("Money was there in time, and booked late", correct),
+    Step("The grace is over", default),
+    Step("Parts go back, step by step", go_back),
+    Step("The debtor pays, with interest", pay_at_last),
+    Step("Everybody is paid", pay_out),
+    Step("An auditor verifies all of it", audit),
+)
