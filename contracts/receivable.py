@@ -28,6 +28,9 @@ from contracts.kit.v1 import (
     due_moment_ms,
     free_uses,
     is_locked,
+    is_open,
+    need_disposal,
+    need_unfrozen,
     order_key,
     put_dates,
     release_unassigned,
@@ -497,16 +500,24 @@ def expire(ctx: Context, target: Record) -> None:
 def sign_void(ctx: Context, body: End) -> list[Signer]:
     """Debtor and the one holder, who gives up all that is owed."""
     record = ctx.need("receivable", body.receivable)
-    tile = ctx.need("tile", "0", body.receivable)
-    given = Signer(tile["holder"], "give", record["live_minor"], record["currency"])
+    holder = first_holder(ctx, record)
+    given = Signer(holder, "give", record["live_minor"], record["currency"])
     return [Signer(record["debtor"], "confirm"), given]
+
+
+def first_holder(ctx: Context, record: Record) -> str:
+    """Return a holder of live units; the supplier if there are none."""
+    ctx.need("tile", "0", record["id"])
+    tiles = ctx.scan("live", record["id"], limit=1)
+    holder: str = tiles[0]["holder"] if tiles else record["supplier"]
+    return holder
 
 
 @rule.action("receivable.void", End, signers=sign_void, on=("receivable", "receivable"))
 def void(ctx: Context, body: End) -> None:
     """Cancel a live receivable by consent of its debtor and only holder."""
     record = ctx.need("receivable", body.receivable)
-    if record["state"] not in ("live", "overdue"):
+    if not is_open(record) or record["retired_minor"]:
         ctx.refuse("wrong_state", state=record["state"])
     paid = record["retired_minor"] + record["interest_paid_minor"]
     if paid or record["waiting_minor"] or "sweep" in record:
@@ -514,12 +525,15 @@ def void(ctx: Context, body: End) -> None:
     if record.get("retention_drawn_minor", 0):
         # Its invoice would be free again while the retention stands.
         ctx.refuse("encumbered", receivable=record["id"])
-    transferred = False
-    holder = ctx.need("tile", "0", record["id"])["holder"]
+    # Units reduced before may have been another holder's.
+    transferred = record["reduced_minor"] > 0
+    holder = first_holder(ctx, record)
+    need_disposal(ctx, holder)
     if claim_left(ctx, record["account"], record["id"], holder):
         # Its holder was paid, and nothing would be left to repay that from.
         ctx.refuse("encumbered", receivable=record["id"])
     for tile in ctx.scan("live", record["id"], limit=10_000):
+        need_unfrozen(ctx, tile)
         if tile["holder"] != holder or is_locked(ctx, tile) or "pledge" in tile:
             ctx.refuse("encumbered", lo=tile["lo"])
         transferred = transferred or tile["transfers"] > 0
@@ -527,7 +541,7 @@ def void(ctx: Context, body: End) -> None:
     if not transferred:
         free_uses(ctx, record)
     programme = ctx.need("programme", record["programme"])
-    add_exposure(ctx, programme["id"], -record["face_minor"])
+    add_exposure(ctx, programme["id"], -record["live_minor"])
     ctx.write(
         {
             **record,

@@ -19,7 +19,7 @@ from contracts.kit.v1 import (
     is_open,
     move_books,
     need_minor,
-    pay,
+    pay_out,
 )
 from contracts.kit.v1.allocation import suspense_end_ms
 from contracts.kit.v1.calendars import ms_of_date
@@ -29,7 +29,15 @@ from contracts.kit.v1.standing import find_hold
 rule = Rule(
     "receivable",
     part="suspense",
-    writes=("account", "misdirected", "payout", "receipt", "receivable", "share"),
+    writes=(
+        "account",
+        "misdirected",
+        "order",
+        "payout",
+        "receipt",
+        "receivable",
+        "share",
+    ),
     refusals={
         "not_enough": (
             "refused",
@@ -129,7 +137,8 @@ def sign_return(ctx: Context, body: Return) -> list[Signer]:
 def return_money(ctx: Context, body: Return) -> None:
     """Make a payout of suspense, or of early money, to the remitter."""
     receipt = ctx.need("receipt", body.receipt)
-    if find_hold(ctx, receipt):
+    # What an insolvent member paid goes back to its administrator.
+    if find_hold(ctx, receipt, estate=False):
         ctx.refuse("money_held", receipt=receipt["id"])
     suspense, unassigned, waiting = 0, 0, 0
     if body.source == "suspense":
@@ -155,7 +164,7 @@ def send_back(
         "purpose": "return",
         "receipt": receipt["id"],
     }
-    pay(ctx, account, like, amount)
+    pay_out(ctx, account, like, amount)
     ctx.write(
         {
             **receipt,

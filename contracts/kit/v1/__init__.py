@@ -29,6 +29,7 @@ from contracts.kit.v1.books import (
     move_books,
     net_claim,
     pay,
+    pay_out,
 )
 from contracts.kit.v1.calendars import (
     add_business_days,
@@ -55,8 +56,8 @@ from contracts.kit.v1.deals import (
     sign_prices,
     undo_deal,
 )
-from contracts.kit.v1.groups import gather_groups, unpaid_interest
 from contracts.kit.v1.exposure import add_exposure, debtor_room, limit_debtor
+from contracts.kit.v1.groups import gather_groups, unpaid_interest
 from contracts.kit.v1.invoices import InvoiceUse, free_uses, reserve_uses
 from contracts.kit.v1.owed import (
     correct_overdue,
@@ -281,6 +282,7 @@ __all__ = [
     "paid_state",
     "pass_part",
     "pay",
+    "pay_out",
     "place_under_next",
     "pledge_lenders",
     "preset_breach",

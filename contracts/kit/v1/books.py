@@ -7,7 +7,14 @@ came in is always what went out, waits or is claimed back (I8).
 
 from contracts.kit.v1.calendars import add_days
 from contracts.kit.v1.rule import Context, Record, Signer, order_key
-from contracts.kit.v1.standing import any_orders, place_under_next
+from contracts.kit.v1.standing import (
+    any_orders,
+    count_taken,
+    divide_money,
+    money_orders,
+    place_under_next,
+    under_order,
+)
 from contracts.kit.v1.terms import days_term, word_term
 
 CREDITS = ("receipt", "return", "interest")
@@ -150,6 +157,16 @@ def pay(
         wait = days_term(programme, "payout_days") * DAY_MS
         ctx.schedule(payout, "mature", ctx.time + wait)
     return str(payout["id"])
+
+
+def pay_out(ctx: Context, account: Record, like: Record, amount_minor: int) -> list[str]:
+    """Credit a payee as the orders on its money say; return the payouts."""
+    orders = money_orders(ctx, like["payee"], account, pledged=False)
+    made = []
+    for order, shares in divide_money(orders, [amount_minor]):
+        count_taken(ctx, order, shares[0])
+        made.append(pay(ctx, account, {**like, **under_order(order)}, shares[0]))
+    return made
 
 
 def _find_growing(

@@ -8,7 +8,7 @@ price that still comes is known.
 """
 
 from contracts.kit.v1.allocation import release_unassigned
-from contracts.kit.v1.books import add_claim, move_books, pay
+from contracts.kit.v1.books import add_claim, move_books, pay_out
 from contracts.kit.v1.calendars import date_of_ms, ms_of_date
 from contracts.kit.v1.days import record_date
 from contracts.kit.v1.exposure import add_exposure
@@ -307,7 +307,7 @@ def pay_price(ctx: Context, deal: Record) -> list[str]:
     for payee, purpose, amount in rows:
         if amount:
             like = {"date": date, "deal": deal["id"], "payee": payee}
-            payouts.append(pay(ctx, account, {**like, "purpose": purpose}, amount))
+            payouts += pay_out(ctx, account, {**like, "purpose": purpose}, amount)
     move_books(ctx, account["id"], payable_minor=deal["price_minor"])
     return payouts
 
@@ -331,7 +331,7 @@ def refund(ctx: Context, deal: Record, receipt: Record, reason: str) -> None:
         "purpose": "return",
         "receipt": receipt["id"],
     }
-    pay(ctx, account, like, amount)
+    pay_out(ctx, account, like, amount)
     ctx.write({**receipt, "returned_minor": receipt["returned_minor"] + amount})
     move_books(ctx, account["id"], payable_minor=amount)
 

@@ -29,12 +29,6 @@ REFUSALS = {
         "It begins no new business; its administrator is named in the order.",
         "run: allonge freeze list",
     ),
-    "held_by_order": (
-        "refused",
-        "an order holds this money",
-        "Money under an order leaves when the order ends, or as it says.",
-        "run: allonge freeze list",
-    ),
     "disputed_unaware": (
         "refused",
         "disputed, and the receiver has not said that it knows",

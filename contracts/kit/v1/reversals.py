@@ -14,6 +14,7 @@ from contracts.kit.v1.owed import late_days, owed_at, paid_state
 from contracts.kit.v1.parts import reopen_units
 from contracts.kit.v1.records import RETIRED, UNSENT, group_key
 from contracts.kit.v1.rule import Context, Record
+from contracts.kit.v1.standing import count_taken
 
 LINES_MAX = 20_000
 
@@ -217,4 +218,6 @@ def cancel_payout(ctx: Context, line: Record, amount_minor: int) -> int:
     still = credited - line["cancelled_minor"]
     cancelled: int = min(amount_minor, still, payout["amount_minor"])
     ctx.write({**payout, "amount_minor": payout["amount_minor"] - cancelled})
+    if "order" in payout:
+        count_taken(ctx, ctx.need("order", payout["order"]), -cancelled)
     return cancelled

@@ -242,12 +242,16 @@ def holds_beside(
                 known[tile["scope"]] = other["currency"]
             same = known[tile["scope"]] == record["currency"]
             is_other = (tile["scope"], tile["lo"]) != here
-            if same and is_other and "pledge" not in tile and not tile["locks"]:
+            if same and is_other and "pledge" not in tile and not _has_lock(tile):
                 wanted -= tile["hi"] - tile["lo"]
         if len(page) < HOLDINGS_PAGE:
             break
         after = page[-1]["scope"] + "/" + str(page[-1]["lo"]).rjust(16, "0")
     return wanted <= 0
+
+
+def _has_lock(tile: Record) -> bool:
+    return any(lock["kind"] == FREEZE for lock in tile["locks"])
 
 
 # -- money -----------------------------------------------------------------------------
@@ -357,11 +361,16 @@ def place_under_next(ctx: Context, payout: Record) -> Record:
     return after
 
 
-def find_hold(ctx: Context, receipt: Record) -> str:
+def find_hold(ctx: Context, receipt: Record, *, estate: bool = True) -> str:
     """Return the order that keeps money in suspense, "" if it may go back.
 
-    An order on its payer, its debtor, its account or the money itself does;
-    an insolvent member's money is kept for its administrator.
+    An order on its payer, its debtor, its account or the money itself does.
+
+    Args:
+        ctx: the context.
+        receipt: the money.
+        estate: whether an insolvent member's money is kept, too, until its
+            administrator asks for it.
     """
     if not any_orders(ctx):
         return ""
@@ -372,7 +381,8 @@ def find_hold(ctx: Context, receipt: Record) -> str:
         receipt["debtor"],
     ):
         for order in find_orders(ctx, subject):
-            if order["cover"] != "amount":
+            kept = estate or order["what"] != INSOLVENCY
+            if order["cover"] != "amount" and kept:
                 item: str = order["id"]
                 return item
     return ""

@@ -1,0 +1,443 @@
+"""What a debtor no longer owes, contests, or will never pay.
+
+Reductions and disputes exist only under an undertaking that is subject to
+defences. A reduction takes the supplier's own units first and leaves the rest
+as the debtor's claim on the supplier; whoever bought units from it keeps them,
+unless it signs or an order says so. A dispute lets no default happen while it
+stands; what is contested stays owed and is paid like the rest.
+"""
+
+from contracts.kit.v1 import (
+    Amount,
+    Annotated,
+    Authority,
+    Context,
+    Count,
+    Hash,
+    Millis,
+    Minor,
+    Payload,
+    Record,
+    Rule,
+    Signer,
+    Text,
+    add_exposure,
+    bound,
+    days_term,
+    disputed_minor,
+    find_freeze,
+    is_open,
+    need_disposal,
+    need_tile,
+    need_unfrozen,
+    order_key,
+    owed_at,
+    paid_state,
+    reduce_units,
+    release_unassigned,
+    sign_authority,
+    to_record,
+    today,
+)
+
+DAY_MS = 86_400_000
+EXTEND_DAYS_MAX = 3660
+DISPUTES_MAX = 16
+TILES_MAX = 2000
+PARTS_MAX = 12
+LOST = ("default", "recovering")
+
+rule = Rule(
+    "receivable",
+    part="disputes",
+    writes=(
+        "account",
+        "deal",
+        "dispute",
+        "exposure",
+        "offer",
+        "receipt",
+        "receivable",
+        "reduction",
+        "tile",
+    ),
+    refusals={
+        "absolute": (
+            "refused",
+            "the debtor has waived its defences",
+            "Under an absolute undertaking nothing is reduced or contested.",
+            "Settle it with the supplier, outside the ledger.",
+        ),
+        "over_owed": (
+            "refused",
+            "more than is owed and not contested or paid yet",
+            "What waits to be distributed pays units already.",
+            "run: allonge show ID",
+        ),
+        "dispute_over": (
+            "stale",
+            "the dispute has ended",
+            "It was withdrawn, agreed on, or its deadline has passed.",
+            "run: allonge dispute list RECEIVABLE",
+        ),
+        "bad_case": (
+            "refused",
+            "not what extends a dispute",
+            "A later deadline, within ten years, and either a case or an order.",
+            "run: allonge dispute extend --help",
+        ),
+        "not_holder": (
+            "refused",
+            "not a holder of live units",
+            "Only who holds units of it now agrees to close it.",
+            "run: allonge balance",
+        ),
+    },
+)
+
+
+def need_contestable(ctx: Context, receivable: str) -> Record:
+    """Return an open receivable whose debtor may raise defences."""
+    record: Record = ctx.need("receivable", receivable)
+    if not is_open(record):
+        ctx.refuse("wrong_state", state=record["state"])
+    programme = ctx.need("programme", record["programme"])
+    if programme["undertaking"] != "subject_to_defences":
+        ctx.refuse("absolute", programme=programme["id"])
+    return record
+
+
+# -- reductions ------------------------------------------------------------------------
+
+
+class Part(Payload):
+    """The highest units of another holder's tile, as far as they are needed."""
+
+    hi: Amount
+    lo: Minor
+    rev: Count
+    units_minor: Amount
+
+
+class Reduce(Payload):
+    """``receivable.reduce``: the debtor owes less, by a document of both.
+
+    Attributes:
+        dispute: what this settles.
+        order: an authority's, in place of the signatures of other holders.
+        parts: other holders' units, used once the supplier has no more.
+    """
+
+    amount_minor: Amount
+    document: Hash
+    receivable: Hash
+    dispute: Hash | None = None
+    order: Authority | None = None
+    parts: Annotated[list[Part], bound(1, PARTS_MAX)] | None = None
+
+
+def sign_reduce(ctx: Context, body: Reduce) -> list[Signer]:
+    """Debtor and supplier; every other holder for its units, or an authority."""
+    record = ctx.need("receivable", body.receivable)
+    amount, currency = body.amount_minor, record["currency"]
+    signers = [
+        Signer(record["debtor"], "confirm", amount, currency),
+        Signer(record["supplier"], "give", amount, currency),
+    ]
+    if body.order is not None:
+        return [*signers, *sign_authority(ctx, body.order)]
+    for part in body.parts or []:
+        holder = need_part(ctx, body.receivable, part)["holder"]
+        signers.append(Signer(holder, "give", part.units_minor, currency))
+    return signers
+
+
+def need_part(ctx: Context, receivable: str, part: Part) -> Record:
+    """Return the live tile of a part, exactly as it was signed."""
+    tile = need_tile(ctx, receivable, part.lo, part.rev)
+    if tile["hi"] != part.hi or part.units_minor > part.hi - part.lo:
+        ctx.refuse("stale_input", hi=tile["hi"])
+    return tile
+
+
+@rule.action(
+    "receivable.reduce", Reduce, signers=sign_reduce, on=("receivable", "receivable")
+)
+def reduce(ctx: Context, body: Reduce) -> None:
+    """Take the supplier's units, then those agreed on; the rest is a claim."""
+    record = need_contestable(ctx, body.receivable)
+    if "sweep" in record:
+        ctx.refuse("sweep_running", receivable=record["id"])
+    need_disposal(ctx, record["supplier"])
+    if body.amount_minor > record["live_minor"] - record["waiting_minor"]:
+        ctx.refuse("over_owed", live_minor=record["live_minor"])
+    item = ctx.allocate("reduction")
+    left = reduce_own(ctx, record, item, body.amount_minor)
+    for part in body.parts or []:
+        tile = need_part(ctx, record["id"], part)
+        if body.order is None:
+            need_unfrozen(ctx, tile)
+        units = min(left, part.units_minor)
+        if units:
+            reduce_units(ctx, tile, units, item)
+            left -= units
+    reduction = {
+        **to_record(body),
+        "claim_minor": left,
+        "debtor": record["debtor"],
+        "id": item,
+        "kind": "reduction",
+        "placed": order_key(ctx.height, ctx.position),
+        "supplier": record["supplier"],
+    }
+    ctx.create(reduction)
+    if body.dispute is not None:
+        record = end_dispute(ctx, need_dispute(ctx, body.dispute, record), "agreed")
+    count_reduced(ctx, record, body.amount_minor - left)
+    ctx.emit(
+        "reduced",
+        receivable=record["id"],
+        amount_minor=body.amount_minor,
+        claim_minor=left,
+    )
+
+
+def reduce_own(ctx: Context, record: Record, item: str, amount_minor: int) -> int:
+    """Reduce the supplier's own free units, highest first; return what is left."""
+    supplier, left = record["supplier"], amount_minor
+    tiles = [
+        tile
+        for tile in ctx.scan("live", record["id"], supplier + "/", TILES_MAX)
+        if tile["holder"] == supplier and "pledge" not in tile
+    ]
+    for tile in sorted(tiles, key=lambda tile: -tile["lo"]):
+        units = min(left, tile["hi"] - tile["lo"])
+        if units and not find_freeze(ctx, tile):
+            reduce_units(ctx, tile, units, item)
+            left -= units
+    return left
+
+
+def count_reduced(ctx: Context, record: Record, units: int) -> None:
+    """Write a receivable of which so many units are owed no more.
+
+    Uses of its invoices stay as they are.
+    """
+    programme = ctx.need("programme", record["programme"])
+    after = {
+        **record,
+        "live_minor": record["live_minor"] - units,
+        "reduced_minor": record["reduced_minor"] + units,
+    }
+    owed = owed_at(programme, after, today(ctx, programme))
+    if not owed.principal_minor + owed.interest_minor:
+        after["state"] = "settled"
+    elif record["state"] in ("live", "part_paid"):
+        after["state"] = paid_state(after)
+    ctx.write(after)
+    add_exposure(ctx, programme["id"], -units)
+    release_unassigned(ctx, record["account"], record["debtor"])
+
+
+# -- disputes --------------------------------------------------------------------------
+
+
+class Open(Payload):
+    """``dispute.open``: the debtor contests an amount, pro rata on all units."""
+
+    amount_minor: Amount
+    document: Hash
+    receivable: Hash
+
+
+def sign_open(ctx: Context, body: Open) -> list[Signer]:
+    """The debtor."""
+    return [Signer(ctx.need("receivable", body.receivable)["debtor"], "decline")]
+
+
+@rule.action("dispute.open", Open, signers=sign_open, on=("receivable", "receivable"))
+def open_dispute(ctx: Context, body: Open) -> None:
+    """Record what is contested until the programme's deadline."""
+    record = need_contestable(ctx, body.receivable)
+    free = record["live_minor"] - disputed_minor(ctx, record)
+    if body.amount_minor > free:
+        ctx.refuse("over_owed", live_minor=record["live_minor"])
+    disputes = record.get("disputes", [])
+    if len(disputes) >= DISPUTES_MAX:
+        ctx.refuse("limit_exceeded", disputes_max=DISPUTES_MAX)
+    programme = ctx.need("programme", record["programme"])
+    until = ctx.time + days_term(programme, "dispute_days") * DAY_MS
+    dispute = {
+        **to_record(body),
+        "debtor": record["debtor"],
+        "id": ctx.allocate("dispute"),
+        "kind": "dispute",
+        "placed": order_key(ctx.height, ctx.position),
+        "state": "open",
+        "until_ms": until,
+    }
+    ctx.create(dispute)
+    row = {"amount_minor": body.amount_minor, "id": dispute["id"], "until_ms": until}
+    ctx.write({**record, "disputes": [*disputes, row]})
+    ctx.schedule(dispute, "lapse", until + 1)
+    ctx.emit("disputed", receivable=record["id"], amount_minor=body.amount_minor)
+
+
+def need_dispute(ctx: Context, item: str, record: Record) -> Record:
+    """Return a dispute that stands at block time on a receivable."""
+    dispute: Record = ctx.need("dispute", item)
+    if dispute["receivable"] != record["id"]:
+        ctx.refuse("not_found")
+    if dispute["state"] != "open" or dispute["until_ms"] < ctx.time:
+        ctx.refuse("dispute_over", state=dispute["state"])
+    return dispute
+
+
+class Case(Payload):
+    """A case pending before a court or tribunal."""
+
+    court: Text
+    document: Hash
+    reference: Text
+
+
+class Extend(Payload):
+    """``dispute.extend``: a case or an order keeps a dispute from lapsing."""
+
+    dispute: Hash
+    until_ms: Millis
+    case: Case | None = None
+    order: Authority | None = None
+
+
+def sign_extend(ctx: Context, body: Extend) -> list[Signer]:
+    """The debtor with its case, or the channel of an order."""
+    debtor = ctx.need("dispute", body.dispute)["debtor"]
+    if body.order is not None:
+        return sign_authority(ctx, body.order, debtor)
+    return [Signer(debtor, "decline")]
+
+
+@rule.action("dispute.extend", Extend, signers=sign_extend, on=("dispute", "dispute"))
+def extend(ctx: Context, body: Extend) -> None:
+    """Move a dispute's deadline."""
+    known = ctx.need("dispute", body.dispute)
+    record = ctx.need("receivable", known["receivable"])
+    dispute = need_dispute(ctx, body.dispute, record)
+    latest = ctx.time + EXTEND_DAYS_MAX * DAY_MS
+    if (body.case is None) == (body.order is None):
+        ctx.refuse("bad_case", field="case")
+    if body.until_ms <= dispute["until_ms"] or body.until_ms > latest:
+        ctx.refuse("bad_case", until_ms=body.until_ms)
+    after = {**dispute, **to_record(body), "id": dispute["id"]}
+    extended = {name: after[name] for name in after if name != "dispute"}
+    ctx.write(extended)
+    rows = [
+        {**row, "until_ms": body.until_ms} if row["id"] == dispute["id"] else row
+        for row in record["disputes"]
+    ]
+    ctx.write({**record, "disputes": rows})
+    ctx.schedule(extended, "lapse", body.until_ms + 1)
+    ctx.emit("dispute_extended", receivable=record["id"], until_ms=body.until_ms)
+
+
+class Withdraw(Payload):
+    """``dispute.withdraw``: the debtor contests it no longer."""
+
+    dispute: Hash
+
+
+def sign_withdraw(ctx: Context, body: Withdraw) -> list[Signer]:
+    """The debtor."""
+    return [Signer(ctx.need("dispute", body.dispute)["debtor"], "confirm")]
+
+
+@rule.action(
+    "dispute.withdraw", Withdraw, signers=sign_withdraw, on=("dispute", "dispute")
+)
+def withdraw(ctx: Context, body: Withdraw) -> None:
+    """End a dispute; all of it is owed as before."""
+    known = ctx.need("dispute", body.dispute)
+    record = ctx.need("receivable", known["receivable"])
+    ctx.write(end_dispute(ctx, need_dispute(ctx, body.dispute, record), "withdrawn"))
+
+
+@rule.job("dispute", "lapse")
+def lapse(ctx: Context, target: Record) -> None:
+    """Tidy up a dispute whose deadline has passed; that has long counted."""
+    if target["state"] == "open" and target["until_ms"] < ctx.time:
+        ctx.write(end_dispute(ctx, target, "lapsed"))
+
+
+def end_dispute(ctx: Context, dispute: Record, state: str) -> Record:
+    """Write how a dispute ended; return its receivable without it, not written."""
+    record = ctx.need("receivable", dispute["receivable"])
+    ctx.write({**dispute, "state": state})
+    rows = [row for row in record["disputes"] if row["id"] != dispute["id"]]
+    ctx.emit("dispute_ended", receivable=record["id"], state=state)
+    if rows:
+        return {**record, "disputes": rows}
+    return {name: record[name] for name in record if name != "disputes"}
+
+
+# -- what will never be paid -----------------------------------------------------------
+
+
+class Close(Payload):
+    """``receivable.close``: holders agree that a default is uncollectable."""
+
+    holders: Annotated[list[Hash], bound(1, PARTS_MAX)]
+    receivable: Hash
+
+
+def sign_close(ctx: Context, body: Close) -> list[Signer]:
+    """The holders named, each for the units it gives up hope of."""
+    record = ctx.need("receivable", body.receivable)
+    signers = []
+    for holder in body.holders:
+        tiles = ctx.scan("live", record["id"], holder + "/", TILES_MAX)
+        units = [tile["hi"] - tile["lo"] for tile in tiles if tile["holder"] == holder]
+        signers.append(Signer(holder, "give", sum(units), record["currency"]))
+    return signers
+
+
+@rule.action(
+    "receivable.close", Close, signers=sign_close, on=("receivable", "receivable")
+)
+def close(ctx: Context, body: Close) -> None:
+    """Close it once all who hold units have agreed, at once or one by one.
+
+    The claim and the uses of its invoices stay; the programme's limit is free.
+    """
+    record = ctx.need("receivable", body.receivable)
+    if record["state"] not in LOST:
+        ctx.refuse("wrong_state", state=record["state"])
+    if "sweep" in record:
+        ctx.refuse("sweep_running", receivable=record["id"])
+    if record["waiting_minor"]:
+        ctx.refuse("encumbered", receivable=record["id"])
+    missing = find_holders(ctx, record["id"])
+    for holder in body.holders:
+        if holder not in missing:
+            ctx.refuse("not_holder", holder=holder)
+    agreed = [*record.get("closing", []), *body.holders]
+    missing = [holder for holder in missing if holder not in agreed]
+    if missing:
+        ctx.write({**record, "closing": agreed})
+        ctx.emit("closing_agreed", receivable=record["id"])
+        return
+    closed = {name: record[name] for name in record if name != "closing"}
+    ctx.write({**closed, "state": "closed"})
+    add_exposure(ctx, record["programme"], -record["live_minor"])
+    release_unassigned(ctx, record["account"], record["debtor"])
+    ctx.emit("closed", receivable=record["id"])
+
+
+def find_holders(ctx: Context, receivable: str) -> list[str]:
+    """Return who holds live units, each once."""
+    holders: list[str] = []
+    page = ctx.scan("live", receivable, limit=1)
+    while page and len(holders) < TILES_MAX:
+        holders.append(page[0]["holder"])
+        page = ctx.scan("live", receivable, holders[-1] + "/~", 1)
+    return holders

@@ -1,0 +1,512 @@
+"""Orders of an authority: freezes, insolvencies, and who attests afterwards.
+
+A regulator puts an order on the ledger, or an operator together with a lender
+or regulator of another group; an operator alone never does. What happened
+before its block is not undone. Its end is judged on block time; the work that
+follows from it is tidying up.
+"""
+
+from contracts.kit.v1 import (
+    REDUCED,
+    Amount,
+    Authority,
+    Context,
+    Count,
+    Currency,
+    Hash,
+    Literal,
+    Millis,
+    Minor,
+    Payload,
+    Record,
+    Rule,
+    Signer,
+    Text,
+    cut_part,
+    drop_standing,
+    end_deal,
+    find_orders,
+    in_force,
+    lock_tile,
+    order_key,
+    place_under_next,
+    put_standing,
+    release_locks,
+    sign_authority,
+    suspend_money,
+    to_record,
+    unlock_tile,
+)
+
+# What each cover names.
+COVERS = (
+    ("account", ("account",)),
+    ("amount", ("amount_minor", "currency", "member")),
+    ("member", ("member",)),
+    ("payout_account", ("currency", "member")),
+    ("receipt", ("receipt",)),
+    ("units", ("hi", "lo", "receivable")),
+)
+SUBJECTS = ("account", "member", "receipt", "receivable")
+FIGURES = ("amount_minor", "currency", "hi", "lo")
+GUARDIANS = ("lender", "regulator")
+BANK_ROLES = ("settlement_bank", "settlement_agent")
+ENDLESS = 9_007_199_254_740_991
+PAGE = 100
+PAGES_MAX = 20
+
+rule = Rule(
+    "receivable",
+    part="orders",
+    writes=(
+        "account",
+        "deal",
+        "offer",
+        "order",
+        "payout",
+        "quote",
+        "receipt",
+        "receivable",
+        "request",
+        "share",
+        "standing",
+        "tile",
+    ),
+    refusals={
+        "bad_cover": (
+            "refused",
+            "not what such an order covers",
+            "Each kind of order names its own things, and all of them.",
+            "run: allonge freeze --help",
+        ),
+        "bad_expiry": (
+            "refused",
+            "the order has ended already",
+            "An order ends after the block that takes it.",
+            "Check its expiry on the document.",
+        ),
+        "bad_effect": (
+            "refused",
+            "effective in the future",
+            "An insolvency is declared once it is effective.",
+            "Declare it when its effective time has come.",
+        ),
+        "order_over": (
+            "stale",
+            "the order is not in force",
+            "It was released, or its time has passed.",
+            "run: allonge freeze list",
+        ),
+        "not_vacant": (
+            "refused",
+            "the account has its attester",
+            "A successor is named after the attester's insolvency only.",
+            "run: allonge member account",
+        ),
+    },
+)
+
+
+class Redirect(Payload):
+    """Where an order sends money: a salted commitment, and whose account it is."""
+
+    commitment: Hash
+    payee: Text
+
+
+class Freeze(Payload):
+    """``freeze.order``: nothing passes on, money is held or sent elsewhere.
+
+    Attributes:
+        cover: what it is about; the fields that name it are given, no others.
+        order: the authority's.
+        pledged: whether money of units pledged before is covered too.
+        rank: several orders take their part of money in this order.
+        until_ms: the last moment at which it binds.
+        redirect: where money goes; it is held if there is none.
+    """
+
+    cover: Literal["account", "amount", "member", "payout_account", "receipt", "units"]
+    order: Authority
+    pledged: bool
+    rank: Count
+    until_ms: Millis
+    account: Hash | None = None
+    amount_minor: Amount | None = None
+    currency: Currency | None = None
+    hi: Amount | None = None
+    lo: Minor | None = None
+    member: Hash | None = None
+    receipt: Hash | None = None
+    receivable: Hash | None = None
+    redirect: Redirect | None = None
+
+
+def sign_freeze(ctx: Context, body: Freeze) -> list[Signer]:
+    """The authority's channel; a guardian is not the member concerned."""
+    return sign_authority(ctx, body.order, body.member or "")
+
+
+@rule.action("freeze.order", Freeze, signers=sign_freeze, business=True)
+def freeze(ctx: Context, body: Freeze) -> None:
+    """Put a freeze on the ledger; it binds from this block."""
+    given = to_record(body)
+    check_cover(ctx, given)
+    if body.until_ms <= ctx.time:
+        ctx.refuse("bad_expiry", until_ms=body.until_ms)
+    if "amount_minor" in given:
+        given["limit_minor"] = given["amount_minor"]
+    order = place_order(ctx, "freeze", given)
+    ctx.schedule(order, "expire", body.until_ms + 1)
+    if body.cover == "units":
+        freeze_units(ctx, order)
+    elif body.cover == "member":
+        end_offers(ctx, order["member"])
+        end_deals(ctx, order["member"])
+    hold_payouts(ctx, order)
+
+
+def check_cover(ctx: Context, given: Record) -> None:
+    """Refuse an order that names other things than its cover, or none there are."""
+    found = [name for name in sorted([*FIGURES, *SUBJECTS]) if name in given]
+    for row in COVERS:
+        if row[0] == given["cover"] and list(row[1]) != found:
+            ctx.refuse("bad_cover", cover=row[0])
+    for name in SUBJECTS:
+        if name in given:
+            ctx.need(name, given[name])
+
+
+def place_order(ctx: Context, what: str, given: Record) -> Record:
+    """Write an order and let it stand on what it covers."""
+    paper = given["order"]
+    names = [name for name in given if name not in ("amount_minor", "order")]
+    order = {
+        **{name: given[name] for name in names},
+        **paper,
+        "id": ctx.allocate("order"),
+        "kind": "order",
+        "placed": order_key(ctx.height, ctx.position),
+        "placed_ms": ctx.time,
+        "state": "in_force",
+        "taken_minor": 0,
+        "what": what,
+    }
+    ctx.create(order)
+    put_standing(ctx, subject_of(order), order["id"])
+    ctx.emit("order_placed", order=order["id"], what=what)
+    return order
+
+
+def subject_of(order: Record) -> str:
+    """Return what an order stands on."""
+    subjects = [order[name] for name in SUBJECTS if name in order]
+    found: str = subjects[0]
+    return found
+
+
+def freeze_units(ctx: Context, order: Record) -> None:
+    """Lock an interval, cut out of its tiles; offers and deals on it end.
+
+    Units that are retired are locked too: a reversal brings them back frozen.
+    """
+    record = ctx.need("receivable", order["receivable"])
+    if order["lo"] >= order["hi"] or order["hi"] > record["face_minor"]:
+        ctx.refuse("bad_cut", lo=order["lo"], hi=order["hi"])
+    if "sweep" in record:
+        ctx.refuse("sweep_running", receivable=record["id"])
+    position = 0
+    while position < order["hi"]:
+        tile = ctx.need("tile", str(position), record["id"])
+        position = tile["hi"]
+        lo, hi = max(tile["lo"], order["lo"]), min(tile["hi"], order["hi"])
+        if lo < hi and tile["state"] != REDUCED:
+            piece = cut_part(ctx, release_locks(ctx, tile), lo, hi)
+            lock = {
+                "hi": hi,
+                "id": order["id"],
+                "kind": "freeze",
+                "lo": lo,
+                "until": order["until_ms"],
+            }
+            lock_tile(ctx, piece, lock)
+
+
+def end_offers(ctx: Context, member: str) -> None:
+    """End what a member offers; beyond the limit acceptance is refused anyway."""
+    after = ""
+    for _ in range(PAGES_MAX):
+        page = ctx.scan("offers", member, after, PAGE)
+        for offer in page:
+            if offer["giver"] == member:
+                unlock_tile(ctx, offer["receivable"], offer["tile_lo"], offer["id"])
+                ctx.remove("offer", offer["id"])
+                ctx.emit("offer_ended", offer=offer["id"])
+        if len(page) < PAGE:
+            return
+        after = order_key(page[-1]["until_ms"]) + "/" + page[-1]["id"]
+
+
+def end_deals(ctx: Context, member: str) -> None:
+    """Let deals lapse by which a frozen member's units would move."""
+    after = "open/"
+    for _ in range(PAGES_MAX):
+        page = ctx.scan("deals", member, after, PAGE)
+        for deal in page:
+            if deal["payee"] == member and deal["state"] == "open":
+                unlock_tile(ctx, deal["receivable"], deal["tile_lo"], deal["id"])
+                end_deal(ctx, deal["id"], "frozen")
+        if len(page) < PAGE or page[-1]["state"] != "open":
+            return
+        after = "open/" + order_key(page[-1]["pay_by_ms"]) + "/" + page[-1]["id"]
+
+
+def hold_payouts(ctx: Context, order: Record) -> None:
+    """Put what is due and not sent yet under an order on a member or account.
+
+    An amount is taken of later money only.
+    """
+    index, after = "unsent", ""
+    if order["cover"] == "account":
+        index = "payouts"
+    if order["cover"] not in ("account", "member", "payout_account"):
+        return
+    for _ in range(PAGES_MAX):
+        page = ctx.scan(index, subject_of(order), after, PAGE)
+        for payout in page:
+            put_placed(ctx, payout)
+        if len(page) < PAGE:
+            return
+        after = page[-1]["date"] + "/" + page[-1]["id"]
+
+
+def put_placed(ctx: Context, payout: Record) -> None:
+    """Write a payout under the order that takes it, if another one does now."""
+    placed = place_under_next(ctx, payout)
+    if placed != payout:
+        ctx.write(placed)
+
+
+class Release(Payload):
+    """``order.release``: the same channel ends an order before its time."""
+
+    ending: Authority
+    order: Hash
+
+
+def sign_release(ctx: Context, body: Release) -> list[Signer]:
+    """The regulator that placed it, or an operator with a guardian."""
+    order = ctx.need("order", body.order)
+    if "guardian" not in order and body.ending.placer != order["placer"]:
+        ctx.refuse("no_channel", placer=body.ending.placer)
+    return sign_authority(ctx, body.ending, order.get("member", ""))
+
+
+@rule.action(
+    "order.release", Release, signers=sign_release, on=("order", "order"), business=True
+)
+def release(ctx: Context, body: Release) -> None:
+    """End an order; what it held is due again."""
+    order = ctx.need("order", body.order)
+    if not in_force(ctx, order):
+        ctx.refuse("order_over", state=order["state"])
+    released = {**order, "released_by": to_record(body.ending), "state": "released"}
+    end_order(ctx, released)
+
+
+@rule.job("order", "expire")
+def expire(ctx: Context, target: Record) -> None:
+    """Tidy up an order whose time has passed; that has long counted."""
+    if target["state"] == "in_force" and target["until_ms"] < ctx.time:
+        end_order(ctx, {**target, "state": "expired"})
+
+
+def end_order(ctx: Context, order: Record) -> None:
+    """Write an order that has ended, and undo what it did to units and money."""
+    ctx.write(order)
+    drop_standing(ctx, subject_of(order), order["id"])
+    if order["cover"] == "units":
+        unfreeze_units(ctx, order)
+    restore_attester(ctx, order)
+    free_payouts(ctx, order)
+    ctx.emit("order_ended", order=order["id"], state=order["state"])
+
+
+def unfreeze_units(ctx: Context, order: Record) -> None:
+    """Take an order's locks off its units."""
+    position = 0
+    while position < order["hi"]:
+        tile = ctx.need("tile", str(position), order["receivable"])
+        position = tile["hi"]
+        if tile["hi"] > order["lo"]:
+            unlock_tile(ctx, order["receivable"], tile["lo"], order["id"])
+
+
+@rule.job("order", "free")
+def free_payouts(ctx: Context, target: Record) -> None:
+    """Let what an ended order held be due, or go under the next order on it."""
+    page = ctx.scan("ordered", target["id"], limit=PAGE)
+    for payout in page:
+        put_placed(ctx, payout)
+    if len(page) == PAGE:
+        ctx.schedule(target, "free", ctx.time + 1)
+
+
+class Insolvency(Payload):
+    """``insolvency.declare``: a court's order on a member, from its block on.
+
+    Attributes:
+        administrator: where the member's money goes.
+        disposal: whether its units may pass on all the same.
+        effective_ms: from when it counts in law; what happened since is listed
+            for the court.
+        member: who is insolvent.
+        order: the court's.
+        pledged: whether money of units pledged before goes there too.
+        rank: its place among other orders on the member's money.
+    """
+
+    administrator: Redirect
+    disposal: bool
+    effective_ms: Millis
+    member: Hash
+    order: Authority
+    pledged: bool
+    rank: Count
+
+
+def sign_insolvency(ctx: Context, body: Insolvency) -> list[Signer]:
+    """The authority's channel; the member vouches for nothing of it."""
+    ctx.need("member", body.member)
+    return sign_authority(ctx, body.order, body.member)
+
+
+@rule.action("insolvency.declare", Insolvency, signers=sign_insolvency, business=True)
+def declare(ctx: Context, body: Insolvency) -> None:
+    """Let open business lapse and money go to the administrator.
+
+    Sales already priced stand.
+    """
+    if body.effective_ms > ctx.time:
+        ctx.refuse("bad_effect", effective_ms=body.effective_ms)
+    given = to_record(body)
+    given["redirect"] = given["administrator"]
+    fields = {name: given[name] for name in given if name != "administrator"}
+    fields["cover"] = "payouts"
+    fields["until_ms"] = ENDLESS
+    order = place_order(ctx, "insolvency", fields)
+    end_offers(ctx, body.member)
+    end_quotes(ctx, body.member)
+    suspend_money(ctx, body.member)
+    vacate_accounts(ctx, order)
+    hold_insolvent(ctx, order)
+
+
+def end_quotes(ctx: Context, member: str) -> None:
+    """End a member's requests and quotes, as far as nothing was taken."""
+    for kind in ("request", "quote"):
+        for _ in range(PAGES_MAX):
+            page = ctx.scan(kind + "s", member, "", PAGE)
+            for found in page:
+                ctx.remove(kind, found["id"])
+            if len(page) < PAGE:
+                break
+
+
+def hold_insolvent(ctx: Context, order: Record) -> None:
+    """Send what is due to an insolvent member to its administrator."""
+    hold_payouts(ctx, {**order, "cover": "member"})
+
+
+def vacate_accounts(ctx: Context, order: Record) -> None:
+    """Block the accounts a member attests until a successor is named."""
+    after = ""
+    while True:
+        page = ctx.scan("all", "account", after, PAGE)
+        for account in page:
+            if account["attester"] == order["member"]:
+                vacated = {
+                    "attester": order["member"],
+                    "order": order["id"],
+                    "status": account["status"],
+                }
+                ctx.write(
+                    {
+                        **account,
+                        "attester": "",
+                        "status": "blocked",
+                        "vacated": vacated,
+                    }
+                )
+                ctx.emit("attester_vacant", account=account["id"])
+        if len(page) < PAGE:
+            return
+        after = page[-1]["id"]
+
+
+def restore_attester(ctx: Context, order: Record) -> None:
+    """Give accounts nobody has taken over back to an attester no longer insolvent."""
+    if order["what"] != "insolvency":
+        return
+    after = ""
+    while True:
+        page = ctx.scan("all", "account", after, PAGE)
+        for account in page:
+            if account.get("vacated", {"order": ""})["order"] == order["id"]:
+                fill_account(ctx, account, account["vacated"]["attester"])
+        if len(page) < PAGE:
+            return
+        after = page[-1]["id"]
+
+
+def fill_account(ctx: Context, account: Record, attester: str) -> None:
+    """Let an account have an attester again, as blocked or open as it was."""
+    filled = {name: account[name] for name in account if name != "vacated"}
+    status = account["vacated"]["status"]
+    ctx.write({**filled, "attester": attester, "status": status})
+    ctx.emit("attester_named", account=account["id"], member=attester)
+
+
+class Successor(Payload):
+    """``account.successor``: who attests an account after an insolvency."""
+
+    account: Hash
+    attester: Hash
+    guardian: Hash
+
+
+def sign_successor(ctx: Context, body: Successor) -> list[Signer]:
+    """The account's owner, the new attester, and a lender or regulator."""
+    owner = ctx.need("account", body.account)["owner"]
+    attester = ctx.need("member", body.attester)
+    guardian = ctx.need("member", body.guardian)
+    roles = attester["roles"]
+    if "operator" in roles or not any(role in roles for role in BANK_ROLES):
+        ctx.refuse("not_a_bank", member=body.attester)
+    if not any(role in guardian["roles"] for role in GUARDIANS):
+        ctx.refuse("no_channel", guardian=body.guardian)
+    related = "group" in guardian and guardian["group"] == attester.get("group", "")
+    if related or "operator" in guardian["roles"] or body.guardian == body.attester:
+        ctx.refuse("group_conflict", guardian=body.guardian)
+    signers = [Signer(owner, "terms"), Signer(body.guardian, "order")]
+    if body.attester != owner:
+        signers.append(Signer(body.attester, "attest"))
+    return signers
+
+
+@rule.action(
+    "account.successor",
+    Successor,
+    signers=sign_successor,
+    on=("account", "account"),
+    business=True,
+)
+def succeed(ctx: Context, body: Successor) -> None:
+    """Name the attester of an account whose attester is insolvent."""
+    account = ctx.need("account", body.account)
+    if "vacated" not in account:
+        ctx.refuse("not_vacant", account=account["id"])
+    for order in find_orders(ctx, body.attester):
+        if order["what"] == "insolvency":
+            ctx.refuse("insolvent", member=body.attester)
+    fill_account(ctx, account, body.attester)
