@@ -5,43 +5,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
+from cli.keyring import (
+    ROLES,
+    duty_option,
+    grant_group,
+    key_group,
+    make_proof,
+    output_option,
+    policy_group,
+    role_group,
+)
 from cli.people import FULL, check_id, name_id
 from cli.session import Session, with_node, with_signing, with_wallet
-from cli.typed import check_moment, read_moment
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
-
-# As in the kernel, whose module takes longer to load than this command to run.
-ROLES: Final = (
-    *("operator", "debtor", "supplier", "lender", "settlement_bank"),
-    *("settlement_agent", "collateral_manager", "appraiser", "ip_centre"),
-    *("delivery_attester", "auditor", "regulator"),
-)
-DUTIES: Final = ("admin", "checker", "maker")
-
-output_option = click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    required=True,
-    help="Where to write it.",
-)
-duty_option = click.option(
-    "--duty",
-    multiple=True,
-    type=click.Choice(DUTIES),
-    help="What the key may do; all three by default.",
-)
 
 
 @click.group("member")
 def member() -> None:
-    """List and admit members; change keys, policies and accounts."""
+    """List and admit members; change keys, policies, roles and accounts."""
+
+
+for _group in (key_group, policy_group, role_group, grant_group):
+    member.add_command(_group)
 
 
 @member.command("list")
@@ -139,7 +129,7 @@ def request_member(session: Session, **given: Any) -> None:
     # A wrong name or role is named before the passphrase is asked.
     found = _new_member(given) if add is None else read_member(add)
     session.folder.require()
-    key = make_key(session.folder, given["duty"], _proof(session))
+    key = make_key(session.folder, given["duty"], make_proof(session))
     if key["public"] in [row["public"] for row in found["keys"]]:
         raise LedgerError("key_taken", found=name_id("key", key["public"]))
     found["keys"] = [*found["keys"], key]
@@ -167,14 +157,6 @@ def _new_member(given: dict[str, Any]) -> JSONObject:
     if given["group"] is not None:
         found["group"] = given["group"]
     return found
-
-
-def _proof(session: Session) -> str:
-    if not session.config.chain:
-        return ""
-    from ledger.transactions import prove_possession
-
-    return prove_possession(session.key(), session.config.chain)
 
 
 @member.command("admit")
@@ -235,109 +217,6 @@ def resume(session: Session, item: str, *, reason: str) -> None:
     _change_status(session, "member.resume", item, reason)
 
 
-# --- keys and policy ---
-
-
-@member.group("key")
-def key_group() -> None:
-    """Add and revoke your member's keys."""
-
-
-@key_group.command("request")
-@duty_option
-@output_option
-@with_wallet
-def request_key(session: Session, *, duty: tuple[str, ...], output: Path) -> None:
-    """Write a key file with which a colleague adds this wallet's key."""
-    from cli.private import write_private
-    from cli.requests import KEY_VERSION, make_key
-    from cli.terminal import print_json, print_note
-    from ledger.encoding import encode
-
-    session.folder.require()
-    chain = session.chain
-    found = make_key(session.folder, duty, _proof(session))
-    write_private(output, encode({"key": found, "t": KEY_VERSION}))
-    if session.as_json:
-        print_json({"chain": chain, "key": found, "output": str(output)})
-    print_note(f"Written to {output}. Next: run: allonge member key add {output}")
-
-
-@key_group.command("add")
-@click.argument("file", type=click.Path(path_type=Path))
-@with_signing
-def add_key(session: Session, file: Path) -> None:
-    """Add the key of a key FILE to your member."""
-    from cli.requests import read_new_key
-
-    key = read_new_key(file)
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    facts = Lookup(session).parties()
-    body = {"key": key, "member": session.member}
-    run_acts(session, [Act("key.add", body, facts)])
-
-
-@key_group.command("revoke")
-@click.argument("item", metavar="ID")
-@click.option(
-    "--compromised-since",
-    type=click.IntRange(min=0),
-    metavar="HEIGHT",
-    help="Flag what the key did since this block.",
-)
-@with_signing
-def revoke_key(session: Session, item: str, *, compromised_since: int | None) -> None:
-    """End a key of your member from the next block."""
-    check_id(item, "key")
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-    from cli.people import find_id
-
-    lookup = Lookup(session)
-    path = f"/v1/members/{session.member}/keys"
-    found = find_id(
-        item, lambda: [str(row.get("id", "")) for row in session.client.whole(path)]
-    )
-    body: JSONObject = {"key": found, "member": session.member}
-    if compromised_since is not None:
-        body["compromised_since_height"] = compromised_since
-    run_acts(session, [Act("key.revoke", body, lookup.parties())])
-
-
-@member.group("policy")
-def policy_group() -> None:
-    """Change who must sign."""
-
-
-@policy_group.command("set")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--from", "start", required=True, metavar="SPAN", help="E.g. 8d.")
-@with_signing
-def set_policy(session: Session, file: Path, *, start: str) -> None:
-    """Replace your member's policy by that of a TOML or JSON FILE.
-
-    offset_minutes is where days end; [[approvals]] has action (any, give,
-    confirm, accept, submit, terms, pay, attest, admin …), currency where it
-    is about amounts, and bands: {persons = 1, up_to = "100000.00"}, the last
-    without up_to.
-    """
-    from cli.requests import read_policy
-
-    check_moment(start)
-    policy = read_policy(file)
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    body = {
-        "from_time": read_moment(start, session.now_ms()),
-        "member": session.member,
-        "policy": policy,
-    }
-    run_acts(session, [Act("policy.set", body, Lookup(session).parties())])
-
-
 # --- payout accounts ---
 
 
@@ -365,6 +244,8 @@ def _warn_of_number(number: str) -> None:
 def register_account(session: Session, **given: Any) -> None:
     """Register a payout account; only its salted hash goes to the ledger.
 
+    A change takes two persons and a delay; the only person of a firm signs
+    alone and waits twice as long.
     The card in FILE holds it in clear: give it to the attester, who verifies.
     """
     from ledger.currency import exponent
@@ -396,6 +277,19 @@ def register_account(session: Session, **given: Any) -> None:
     }
     act = Act("payout_account.register", body, lookup.parties(attester))
     run_acts(session, [act])
+
+
+@account_group.command("veto")
+@click.option("--currency", required=True, metavar="CODE", help="ISO 4217 code.")
+@with_signing
+def veto_account(session: Session, *, currency: str) -> None:
+    """Stop a planned change of where your member is paid; one person signs."""
+    from cli.acting import Act, run_acts
+    from cli.lookup import Lookup
+
+    body = {"currency": currency, "member": session.member}
+    facts = Lookup(session).parties()
+    run_acts(session, [Act("payout_account.veto", body, facts)])
 
 
 @account_group.command("verify")

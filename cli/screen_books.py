@@ -153,6 +153,14 @@ def show_register(page: Page) -> str:
     return "the member wants to be paid on this account"
 
 
+def show_veto(page: Page) -> str:
+    """Show ``payout_account.veto``."""
+    page.line("member", page.id("member", "member"))
+    page.line("currency", page.text("currency"))
+    page.ask_count(1)
+    return "a planned change of the payout account does not happen"
+
+
 def show_verify(page: Page) -> str:
     """Show ``payout_account.verify``."""
     _show_payee(page)
@@ -387,6 +395,7 @@ ACTS: Final[Mapping[str, ShowAct]] = MappingProxyType(
         "payout.status": show_status,
         "payout_account.register": show_register,
         "payout_account.verify": show_verify,
+        "payout_account.veto": show_veto,
         "programme.new": show_programme,
         "receipt.reverse": show_reverse,
         "receivable.misdirected": show_misdirected,

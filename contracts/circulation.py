@@ -36,6 +36,8 @@ from contracts.kit.v1 import (
 )
 
 OFFER_MS_MAX = 90 * 86_400_000
+# What one person offers above its band cannot be accepted before.
+COOLING_MS = 86_400_000
 
 rule = Rule(
     "receivable",
@@ -99,8 +101,15 @@ rule = Rule(
         "bad_deadline": (
             "refused",
             "the deadline is not usable",
-            "A deadline lies in the future, at most 90 days ahead.",
+            "A deadline lies in the future, at most 90 days ahead, and where one"
+            " person offers above its band more than a day.",
             "Choose another deadline.",
+        ),
+        "cooling": (
+            "refused",
+            "the offer cannot be accepted yet",
+            "One person made it above its band; for a day it can only withdraw it.",
+            "Accept it later; from when on says: run: allonge show ID",
         ),
     },
 )
@@ -237,7 +246,7 @@ def sign_offer(ctx: Context, body: Offer) -> list[Signer]:
     tile = need_input(ctx, body.input)
     amount = max(0, body.part.hi - body.part.lo)
     currency = ctx.need("receivable", body.receivable)["currency"]
-    return [Signer(tile["holder"], "give", amount, currency)]
+    return [Signer(tile["holder"], "give", amount, currency, alone=True)]
 
 
 @rule.action(
@@ -276,6 +285,10 @@ def offer(ctx: Context, body: Offer) -> None:
     }
     if body.document is not None:
         record_offer["document"] = body.document
+    if tile["holder"] in ctx.alone:
+        record_offer["from_ms"] = ctx.time + COOLING_MS
+        if body.until_ms < record_offer["from_ms"]:
+            ctx.refuse("bad_deadline", until_ms=body.until_ms)
     ctx.create(record_offer)
     lock = {
         "hi": part.hi,
@@ -316,6 +329,8 @@ def accept(ctx: Context, body: Answer) -> None:
         ctx.refuse("offer_changed", offer=body.offer)
     if made["until_ms"] < ctx.time:
         ctx.refuse("offer_expired", until_ms=made["until_ms"])
+    if made.get("from_ms", 0) > ctx.time:
+        ctx.refuse("cooling", from_ms=made["from_ms"])
     record = need_live(ctx, body.receivable)
     tile = need_tile(ctx, body.receivable, made["tile_lo"], made["rev"])
     check_passing(ctx, record, tile, made["receiver"], aware=body.aware_overdue)

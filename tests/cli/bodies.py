@@ -172,6 +172,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "payout.instruct": {"account": A, "payouts": [hash_of("y1"), hash_of("y2")]},
     "payout_account.register": {**PAYEE, "member": ALPHA},
     "payout_account.verify": {**PAYEE, "member": ALPHA},
+    "payout_account.veto": {"currency": "CNY", "member": ALPHA},
     "policy.set": {"from_time": MOMENT_MS, "member": ALPHA, "policy": POLICY},
     "programme.new": {
         "account": A,

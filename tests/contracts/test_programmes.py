@@ -94,8 +94,28 @@ at the debtor's limit   | deal debtor=buyer debtor_max_minor=1000000,
                         | submit | confirm | ok
 """
 
+# delta is one person and gives 1000 a day.
+COOLING = """
+it gives in its band      | alone, live supplier=delta | transfer 0 1000 | ok
+above it, not at once     | alone, live supplier=delta | transfer 0 1001 | one_person
+nor in parts of a day     | alone, live supplier=delta,
+                          | transfer 0 1000 | transfer 1000 1001 tile=1000 | one_person
+above it it may offer     | alone, live supplier=delta | offer 0 1001    | ok
+what nobody could accept  | alone,
+                          | live supplier=delta | offer 0 1001 ms=-1 | bad_deadline
+accepted too early        | alone, live supplier=delta,
+                          | offer 0 1001, deadline -1  | take            | cooling
+accepted after a day      | alone, live supplier=delta,
+                          | offer 0 1001, deadline 0   | take            | ok
+withdrawn while it cools  | alone, live supplier=delta,
+                          | offer 0 1001               | withdraw        | ok
+in its band nothing cools | alone, live supplier=delta,
+                          | offer 0 1000               | take            | ok
+it accepts without limit  | alone, live, offer 0 1000000 delta | take    | ok
+"""
 
-@rows(ACCOUNTS, PROGRAMMES, PAYEES, LIMITS)
+
+@rows(ACCOUNTS, PROGRAMMES, PAYEES, LIMITS, COOLING)
 def test_rows(stage: Stage, row: Row) -> None:
     """Each operation is answered with its code."""
     assert row.answer(stage) == row.code
