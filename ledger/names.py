@@ -28,6 +28,10 @@ KIND_LETTERS: Final = MappingProxyType(
         "entry": "E",
         "transaction": "T",
         "key": "K",
+        "deal": "D",
+        "quote": "Q",
+        "request": "S",
+        "discrepancy": "N",
     }
 )
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

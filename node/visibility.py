@@ -39,8 +39,19 @@ EVENTS_OF_TERMS: Final = frozenset(
         "waived",
     )
 )
-ACTS_OF_ACCOUNTS: Final = ("account.", "bank.", "payout.", "receipt.")
+ACTS_OF_ACCOUNTS: Final = (
+    *("account.", "bank.", "discrepancy.", "mandate.", "payout.", "receipt."),
+)
 EVENTS_OF_KEYS: Final = frozenset(("key_added", "key_revoked", "policy_set"))
+# What may bring a part to a member, who that is, and how long.
+PASSING: Final = (
+    ("offers", "receiver", "until_ms"),
+    ("requests", "lender", "until_ms"),
+    ("quotes", "lender", "until_ms"),
+    ("deals", "payer", "pay_by_ms"),
+)
+# What names competitors is seen by who signed it; each is asked apart.
+ACTS_OF_ONE: Final = frozenset(("sale.request",))
 # Counts of holders are holders' business.
 HIDDEN_FIELDS: Final = frozenset(("groups", "lines", "pieces"))
 
@@ -128,11 +139,14 @@ class Sight:
 
     @cached_property
     def offered(self) -> frozenset[str]:
-        """Receivables of which a part is offered to it now."""
+        """Receivables of which a part may pass to it: offered, asked, quoted, sold."""
         return frozenset(
-            offer["receivable"]
-            for offer in scan_records(self.base, "offers", self.reader.member)
-            if self.is_any(offer["receiver"]) and offer["until_ms"] >= self.time
+            record["receivable"]
+            for index, party, until in PASSING
+            for record in scan_records(self.base, index, self.reader.member)
+            if self.is_any(record[party])
+            and record[until] >= self.time
+            and record.get("state", "open") == "open"
         )
 
     @cached_property
@@ -303,6 +317,17 @@ def _offer(sight: Sight, offer: Mapping[str, Any]) -> bool:
     return sight.is_any(offer["giver"], offer["receiver"])
 
 
+def _asking(sight: Sight, record: Mapping[str, Any]) -> bool:
+    return sight.is_any(record["seller"], record["lender"])
+
+
+def _deal(sight: Sight, deal: Mapping[str, Any]) -> bool:
+    # Who attests or keeps its account has to know the price and the reference.
+    if sight.is_any(deal["payer"], deal["payee"]):
+        return True
+    return deal["way"] == "account" and sight.runs_account(deal["account"])
+
+
 def _entry(sight: Sight, entry: Mapping[str, Any]) -> bool:
     return sight.is_any(entry.get("payer")) or sight.runs_account(entry["account"])
 
@@ -311,6 +336,11 @@ def _receipt(sight: Sight, receipt: Mapping[str, Any]) -> bool:
     account = receipt["account"]
     if sight.is_any(receipt["debtor"]) or sight.runs_account(account):
         return True
+    if "deal" in receipt:
+        own = sight.is_any(receipt["payer"])
+        return own or (
+            "passed_minor" in receipt and sight.sees("deal", receipt["deal"])
+        )
     # Money nobody is known to have paid can be matched by any debtor of the
     # account who is told its id; no list names it.
     return bool(
@@ -334,13 +364,31 @@ def _payout(sight: Sight, payout: Mapping[str, Any]) -> bool:
     return sight.is_any(payout["payee"]) or sight.runs_account(payout["account"])
 
 
+def _discrepancy(sight: Sight, found: Mapping[str, Any]) -> bool:
+    return sight.runs_account(found["account"])
+
+
+def _misdirected(sight: Sight, report: Mapping[str, Any]) -> bool:
+    """Show a report to who made it and whom it names, not a holder to the debtor."""
+    record = read_record(sight.base, "receivable", report["receivable"])
+    if record is None or sight.is_any(report["reporter"], report["recipient"]):
+        return record is not None
+    known = (record["debtor"], record["supplier"])
+    sides = (report["reporter"] in known, report["recipient"] in known)
+    return sight.runs_account(record["account"]) or (
+        all(sides) and sight.is_any(record["debtor"])
+    )
+
+
 def _claim(sight: Sight, claim: Mapping[str, Any]) -> bool:
     return sight.is_any(claim["payee"]) or sight.runs_account(claim["scope"])
 
 
 def _transaction(sight: Sight, made: Mapping[str, Any]) -> bool:
     body, act, member = made["body"], made["act"], sight.reader.member
-    if sight.is_any(*made["by"], *body.values()):
+    if sight.is_any(*made["by"]) or act in ACTS_OF_ONE:
+        return sight.is_any(*made["by"])
+    if sight.is_any(*body.values()):
         return True
     if any(isinstance(value, list) and member in value for value in body.values()):
         return True
@@ -350,10 +398,11 @@ def _transaction(sight: Sight, made: Mapping[str, Any]) -> bool:
         return _is_side_of_terms(sight, body)
     if act.startswith(ACTS_OF_ACCOUNTS) and sight.runs_account(body.get("account")):
         return True
-    offer, receipt = body.get("offer"), body.get("receipt")
-    return (isinstance(offer, str) and sight.is_party_to_offer(offer)) or (
-        isinstance(receipt, str) and sight.sees("receipt", receipt)
-    )
+    offer = body.get("offer")
+    if isinstance(offer, str) and sight.is_party_to_offer(offer):
+        return True
+    kinds = [kind for kind in ("deal", "receipt") if isinstance(body.get(kind), str)]
+    return any(sight.sees(kind, body[kind]) for kind in kinds)
 
 
 def _is_side_of_terms(sight: Sight, body: Mapping[str, Any]) -> bool:
@@ -385,13 +434,17 @@ def _event(sight: Sight, event: Mapping[str, Any]) -> bool:
 
 
 KINDS_IN_EVENTS: Final = (
-    *("account", "entry", "line", "member", "payout", "programme", "receipt"),
+    *("account", "entry", "line", "member", "misdirected", "payout"),
+    *("programme", "receipt"),
+    *("deal", "quote", "request"),
 )
 
 AUDIENCES: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
     "account": _account,
     "chain": _everyone,
     "claim": _claim,
+    "deal": _deal,
+    "discrepancy": _discrepancy,
     "entry": _entry,
     "event": _event,
     "interest": _holder,
@@ -399,14 +452,17 @@ AUDIENCES: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
     "key": _key,
     "line": _holder,
     "member": _everyone,
+    "misdirected": _misdirected,
     "offer": _offer,
     "payout": _payout,
     "payout_account": _payout_account,
     "person": _own_scope,
     "policy": _policy,
     "programme": _programme,
+    "quote": _asking,
     "receipt": _receipt,
     "receivable": _receivable,
+    "request": _asking,
     "rule_file": _everyone,
     "share": _share,
     "sweep": _sweep,

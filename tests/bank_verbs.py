@@ -97,7 +97,7 @@ def status(
     stage.act("payout.status", body)
 
 
-def ask(stage: Stage, payee: str = "alpha", by: str = "") -> None:
+def request(stage: Stage, payee: str = "alpha", by: str = "") -> None:
     """Let a payee ask for what is below the minimum."""
     body = {"account": stage.account, "payee": stage.id_of(payee)}
     stage.act("payout.request", body, **stage.as_members(by))

@@ -78,9 +78,11 @@ POLICY = {
 ENTRY = {
     "amount_minor": 4_200,
     "booking_date": DAY,
+    "charges_minor": 7,
     "currency": "CNY",
     "end_to_end": "AL123-001",
     "key": "S1/1",
+    "original": "S1/0",
     "payer": BUYER,
     "reference": "INV 7",
     "type": "receipt",
@@ -89,6 +91,20 @@ ENTRY = {
 STATUS = {"member": ALPHA, "operator": BANK, "reason": "unpaid fees"}
 PAYEE = {"attester": BANK, "commitment": hash_of("c"), "currency": "CNY"}
 
+QUOTED = {
+    "aware_overdue": False,
+    "basis": "act365f",
+    "discount_minor": 31_000,
+    "fees": [{"amount_minor": 7, "name": "platform", "payee": BANK, "payer": "seller"}],
+    "from_date": "2031-01-05",
+    "method": "true_discount",
+    "net_minor": 2_968_993,
+    "pay_by_ms": MOMENT_MS,
+    "price_minor": 2_969_000,
+    "rate_ppm": 45_000,
+    "recourse": "without",
+    "way": "direct",
+}
 BODIES: dict[str, dict[str, Any]] = {
     "account.open": {
         "attester": BANK,
@@ -96,6 +112,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "commitment": hash_of("c"),
         "currency": "CNY",
         "mandate": {"document": hash_of("m"), "limit_minor": 99, "until": DAY},
+        "message": "camt_053",
         "opening_minor": 12,
         "owner": LENDER,
     },
@@ -104,16 +121,30 @@ BODIES: dict[str, dict[str, Any]] = {
         "attester": BANK,
         "closing_minor": 120,
         "date": DAY,
+        "file_hash": hash_of("file"),
         "no_movement": False,
     },
-    "bank.match": {"amount_minor": 50, "receipt": E, "receivable": R},
+    "bank.hold": {"document": hash_of("why"), "receipt": E, "until": DAY},
+    "bank.match": {
+        "amount_minor": 50,
+        "receipt": E,
+        "receivable": R,
+        "vouched_by": BANK,
+    },
     "bank.record": {
         "account": A,
         "attester": BANK,
         "entries": [ENTRY, {**ENTRY, "key": "S1/2", "type": "charge"}],
         "file_hash": hash_of("file"),
+        "message": "camt_053",
     },
     "bank.return": {"amount_minor": 50, "receipt": E, "source": "suspense"},
+    "deal.cancel": {"deal": hash_of("deal")},
+    "deal.received": {
+        "deal": hash_of("deal"),
+        "received_minor": 2_968_968,
+        "shortfall": {"amount_minor": 25, "reason": "bank charges"},
+    },
     "holding.redeem": {**PRICE, "part": GIVING["part"]},
     "holding.repurchase": {**PRICE, "part": GIVING["part"], "way": "direct"},
     "calendar.publish": {
@@ -169,6 +200,36 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "offer.decline": {"offer": OFFER},
     "offer.withdraw": {"offer": OFFER},
+    "discrepancy.clear": {
+        "account": A,
+        "discrepancy": hash_of("misfit"),
+        "end_to_end": "AL1",
+        "net_minor": -90,
+        "original": "S1/0",
+        "outcome": "apply",
+    },
+    "mandate.set": {
+        "account": A,
+        "document": hash_of("m"),
+        "limit_minor": 99,
+        "until": DAY,
+    },
+    "mandate.withdraw": {"account": A, "document": hash_of("m")},
+    "payout.request": {"account": A, "payee": ALPHA},
+    "payout.status": {
+        "account": A,
+        "attester": BANK,
+        "file_hash": hash_of("file"),
+        "statuses": [{"end_to_end": "AL1", "reason": "AC04", "status": "rejected"}],
+    },
+    "receivable.misdirected": {
+        "amount_minor": 50,
+        "document": hash_of("proof"),
+        "paid_date": DAY,
+        "receivable": R,
+        "recipient": ALPHA,
+        "reporter": BUYER,
+    },
     "payout.instruct": {"account": A, "payouts": [hash_of("y1"), hash_of("y2")]},
     "payout_account.register": {**PAYEE, "member": ALPHA},
     "payout_account.verify": {**PAYEE, "member": ALPHA},
@@ -256,6 +317,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "amount_minor": 77,
         "attester": BANK,
         "booking_date": DAY,
+        "file_hash": hash_of("file"),
         "key": "S9/1",
         "receipt": E,
     },
@@ -292,6 +354,29 @@ BODIES: dict[str, dict[str, Any]] = {
         "receivable": R,
     },
     "recourse.call": PRICE,
+    "sale.quote": {
+        "part": GIVING["part"],
+        "price": QUOTED,
+        "receivable": R,
+        "request": hash_of("request"),
+        "seller": ALPHA,
+        "until_ms": MOMENT_MS,
+    },
+    "sale.request": {
+        "input": INPUT,
+        "lenders": [LENDER, BANK],
+        "part": GIVING["part"],
+        "receivable": R,
+        "until_ms": MOMENT_MS,
+    },
+    "sale.take": {
+        "buyer": LENDER,
+        "input": INPUT,
+        "part": GIVING["part"],
+        "price": QUOTED,
+        "quote": hash_of("quote"),
+        "receivable": R,
+    },
 }
 
 FACTS: dict[str, Any] = {

@@ -35,12 +35,14 @@ a larger payout            | sent 9, attest off=1      | misfit | amount_mismatc
 the payout twice           | sent 9,
                            | attest, attest key=k2     | misfit | wrong_state_of_payout
 a payout due again         | sent 9, attest,
-                           | attest return, attest key=k2 | misfit | wrong_state_of_payout
+                           | attest return, attest key=k2,
+                           | | misfit | wrong_state_of_payout
 a return of nothing paid   | sent 9, attest return     | misfit | wrong_state_of_payout
 a smaller return           | sent 9,
                            | attest, attest return -1  | misfit | amount_mismatch
 the first attempt again    | sent 9, attest, attest return,
-                           | instruct, attest attempt=0 key=k2 | misfit | wrong_state_of_payout
+                           | instruct, attest attempt=0 key=k2,
+                           | | misfit | wrong_state_of_payout
 a reversal of no key       | early 9, take_back 9 of=k7 | misfit | unknown_original
 a reversal without a key   | early 9, entry reversal 9 | misfit | unknown_original
 a reversal too large       | early 9, take_back 10     | misfit | reversal_too_large
@@ -61,13 +63,13 @@ IN_THE_WAY = """
 a late booking       | paid 9, pick, close, entry charge 5  | instruct | late_booking
 an unknown payment   | paid 9, pick, entry payout 5         | instruct | unknown_payout
 a wrong amount       | sent 9, attest off=1                 | instruct | amount_mismatch
-a wrong state        | sent 9, attest, attest key=k2        | instruct | wrong_state_of_payout
-an unknown original  | paid 9, pick, take_back 9 of=k7      | instruct | unknown_original
-too large a reversal | paid 9, pick, take_back 10           | instruct | reversal_too_large
+a wrong state        | sent 9, attest, attest key=k2 | instruct | wrong_state_of_payout
+an unknown original  | paid 9, pick, take_back 9 of=k7 | instruct | unknown_original
+too large a reversal | paid 9, pick, take_back 10 | instruct | reversal_too_large
 the oldest of two    | paid 9, pick, entry payout 5,
                      | close off=1                          | instruct | unknown_payout
 the other of two     | paid 9, pick, entry payout 5,
-                     | close off=1, clear                   | instruct | balance_mismatch
+                     | close off=1, clear | instruct | balance_mismatch
 another account's    | paid 9, open_account, entry payout 5,
                      | open_account, deal, paid 9, pick     | instruct | ok
 """
@@ -81,9 +83,11 @@ not by what is missing         | paid 9, pick, close off=1,
 an unknown payment by its return | paid 9, pick, entry payout 5 end_to_end=AL1,
                                | entry return 5 end_to_end=AL1 | instruct | ok
 not by another's return        | paid 9, pick, entry payout 5 end_to_end=AL1,
-                               | entry return 5 end_to_end=AL2 | instruct | unknown_payout
+                               | entry return 5 end_to_end=AL2,
+                               | | instruct | unknown_payout
 not by a part of it            | paid 9, pick, entry payout 5 end_to_end=AL1,
-                               | entry return 4 end_to_end=AL1 | instruct | unknown_payout
+                               | entry return 4 end_to_end=AL1,
+                               | | instruct | unknown_payout
 a payment twice by its return  | sent 9, attest, attest key=k2,
                                | attest return            | outcomes | paid
 a wrong amount by its return   | sent 9, attest off=1,
@@ -107,9 +111,11 @@ a reversal after the sweep     | live days=3, transfer 0 9,
 SIGNED = """
 of nothing                 | paid 9                     | clear          | not_found
 by the owner alone         | open_account bank housebank, live,
-                           | entry payout 5 attester=housebank | clear by=bank | wrong_signers
+                           | entry payout 5 attester=housebank,
+                           | | clear by=bank | wrong_signers
 by the attester alone      | open_account bank housebank, live,
-                           | entry payout 5 attester=housebank | clear by=housebank | wrong_signers
+                           | entry payout 5 attester=housebank,
+                           | | clear by=housebank | wrong_signers
 by both                    | open_account bank housebank, live,
                            | entry payout 5 attester=housebank | clear       | ok
 of another account         | live, entry payout 5       | clear where=other | not_found
@@ -137,8 +143,9 @@ with what is missing       | sent 9, attest, attest return -1,
                            | clear apply                | books own      | -1
 another attempt            | sent 9, entry payout 9 end_to_end=AL1,
                            | clear apply end=sent       | outcomes       | paid
-still none                 | live, entry payout 9       | clear apply    | unknown_payout
-paid already               | sent 9, attest, attest key=k2 | clear apply | wrong_state_of_payout
+still none                 | live, entry payout 9 | clear apply | unknown_payout
+paid already               | sent 9, attest, attest key=k2,
+                           | | clear apply | wrong_state_of_payout
 rejected before            | sent 9, status rejected,
                            | attest, clear apply        | outcomes       | paid
 a reversal, as far as it goes | early 9, take_back 10,
@@ -146,10 +153,10 @@ a reversal, as far as it goes | early 9, take_back 10,
 the rest is own            | early 9, take_back 10,
                            | clear apply                | books own      | -1
 nothing left               | early 9, take_back 9,
-                           | take_back 1 b2             | clear apply    | reversal_too_large
+                           | take_back 1 b2 | clear apply | reversal_too_large
 of another receipt         | early 9, take_back 9 of=k7,
                            | clear apply of=k1          | sum_of waiting | 0
-of a receipt still unknown | early 9, take_back 9 of=k7 | clear apply    | unknown_original
+of a receipt still unknown | early 9, take_back 9 of=k7 | clear apply | unknown_original
 """
 
 

@@ -49,7 +49,7 @@ of no named type of message | live     | entry charge 5 message=csv | not_author
 of the account's type    | open_account message=csv,
                          | live        | entry charge 5 message=csv | ok
 of another type          | open_account message=csv,
-                         | live        | entry charge 5 message=mt940 | not_authoritative
+                         | live | entry charge 5 message=mt940 | not_authoritative
 of no type at all        | open_account message=csv,
                          | live        | entry charge 5        | not_authoritative
 by one person of an agent | open_account bank agent,
@@ -93,7 +93,8 @@ beyond the rest          | stray 9, match 4          | match 6           | not_e
 nobody's word for it     | stray 9                   | match 9 word=nobody | not_vouched
 a debtor's word for it   | stray 9                   | match 9 word=debtor | not_vouched
 the attester's word      | open_account bank housebank, live,
-                         | receive 9 payer=nobody attester=housebank | match 9 word=housebank | ok
+                         | receive 9 payer=nobody attester=housebank,
+                         | | match 9 word=housebank | ok
 another member's money   | stray 9 buyer             | match 9 by=debtor | wrong_signers
 with its payer's word    | stray 9 buyer             | match 9           | ok
 of a wrong payer         | stray 9 buyer names=it    | match 9 by=debtor | wrong_signers
