@@ -94,7 +94,7 @@ def allocate_to_due(ctx: Context, receipt: Record, amount_minor: int) -> int:
     """
     rest = amount_minor
     if find_insolvency(ctx, receipt["debtor"]):
-        return 0
+        return rest
     same: list[Record] = []
     for receivable in _due_receivables(ctx, receipt):
         if same and same[0]["adjusted_date"] != receivable["adjusted_date"]:
