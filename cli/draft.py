@@ -64,7 +64,7 @@ def draft(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Read the invoice FILE (UBL 2.1 or CII) into a draft receivable."""
+    """Read the invoice FILE into a draft: UBL 2.1 or CII, or a PDF with it inside."""
     from cli.formats.invoices import read_invoice
 
     try:

@@ -1,9 +1,10 @@
 """Invoices of others, read into the terms of a receivable.
 
 Two syntaxes of EN 16931 are read: UBL 2.1 Invoice and UN/CEFACT Cross
-Industry Invoice D16B. The face is the amount due for payment in the currency
-of the document. What does not claim one amount, on one date, for the seller,
-is refused by name. Nothing here looks at today's date or at the network.
+Industry Invoice D16B, plain or attached to a PDF (Factur-X). The face is the
+amount due for payment in the currency of the document. What does not claim one
+amount, on one date, for the seller, is refused by name. Nothing here looks at
+today's date or at the network.
 
 A corrected invoice (type 384) is refused: EN 16931 lets it state the whole
 amount again or only the difference, so the file alone does not tell what is
@@ -13,7 +14,7 @@ owed beside the invoice it corrects.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any, Final
 import cli.private  # noqa: F401 - registers file_missing and file_unreadable
 from cli.amounts import format_amount, parse_minor
 from cli.formats.cii import CII_PLAN, CII_ROOT, read_cii
+from cli.formats.facturx import MARK, read_attachment
 from cli.formats.identifiers import (
     UNNAMED,
     Identifier,
@@ -43,7 +45,7 @@ register(
         "malformed",
         "not an invoice that is read here",
         "The file is no UBL 2.1 or Cross Industry Invoice (D16B) document.",
-        "Ask for the XML of the invoice; a PDF may carry it as an attachment.",
+        "Ask for the XML of the invoice, or a PDF that carries it.",
     ),
     Code(
         "credit_note",
@@ -282,12 +284,16 @@ def parse_invoice(raw: bytes, *, due_date: str = "", submitter: str = "") -> Inv
             other than the seller is accepted only if it has this identifier.
 
     Raises:
-        LedgerError: ``not_an_invoice``; what ``read_tree`` raises; then, in
-            this order, refusals of the document's type, of its currency and
-            amounts, of missing parties, of the payee and of its dates.
+        LedgerError: ``not_an_invoice``; what ``read_attachment`` and
+            ``read_tree`` raise; then, in this order, refusals of the
+            document's type, of its currency and amounts, of missing parties,
+            of the payee and of its dates.
     """
+    if raw.startswith(MARK):
+        return _parse_pdf(raw, due_date, submitter)
     if not raw.lstrip(b"\xef\xbb\xbf\xff\xfe\x00 \t\r\n").startswith(b"<"):
-        raise LedgerError("not_an_invoice", expected="XML", found=_kind(raw))
+        found = "something else" if raw else "an empty file"
+        raise LedgerError("not_an_invoice", expected="XML or PDF", found=found)
     stated = _read_statement(read_tree(raw, _PLANS))
     _check_type(stated)
     face_minor = _face_minor(stated)
@@ -313,10 +319,18 @@ def parse_invoice(raw: bytes, *, due_date: str = "", submitter: str = "") -> Inv
     )
 
 
-def _kind(raw: bytes) -> str:
-    if not raw:
-        return "an empty file"
-    return "a PDF file" if raw.startswith(b"%PDF") else "something else"
+def _parse_pdf(raw: bytes, due_date: str, submitter: str) -> Invoice:
+    """Return the invoice attached to a PDF; the document is the PDF."""
+    name, content = read_attachment(raw)
+    if content.startswith(MARK):
+        raise LedgerError("not_an_invoice", expected="XML", found=name)
+    found = parse_invoice(content, due_date=due_date, submitter=submitter)
+    text = f"Read from {name}; nobody compared it with the pages people see."
+    return replace(
+        found,
+        document_sha256=sha256(raw).hexdigest(),
+        warnings=(*found.warnings, Warned("attachment", "document", text)),
+    )
 
 
 def _read_statement(root: Element) -> Statement:

@@ -265,7 +265,7 @@ def test_each_flaw_is_refused_by_its_own_code(
     ("raw", "code"),
     [
         (b"", "not_an_invoice"),
-        (b"%PDF-1.7 <", "not_an_invoice"),
+        (b"%PDF-1.7 <", "pdf_broken"),
         (b'{"invoice": 1}', "not_an_invoice"),
         (b"<html/>", "not_an_invoice"),
         (b"<a", "xml_broken"),
