@@ -33,6 +33,8 @@ MADE: Final = {
     "holding.repurchase": "deal",
     "receivable.offer": "offer",
     "recourse.call": "deal",
+    "sale.quote": "quote",
+    "sale.take": "deal",
 }
 # Kinds of things that an act creates, by the act.
 CREATED: Final = {
@@ -42,6 +44,7 @@ CREATED: Final = {
     "programme.new": "programme",
     "receivable.issue": "receivable",
     "receivable.submit": "receivable",
+    "sale.request": "request",
 }
 
 OTHERS_SIGN: Final = (

@@ -18,24 +18,30 @@ from ledger.errors import Code, LedgerError, register
 # Where things of a kind are listed and read.
 PATHS: Final = {
     "account": "/v1/accounts",
+    "deal": "/v1/deals",
     "member": "/v1/members",
     "offer": "/v1/offers",
     "payout": "/v1/payouts",
     "programme": "/v1/programmes",
+    "quote": "/v1/quotes",
     "receivable": "/v1/receivables",
+    "request": "/v1/requests",
 }
 # Where to look for what was not found.
 LISTED_BY: Final = {
     "member": "run: allonge member list",
     "offer": "It may be accepted, taken back or lapsed; see: run: allonge inbox",
+    "deal": "run: allonge deal list",
     "payout": "run: allonge payout list",
+    "quote": "It may have expired or been taken; see: run: allonge quote list",
+    "request": "run: allonge quote list",
     "programme": "run: allonge programme show",
     "receipt": "run: allonge bank receipts",
 }
 # Fields that hold the id of a member.
 PARTY_FIELDS: Final = (
     *("debtor", "supplier", "giver", "receiver", "holder", "payee", "owner"),
-    *("attester", "member", "operator", "guardian"),
+    *("attester", "member", "operator", "guardian", "payer", "seller", "lender"),
 )
 
 register(
@@ -230,6 +236,20 @@ def make_input(tile: JSONObject, receivable: str) -> JSONObject:
         "receivable": receivable,
         "rev": tile["rev"],
     }
+
+
+def read_part(
+    receivable: JSONObject, tile: JSONObject, start: str | None, amount: str | None
+) -> JSONObject:
+    """Return the part of a tile that was typed, all of it by default.
+
+    Raises:
+        LedgerError: those of ``parse_minor`` and ``read_amount``.
+    """
+    currency = receivable["currency"]
+    lo = tile["lo"] if start is None else parse_minor(start, currency)
+    hi = tile["hi"] if amount is None else lo + read_amount(amount, currency)
+    return {"hi": hi, "lo": lo}
 
 
 def read_amount(text: str, currency: str) -> int:

@@ -154,21 +154,14 @@ def run_giving(
 ) -> None:
     """Offer or transfer what the options say."""
     from cli.acting import Act, run_acts
-    from cli.amounts import parse_minor
-    from cli.lookup import Lookup, make_input, read_amount
+    from cli.lookup import Lookup, make_input, read_part
 
     lookup = Lookup(session)
     receivable, tile = lookup.find_holding(given["holding"] or "")
     receiver = lookup.find("member", given["to"] or "")
-    currency = receivable["currency"]
-    lo, hi = tile["lo"], tile["hi"]
-    if given["at"] is not None:
-        lo = parse_minor(given["at"], currency)
-    if given["amount"] is not None:
-        hi = lo + read_amount(given["amount"], currency)
     body: JSONObject = {
         "input": make_input(tile, receivable["id"]),
-        "part": {"hi": hi, "lo": lo},
+        "part": read_part(receivable, tile, given["at"], given["amount"]),
         "receivable": receivable["id"],
         "receiver": receiver["id"],
         "recourse": given["recourse"],

@@ -125,28 +125,22 @@ def to_minor(programme: JSONObject, exact: int) -> int:
 
 
 def _agree(session: Session, act: str, given: dict[str, Any]) -> None:
-    from cli.amounts import parse_amount, parse_minor
+    from cli.amounts import parse_amount
 
     check_id(given["holding"].partition("/")[0], "receivable")
     check_moment(given["pay_by"])
     for name in ("price", "amount"):
         if given[name] is not None:
             parse_amount(given[name])
-    from cli.lookup import Lookup, read_amount
+    from cli.lookup import Lookup, read_amount, read_part
 
     lookup = Lookup(session)
     receivable, tile = lookup.find_holding(given["holding"])
-    currency = receivable["currency"]
-    lo, hi = tile["lo"], tile["hi"]
-    if given["at"] is not None:
-        lo = parse_minor(given["at"], currency)
-    if given["amount"] is not None:
-        hi = lo + read_amount(given["amount"], currency)
-    price = read_amount(given["price"], currency)
+    price = read_amount(given["price"], receivable["currency"])
     terms = _terms(
         session, receivable, tile, price, given["pay_by"], direct=given["direct"]
     )
-    terms["part"] = {"hi": hi, "lo": lo}
+    terms["part"] = read_part(receivable, tile, given["at"], given["amount"])
     _run(session, lookup, act, terms, receivable)
 
 

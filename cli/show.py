@@ -17,14 +17,14 @@ from ledger.errors import LedgerError
 
 SHOWN_KINDS: Final = (
     *("receivable", "offer", "member", "programme", "account", "payout"),
-    "receipt",
+    *("deal", "quote", "receipt", "request"),
 )
 # Fields that are ids, and of what.
 ID_FIELDS: Final = {
     **dict.fromkeys(
         (
             *("debtor", "supplier", "giver", "receiver", "holder", "payee"),
-            *("owner", "attester", "member"),
+            *("owner", "attester", "member", "payer", "seller", "lender"),
         ),
         "member",
     ),
@@ -97,7 +97,7 @@ def balance(session: Session, view: str | None, **given: Any) -> int | None:
 # What agrees to what waits, or deals with it, by kind.
 ANSWERS: Final = {
     "account": "bank close-day DATE --closing AMOUNT",
-    "calendar": "node doctor",
+    "calendar": "calendar publish FILE",
     "deal": "deal received ID",
     "discrepancy": "discrepancy clear ID",
     "dispute": "dispute resolve ID",
@@ -105,8 +105,9 @@ ANSWERS: Final = {
     "payout": "payout instruct ID",
     "payout_account": "member account verify CARD",
     "quote": "take ID",
+    "recovery": "member key veto",
     "receipt": "bank match ID --to RECEIVABLE --amount AMOUNT",
-    "request": "quote ID",
+    "request": "quote give ID --rate RATE",
 }
 
 
@@ -208,6 +209,10 @@ def answer_to(session: Session, row: JSONObject) -> str:
     verb = ANSWERS.get(kind, "show ID" if "id" in row else "")
     if kind == "receivable":
         verb = "confirm ID" if row.get("debtor") == session.member else "accept ID"
+    if kind == "deal" and row.get("payee") != session.member:
+        verb = "show ID"
+    if kind == "payout_account" and row.get("member") == session.member:
+        verb = f"member account veto --currency {row['currency']}"
     if row.get("what") == "payout to attest":
         verb = "payout attest ID --date DATE"
     name = name_id(kind, str(row.get("id", ""))) if kind in SHOWN_KINDS else ""

@@ -46,6 +46,7 @@ FILE_BYTES_MAX: Final = 1_048_576
 # What is known of each kind of thing and may leave the wallet in a file.
 FACTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "account": ("attester", "currency", "owner"),
+    "deal": ("currency", "payee", "payer", "purpose", "receivable"),
     "member": ("name",),
     "offer": ("currency", "giver", "hi", "lo", "receiver", "recourse", "until_ms"),
     "payout": ("amount_minor", "currency", "payee", "state"),

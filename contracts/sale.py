@@ -61,7 +61,7 @@ rule = Rule(
         "request_changed": (
             "stale",
             "not what the request asks for",
-            "Receivable or part differ from the request.",
+            "Receivable, seller or part differ from the request.",
             "run: allonge quote list",
         ),
         "price_wrong": (
@@ -208,6 +208,7 @@ class Quote(Payload):
     price: Price
     receivable: Hash
     request: Hash
+    seller: Hash
     until_ms: Millis
 
 
@@ -224,8 +225,9 @@ def sign_quote(ctx: Context, body: Quote) -> list[Signer]:
 def quote(ctx: Context, body: Quote) -> None:
     """Write a firm price whose figures are right."""
     request = ctx.need("request", body.request)
-    asked = (request["receivable"], request["lo"], request["hi"])
-    if asked != (body.receivable, body.part.lo, body.part.hi):
+    said = (body.receivable, body.seller, body.part.lo, body.part.hi)
+    names = ("receivable", "seller", "lo", "hi")
+    if [request[name] for name in names] != list(said):
         ctx.refuse("request_changed", request=request["id"])
     if request["until_ms"] < ctx.time:
         ctx.refuse("request_expired", until_ms=request["until_ms"])

@@ -16,6 +16,7 @@ from ledger.dealcheck import check_deals, passed_on
 from ledger.encoding import JSONObject, hex_digest, load_record
 from ledger.errors import Code, LedgerError, register
 from ledger.invariants import check_tiling
+from ledger.latecheck import check_late
 
 OPEN: Final = ("live", "part_paid", "overdue", "default", "recovering")
 # Uses of these are free again: nothing was ever owed on them.
@@ -457,6 +458,7 @@ CHECKS: Final[dict[str, Callable[[Books], int]]] = {
     "i9": check_payees,
     "i10": check_references,
     "deals": check_deals,
+    "late": check_late,
 }
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ledger.bookcheck import Books, check_books, check_due_work
+from ledger.sealing import Candidate
 from ledger.state import HEIGHT_BYTES
+from ledger.sweepcheck import SweepWatch
 from ledger.transactions import object_id
 from tests.world import (
     CALENDAR,
     DAY_MS,
+    Actor,
     World,
     date_of,
     default_actors,
@@ -20,6 +23,18 @@ from tests.world import (
 
 FACE = 1_000_000
 Body = dict[str, Any]
+
+
+def extras() -> list[Actor]:
+    """Return whom few tables need; a genesis has room for sixteen keys."""
+    return [
+        make_actor("housebank", "settlement_bank", group="house"),
+        make_actor("double", "operator", "settlement_bank"),
+        make_actor("agent", "settlement_agent"),
+        make_actor("buyer", "debtor"),
+        make_actor("merged", "debtor", "lender", "supplier"),
+        make_actor("delta", "supplier"),
+    ]
 
 
 class Stage(World):
@@ -33,24 +48,34 @@ class Stage(World):
         part: what it offers.
         receipt: the incoming payment of the row.
         payout: the payout of the row.
+        requests: the requests for a price, one a lender.
+        quote: the firm price of the row, and its ``price``.
+        deal_id: the deal of the row.
+        order: the order of an authority of the row.
+        dispute: the dispute of the row.
+        deadline_ms: of the row's last quote, deal, order or dispute.
+        told: all events of the row.
     """
 
     pausing = False
     part = (0, 0)
-    it = first = offer = receipt = payout = ""
+    told: tuple[Body, ...] = ()
+    it = first = offer = receipt = payout = quote = deal_id = order = dispute = ""
+    deadline_ms = 0
 
-    def __init__(self, *, sources: Mapping[str, str] | None = None) -> None:
-        """Found it; every day is a business day."""
+    def __init__(
+        self,
+        *,
+        more: Sequence[Actor] = (),
+        sources: Mapping[str, str] | None = None,
+    ) -> None:
+        """Found it, with other extras if a table needs any; no day is a holiday."""
+        self.watch = SweepWatch()
         usual = [actor for actor in default_actors() if actor.name != "operator"]
         cast = [
             make_actor("operator", "operator", group="house"),
             *usual,
-            make_actor("housebank", "settlement_bank", group="house"),
-            make_actor("double", "operator", "settlement_bank"),
-            make_actor("agent", "settlement_agent"),
-            make_actor("buyer", "debtor"),
-            make_actor("merged", "debtor", "lender", "supplier"),
-            make_actor("delta", "supplier"),
+            *(more or extras()),
             make_actor("idle", "debtor", "settlement_bank", "supplier"),
         ]
         parameters = {"calendar": {**CALENDAR, "weekend": []}}
@@ -67,11 +92,23 @@ class Stage(World):
         if not self.pausing:
             super().settle()
 
+    def seal(self, *envelopes: bytes, time: int | None = None) -> Candidate:
+        """Seal a block as ever, recompute its sweeps, keep what it told."""
+        candidate = super().seal(*envelopes, time=time)
+        self.told += tuple(self.events())
+        self.watch.observe(self.chain.state, candidate.layer.writes)
+        return candidate
+
     def begin(self) -> None:
         """Forget what the last row made."""
         self.pausing = False
         self.settle()
+        self.told = ()
         self.it = self.first = self.offer = self.receipt = self.payout = ""
+        self.quote, self.deal_id, self.deadline_ms = "", "", 0
+        self.order = self.dispute = ""
+        self.requests: list[str] = []
+        self.price: Body = {}
         self.account = self.programme = ""
 
     def deal(self, **terms: Any) -> None:

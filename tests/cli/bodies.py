@@ -382,6 +382,15 @@ BODIES: dict[str, dict[str, Any]] = {
 FACTS: dict[str, Any] = {
     "records": [
         {"currency": "CNY", "id": A, "kind": "account"},
+        {
+            "currency": "CNY",
+            "id": hash_of("deal"),
+            "kind": "deal",
+            "payee": ALPHA,
+            "payer": LENDER,
+            "purpose": "sale",
+            "receivable": R,
+        },
         {"id": ALPHA, "kind": "member", "name": "SME Alpha"},
         {"id": BUYER, "kind": "member", "name": "Core Buyer"},
         {
@@ -402,6 +411,7 @@ FACTS: dict[str, Any] = {
         },
         {"account": A, "id": E, "kind": "receipt"},
         {
+            "adjusted_date": DAY,
             "currency": "CNY",
             "debtor": BUYER,
             "due_date": DAY,
