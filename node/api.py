@@ -39,10 +39,16 @@ from node.visibility import Reader, Sight, of_transaction
 
 READABLE: Final = {
     "accounts": "account",
+    "calendars": "calendar",
+    "grants": "grant",
+    "recoveries": "recovery",
+    "deals": "deal",
     "offers": "offer",
     "payouts": "payout",
     "programmes": "programme",
+    "quotes": "quote",
     "receivables": "receivable",
+    "requests": "request",
 }
 
 _TRANSACTION: Final = re.compile(r"[0-9a-f]{64}")
@@ -145,6 +151,7 @@ def show_node(request: Request) -> Response:
         header = chain.header
         return {
             "block_time": header.time,
+            "calendars": views.latest_calendars(chain.state),
             "chain": chain.chain_id,
             "head_hash": header.hash.hex(),
             "height": header.height,
@@ -230,6 +237,35 @@ def list_keys(session: Granted, member: Item) -> Response:
     return session.answer(lambda sight: views.list_keys(sight, member))
 
 
+@granted.get("/v1/keys/{key}/acts")
+def list_acts_of_key(
+    session: Granted,
+    key: Item,
+    page: Paged,
+    since: Annotated[int, Query(ge=0, le=2**53)] = 0,
+) -> Response:
+    """Return everything that a member's key signed since a height."""
+    return session.answer(lambda sight: views.list_acts_of_key(sight, key, since, page))
+
+
+@granted.get("/v1/calendars")
+def list_calendars(session: Granted, page: Paged) -> Response:
+    """Return all versions of all business calendars."""
+    return session.answer(lambda sight: views.list_kind(sight, "calendar", page))
+
+
+@granted.get("/v1/grants")
+def list_grants(session: Granted, page: Paged) -> Response:
+    """Return what auditors were granted, by or to a reader, ended ones too."""
+    return session.answer(lambda sight: views.list_kind(sight, "grant", page))
+
+
+@granted.get("/v1/recoveries")
+def list_recoveries(session: Granted, page: Paged) -> Response:
+    """Return recoveries of keys, the reader's own or for the operator all."""
+    return session.answer(lambda sight: views.list_kind(sight, "recovery", page))
+
+
 @granted.get("/v1/members/{member}/policy")
 def show_policy(session: Granted, member: Item) -> Response:
     """Return a member's approval policy, with a change that is planned."""
@@ -292,7 +328,25 @@ def list_holdings(session: Granted, page: Paged) -> Response:
 @granted.get("/v1/offers")
 def list_offers(session: Granted, page: Paged) -> Response:
     """Return the open offers to and from a reader."""
-    return session.answer(lambda sight: views.list_offers(sight, page))
+    return session.answer(lambda sight: views.list_own(sight, "offers", page))
+
+
+@granted.get("/v1/requests")
+def list_requests(session: Granted, page: Paged) -> Response:
+    """Return the requests for a price that a reader made or got."""
+    return session.answer(lambda sight: views.list_own(sight, "requests", page))
+
+
+@granted.get("/v1/quotes")
+def list_quotes(session: Granted, page: Paged) -> Response:
+    """Return the firm prices that a reader gave or got."""
+    return session.answer(lambda sight: views.list_own(sight, "quotes", page))
+
+
+@granted.get("/v1/deals")
+def list_deals(session: Granted, page: Paged) -> Response:
+    """Return the deals in which a reader pays or is paid, by state."""
+    return session.answer(lambda sight: views.list_own(sight, "deals", page))
 
 
 @granted.get("/v1/inbox")

@@ -91,6 +91,19 @@ def _count_events(rows: Sequence[bytes], named: str) -> int:
     raise LedgerError("bad_block", expected="the events of the receipts")
 
 
+def _describe_act(made: Transaction, block: Block, receipt: JSONObject) -> JSONObject:
+    return {
+        "act": made.act,
+        "body": made.body,
+        "by": list(made.by),
+        "code": receipt["code"],
+        "height": block.height,
+        "id": made.id,
+        "rule": made.rule,
+        "time": Header.decode(block.header).time,
+    }
+
+
 class History:
     """The derived index, and the blocks it was read from.
 
@@ -136,6 +149,24 @@ class History:
         for place in places[after + 1 :] if places is not None else ():
             height, position = place >> PLACE_BITS, place & (1 << PLACE_BITS) - 1
             yield self.placed(height)[position]
+
+    def signed_by(self, key: str, since: int) -> Iterator[tuple[int, int, JSONObject]]:
+        """Yield what a key signed since a height, block by block.
+
+        Yields:
+            Height, position in the block, and the act; an empty one ends each
+            block, so that whoever reads a page can stop there.
+        """
+        for height in range(max(since, 1), self.height + 1):
+            block = self._store.block(height)
+            for position, raw in enumerate(block.transactions):
+                if key.encode() not in raw:
+                    continue
+                made = parse_transaction(raw)
+                if key in [item.key_id for item in made.envelope.signatures]:
+                    receipt = load_record(block.receipts[position])
+                    yield height, position, _describe_act(made, block, receipt)
+            yield height, len(block.transactions), {}
 
     def has_held(self, member: str, receivable: str) -> bool:
         """Say whether a part ever passed to or from a member."""

@@ -11,6 +11,7 @@ import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from heapq import merge
 from typing import Final
 
@@ -134,6 +135,56 @@ def list_payout_accounts(sight: Sight, member: str) -> JSONObject:
 def list_kind(sight: Sight, kind: str, page: Page) -> JSONObject:
     """Return all programmes or accounts."""
     return page_of(_scan(sight.state, "all", kind, page.after), page)
+
+
+# How long before a calendar runs out those who keep it are told.
+CALENDAR_ALARM_MS: Final = 90 * 86_400_000
+_PLACE: Final = re.compile(r"[0-9]{16}/[0-9]{7}")
+
+
+def list_acts_of_key(sight: Sight, key: str, since: int, page: Page) -> JSONObject:
+    """Return what a key signed since a height, oldest first."""
+    need(sight, "key", key)
+    if page.after and not _PLACE.fullmatch(page.after):
+        raise LedgerError("bad_request", expected="a cursor of this interface")
+    start = int(page.after[:16]) if page.after else since
+    rows = (
+        (f"{height:016d}/{position:07d}", act if act and _may(sight, act) else None)
+        for height, position, act in sight.history.signed_by(key, start)
+    )
+    return page_of((row for row in rows if row[0] > page.after), page)
+
+
+def _may(sight: Sight, act: JSONObject) -> bool:
+    return sight.may_see({**act, "kind": "transaction"})
+
+
+def latest_calendars(state: State) -> list[JSONObject]:
+    """Return the latest version of each calendar, and how far it is published."""
+    latest = {row["calendar"]: row for row in scan_records(state, "all", "calendar")}
+    names = ("calendar", "id", "through", "version")
+    return [{name: row[name] for name in names} for row in latest.values()]
+
+
+def _calendars_to_publish(sight: Sight) -> Iterator[JSONObject]:
+    soon = datetime.fromtimestamp((sight.time + CALENDAR_ALARM_MS) // 1000, UTC)
+    keeps = sight.reader.roles & {"operator", "lender", "regulator"}
+    for row in latest_calendars(sight.base) if keeps else ():
+        if row["through"] < soon.date().isoformat():
+            yield {**row, "kind": "calendar", "what": "a year to publish"}
+
+
+def _planned_changes(sight: Sight, currencies: Sequence[str]) -> Iterator[JSONObject]:
+    """Yield the reader's own keys and accounts that are about to be replaced."""
+    own = sight.reader.member
+    recovery = read_record(sight.base, "recovery", own)
+    if recovery is not None and recovery["from_time"] > sight.time:
+        yield {**recovery, "what": "a recovery you can veto"}
+    for currency in currencies:
+        record = read_record(sight.base, "payout_account", currency, own)
+        planned = {} if record is None else record.get("next", {})
+        if record is not None and planned.get("from_time", 0) > sight.time:
+            yield {**record, "what": "a change you can veto"}
 
 
 # -- receivables ----------------------------------------------------------------------
@@ -300,9 +351,9 @@ def _with_facts(sight: Sight, tile: JSONObject) -> JSONObject:
     }
 
 
-def list_offers(sight: Sight, page: Page) -> JSONObject:
-    """Return the open offers to and from the reader, by deadline."""
-    rows = _scan(sight.state, "offers", sight.reader.member, page.after)
+def list_own(sight: Sight, index: str, page: Page) -> JSONObject:
+    """Return the records of an index of both sides of which the reader is one."""
+    rows = _scan(sight.state, index, sight.reader.member, page.after)
     return page_of(rows, page)
 
 
@@ -311,9 +362,17 @@ def list_inbox(sight: Sight) -> JSONObject:
     accounts = scan_records(sight.base, "all", "account")
     currencies = sorted({account["currency"] for account in accounts})
     items = [
-        *(o for o in _my(sight, "offers") if _is_open_offer(sight, o)),
+        *(
+            record
+            for index, party, until in ASKING
+            for record in _my(sight, index)
+            if sight.is_any(record[party]) and record[until] >= sight.time
+        ),
+        *(d for d in _my(sight, "deals") if _is_open_deal(sight, d)),
         *(r for r in _my(sight, "parties") if _is_my_turn(sight, r)),
         *_unverified_accounts(sight, currencies),
+        *_planned_changes(sight, currencies),
+        *_calendars_to_publish(sight),
         *_payouts_to_instruct(sight),
     ]
     return {"items": items}
@@ -323,8 +382,20 @@ def _my(sight: Sight, index: str) -> Iterator[JSONObject]:
     return scan_records(sight.state, index, sight.reader.member)
 
 
-def _is_open_offer(sight: Sight, offer: JSONObject) -> bool:
-    return sight.is_any(offer["receiver"]) and bool(offer["until_ms"] >= sight.time)
+# What one side may answer until a moment, by index.
+ASKING: Final = (
+    ("offers", "receiver", "until_ms"),
+    ("requests", "lender", "until_ms"),
+    ("quotes", "seller", "until_ms"),
+)
+
+
+def _is_open_deal(sight: Sight, deal: JSONObject) -> bool:
+    if deal.get("owed_minor"):
+        return True
+    if deal["state"] != "open" or deal["pay_by_ms"] < sight.time:
+        return False
+    return sight.is_any(deal["payer"]) or deal["way"] == "direct"
 
 
 def _is_my_turn(sight: Sight, record: JSONObject) -> bool:

@@ -36,13 +36,19 @@ EVENTS_OF_TERMS: Final = frozenset(
         *("cancelled", "expired", "paid_early", "assigned", "matched"),
         *("sweep_planned", "swept", "overdue", "overdue_withdrawn"),
         *("overdue_corrected", "defaulted", "paid_short", "bank_data_late"),
-        "waived",
+        *("waived", "date_moved"),
     )
 )
 ACTS_OF_ACCOUNTS: Final = (
     *("account.", "bank.", "discrepancy.", "mandate.", "payout.", "receipt."),
 )
-EVENTS_OF_KEYS: Final = frozenset(("key_added", "key_revoked", "policy_set"))
+EVENTS_OF_KEYS: Final = frozenset(
+    (
+        *("key_added", "key_revoked", "key_compromised", "policy_set"),
+        *("recovery_started", "recovery_vetoed", "payout_account_registered"),
+        *("payout_account_kept", "payout_account_verified"),
+    )
+)
 # What may bring a part to a member, who that is, and how long.
 PASSING: Final = (
     ("offers", "receiver", "until_ms"),
@@ -274,6 +280,21 @@ def _policy(sight: Sight, policy: Mapping[str, Any]) -> bool:
     return sight.is_any(policy["id"]) or "operator" in sight.reader.roles
 
 
+def _grant(sight: Sight, grant: Mapping[str, Any]) -> bool:
+    sides = ("auditor", "guardian", "member", "operator", "subject")
+    return sight.is_any(*(grant.get(side) for side in sides))
+
+
+def _exposure(sight: Sight, record: Mapping[str, Any]) -> bool:
+    debtor, _, whole = record["id"].partition("/")
+    if whole:
+        return sight.is_any(debtor)
+    programme = read_record(sight.base, "programme", record["id"])
+    return programme is not None and sight.is_any(
+        programme["debtor"], *programme["lenders"]
+    )
+
+
 def _own_scope(sight: Sight, record: Mapping[str, Any]) -> bool:
     return sight.is_any(record["scope"])
 
@@ -385,12 +406,9 @@ def _claim(sight: Sight, claim: Mapping[str, Any]) -> bool:
 
 
 def _transaction(sight: Sight, made: Mapping[str, Any]) -> bool:
-    body, act, member = made["body"], made["act"], sight.reader.member
-    if sight.is_any(*made["by"]) or act in ACTS_OF_ONE:
-        return sight.is_any(*made["by"])
-    if sight.is_any(*body.values()):
-        return True
-    if any(isinstance(value, list) and member in value for value in body.values()):
+    body, act = made["body"], made["act"]
+    named = act not in ACTS_OF_ONE and _is_named(sight, body)
+    if named or sight.is_any(*made["by"]):
         return True
     if made["rule"] == MANIFEST_HASH:
         return act == "rules.publish" or "operator" in sight.reader.roles
@@ -398,6 +416,15 @@ def _transaction(sight: Sight, made: Mapping[str, Any]) -> bool:
         return _is_side_of_terms(sight, body)
     if act.startswith(ACTS_OF_ACCOUNTS) and sight.runs_account(body.get("account")):
         return True
+    return _acts_on_own(sight, body)
+
+
+def _is_named(sight: Sight, body: Mapping[str, Any]) -> bool:
+    lists = [value for value in body.values() if isinstance(value, list)]
+    return sight.is_any(*body.values()) or any(sight.reader.member in x for x in lists)
+
+
+def _acts_on_own(sight: Sight, body: Mapping[str, Any]) -> bool:
     offer = body.get("offer")
     if isinstance(offer, str) and sight.is_party_to_offer(offer):
         return True
@@ -435,18 +462,21 @@ def _event(sight: Sight, event: Mapping[str, Any]) -> bool:
 
 KINDS_IN_EVENTS: Final = (
     *("account", "entry", "line", "member", "misdirected", "payout"),
-    *("programme", "receipt"),
+    *("programme", "receipt", "calendar", "grant"),
     *("deal", "quote", "request"),
 )
 
 AUDIENCES: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
     "account": _account,
+    "calendar": _everyone,
     "chain": _everyone,
     "claim": _claim,
     "deal": _deal,
     "discrepancy": _discrepancy,
     "entry": _entry,
     "event": _event,
+    "exposure": _exposure,
+    "grant": _grant,
     "interest": _holder,
     "invoice": _invoice,
     "key": _key,
@@ -462,6 +492,7 @@ AUDIENCES: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
     "quote": _asking,
     "receipt": _receipt,
     "receivable": _receivable,
+    "recovery": _policy,
     "request": _asking,
     "rule_file": _everyone,
     "share": _share,
