@@ -344,6 +344,24 @@ def _check_calendar(found: JSONObject) -> tuple[str, str, str]:
     return _row("calendar published through", through, ok=left >= CALENDAR_DAYS_MIN)
 
 
+def _check_calendars(found: JSONObject) -> list[tuple[str, str, str]]:
+    """Return how far calendars are published; the last 90 days are an alarm."""
+    from datetime import UTC, datetime, timedelta
+
+    now_ms = found.get("time")
+    if type(now_ms) is not int:
+        return []
+    soon = datetime.fromtimestamp(now_ms // 1000, UTC) + timedelta(days=90)
+    return [
+        _row(
+            f"calendar {row['calendar']}",
+            f"published through {row['through']}",
+            ok=row["through"] >= soon.date().isoformat(),
+        )
+        for row in found.get("calendars", [])
+    ]
+
+
 def _check_node(url: str, pinned: str) -> list[tuple[str, str, str]]:
     import time
 
@@ -371,4 +389,5 @@ def _check_node(url: str, pinned: str) -> list[tuple[str, str, str]]:
     if type(node_time) is int:
         rows.append(_check_calendar(found))
     rows.append(_row("block", found.get("height", ""), ok=True))
+    rows += _check_calendars(found)
     return rows

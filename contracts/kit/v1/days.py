@@ -5,6 +5,8 @@ days before a nominal date decides every date adjusted from it; until then the
 date may still move, and later versions change nothing.
 """
 
+from typing import Any
+
 from contracts.kit.v1.calendars import add_business_days, add_days, adjust, ms_of_date
 from contracts.kit.v1.rule import INTEGER_MAX, Context, Record, order_key
 from contracts.kit.v1.terms import word_term
@@ -18,7 +20,7 @@ def decided_ms(programme: Record, due_date: str) -> int:
     return ms_of_date(day, programme["offset_minutes"])
 
 
-def find_calendar(ctx: Context, programme: Record, due_date: str) -> Record:
+def find_calendar(ctx: Context, programme: Record, due_date: str) -> Any:
     """Return the version that decides a nominal date, or would if it were now."""
     name = word_term(programme, "calendar")
     moment = min(decided_ms(programme, due_date), ctx.time)
