@@ -420,6 +420,9 @@ class Driver(Views):
             "receipt": self.receipt_item(ref),
             "receivable": self.item(rid),
         }
+        known = ref in self.receipts
+        if known and not self.world.read("receipt", body["receipt"])["payer"]:
+            body["vouched_by"] = self.world.member("bank")
         act = lambda: self.act("bank.match", **body)  # noqa: E731
         return self.both("match", act, ref, rid, amount)
 

@@ -117,7 +117,7 @@ def one_sided_offset(world: World) -> bool:
     world.advance(DUE)
     world.receive("k1", FACE, names=receivable)
     account = world.read("account", world.account)
-    jobs = list(world.chain.state.entries(("jobs", "1"), "", None))
+    jobs = [job for job in world.scan("jobs", "1") if job["what"] == "sweep"]
     return account["payable_minor"] == FACE and not jobs
 
 
@@ -169,9 +169,9 @@ SCENARIOS: dict[str, tuple[Callable[[World], bool], Patch]] = {
     "repayment recorded by anyone": (
         anyone_attests,
         (
-            "receivable/bank.py",
-            'if account["attester"] != body.attester:',
-            'if account["attester"] == "":',
+            "kit/v1/books.py",
+            'if ctx.need("account", account_id)["attester"] != attester:',
+            'if not ctx.need("account", account_id)["attester"]:',
         ),
     ),
     "guards on parties that were never set": (
@@ -202,7 +202,7 @@ SCENARIOS: dict[str, tuple[Callable[[World], bool], Patch]] = {
         overdue_unpayable,
         (
             "kit/v1/records.py",
-            'OPEN_STATES = ("live", "part_paid", "overdue")',
+            'OPEN_STATES = ("live", "part_paid", *LATE_STATES)',
             'OPEN_STATES = ("live", "part_paid")',
         ),
     ),
