@@ -19,7 +19,7 @@ from typing import Final, NamedTuple
 
 from cli.workload import Load, Workload, signatures_of
 from cli.yardstick import VerifyLimit, Watch
-from ledger.chain import Chain
+from ledger.chain import Chain, settle_memory
 from ledger.errors import Code, LedgerError, register
 from ledger.sealing import BlockInput, Candidate
 from ledger.verifying import PROCESSES, Verifiers
@@ -178,12 +178,13 @@ class Bench:
         folder = self.folder / f"copy{self.copies}"
         shutil.copytree(self.filled, folder)
         chain = Chain.open(folder)
-        # As a node does: what lives as long as the process is not searched.
-        gc.collect()
-        gc.freeze()
+        before = gc.get_threshold()
+        # As a node does.
+        settle_memory()
         try:
             yield chain, folder
         finally:
+            gc.set_threshold(*before)
             gc.unfreeze()
             if chain.store is not None:
                 chain.store.close()

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
-from ledger.encoding import INTEGER_MAX, JSONObject, load_record
+from ledger.encoding import INTEGER_MAX, JSONObject
 from ledger.errors import Code, LedgerError, register
-from ledger.state import View, read_record, record_key, scan_records
+from ledger.state import View, read_record, scan_records
 from ledger.transactions import Envelope
 
 ANY: Final = "any"
@@ -121,12 +120,11 @@ def find_acting_keys(
             does not act, or an acting member without a signature.
     """
     keys = []
-    kind = view.kinds["key"]
     for signature in envelope.signatures:
-        raw = view.get(record_key(kind, signature.key_id, ""))
-        if raw is None:
+        record = read_record(view, "key", signature.key_id)
+        if record is None:
             raise LedgerError("unknown_key", found=signature.key_id[:16])
-        key, (from_height, until_height), (from_time, until_time) = _load_key(raw)
+        key, (from_height, until_height), (from_time, until_time) = _load_key(record)
         counts = from_height <= height < until_height
         if not counts or not from_time <= time < until_time:
             raise LedgerError("unknown_key", found=signature.key_id[:16])
@@ -141,10 +139,18 @@ def find_acting_keys(
     return keys
 
 
-@lru_cache(maxsize=8_192)
-def _load_key(raw: bytes) -> tuple[ActingKey, tuple[int, int], tuple[int, int]]:
+_Counting = tuple[ActingKey, tuple[int, int], tuple[int, int]]
+# By key id, beside the very record it was made of: of a changed key it is made
+# anew, whoever else looks at an older state meanwhile.
+_counting: dict[str, tuple[JSONObject, _Counting]] = {}
+_COUNTING_MAX: Final = 65_536
+
+
+def _load_key(record: JSONObject) -> _Counting:
     """Return a key with the heights and the times between which it counts."""
-    record = load_record(raw)
+    known = _counting.get(record["id"])
+    if known is not None and known[0] is record:
+        return known[1]
     key = ActingKey(
         record["id"],
         bytes.fromhex(record["public"]),
@@ -153,7 +159,11 @@ def _load_key(raw: bytes) -> tuple[ActingKey, tuple[int, int], tuple[int, int]]:
         tuple(record["duties"]),
     )
     heights = record["from_height"], record.get("until_height", INTEGER_MAX)
-    return key, heights, _times_of(record)
+    if len(_counting) >= _COUNTING_MAX:
+        _counting.clear()
+    made = key, heights, _times_of(record)
+    _counting[key.key_id] = (record, made)
+    return made
 
 
 def _short(members: Iterable[str]) -> str:

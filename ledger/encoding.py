@@ -147,10 +147,19 @@ def decode_base64(text: str) -> bytes:
     Raises:
         LedgerError: ``bad_envelope``, any other spelling.
     """
-    try:
-        raw = binascii.a2b_base64(text, strict_mode=True)
-    except (ValueError, binascii.Error) as error:
-        raise LedgerError("bad_envelope", expected="base64") from error
+    raw = read_base64(text)
     if encode_base64(raw) != text:
         raise LedgerError("bad_envelope", expected="canonical base64")
     return raw
+
+
+def read_base64(text: str) -> bytes:
+    """Return the bytes of base64 whose spelling the caller compares.
+
+    Raises:
+        LedgerError: ``bad_envelope``, no base64.
+    """
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except (ValueError, binascii.Error) as error:
+        raise LedgerError("bad_envelope", expected="base64") from error

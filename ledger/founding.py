@@ -128,7 +128,7 @@ def _seal(
 ) -> Foundation:
     genesis, transactions = leaves
     envelopes = [genesis, *(item.envelope.raw for item in transactions)]
-    new_map = state.map.update(state.commitments(layer.writes, 0))
+    new_map = state.map.update(state.commitments(layer, 0))
     state.apply(layer, new_map, 0)
     state.kinds = rulebook.kinds
     header = Header(

@@ -187,7 +187,7 @@ def _assemble(
     automatic, events = made
     envelopes = [item.envelope.raw for item in candidate.transactions]
     receipts = [encode(item) for item in (*candidate.receipts, *automatic)]
-    changes = state.commitments(candidate.layer.writes, situation.height)
+    changes = state.commitments(candidate.layer, situation.height)
     candidate.map = state.map.update(changes)
     header = Header(
         count=len(envelopes),

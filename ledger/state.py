@@ -23,6 +23,9 @@ from ledger.ordered import OrderedRows, Row
 from ledger.statemap import StateMap, commit_value, derive_salt, map_key, scope_prefix
 
 HEIGHT_BYTES: Final = 8
+DECODED_MAX: Final = 65_536
+# Every act reads those of its signers; they stay decoded from the start.
+READ_ALWAYS: Final = frozenset({"key", "member", "policy"})
 # Index functions are kit code and run on a meter; a restore must not end.
 RESTORE_GAS_MAX: Final = 10**15
 
@@ -83,6 +86,9 @@ class View(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """Return the record's canonical bytes."""
 
+    def load(self, key: bytes) -> JSONObject | None:
+        """Return the decoded record; shared, so nobody may change it."""
+
     def entries(
         self, partition: Partition, after: str, limit: int | None
     ) -> Iterator[Entry]:
@@ -113,11 +119,28 @@ class State:
         self.records: dict[bytes, bytes] = {}
         self.map = StateMap()
         self._indexes: dict[Partition, OrderedRows] = {}
+        # What was decoded lately, beside the very bytes it came from: a reader
+        # that is late can leave an old record here, but nobody will take it.
+        self._decoded: dict[bytes, tuple[bytes, JSONObject]] = {}
 
     def get(self, key: bytes) -> bytes | None:
         """Return the record's canonical bytes, None if there is no record."""
         stored = self.records.get(key)
         return None if stored is None else stored[HEIGHT_BYTES:]
+
+    def load(self, key: bytes) -> JSONObject | None:
+        """Return the decoded record; shared, so nobody may change it."""
+        stored = self.records.get(key)
+        if stored is None:
+            return None
+        known = self._decoded.get(key)
+        if known is not None and known[0] is stored:
+            return known[1]
+        if len(self._decoded) >= DECODED_MAX:
+            self._decoded.clear()
+        record = load_record(stored[HEIGHT_BYTES:])
+        self._decoded[key] = (stored, record)
+        return record
 
     def entries(
         self, partition: Partition, after: str, limit: int | None
@@ -131,12 +154,17 @@ class State:
         return len(self._indexes.get(partition, ()))
 
     def commitments(
-        self, writes: Mapping[bytes, bytes | None], height: int
+        self, layer: Layer, height: int
     ) -> dict[bytes, tuple[int, bytes] | None]:
-        """Return what the map is told of writes made at a height."""
+        """Return what the map is told of a layer's writes made at a height."""
         changes: dict[bytes, tuple[int, bytes] | None] = {}
-        for key, raw in writes.items():
-            changes[key] = None if raw is None else self._commit(key, raw, height)
+        for key, raw in layer.writes.items():
+            record = layer.after[key]
+            if raw is None or record is None:
+                changes[key] = None
+                continue
+            value = commit_value(derive_salt(self.secret, key, height), raw)
+            changes[key] = publish(self.kinds, record), value
         return changes
 
     def _commit(self, key: bytes, raw: bytes, height: int) -> tuple[int, bytes]:
@@ -173,6 +201,8 @@ class State:
             for key, stored in items:
                 self.records[key] = stored
                 record = load_record(stored[HEIGHT_BYTES:])
+                if record["kind"] in READ_ALWAYS and len(self._decoded) < DECODED_MAX:
+                    self._decoded[key] = (stored, record)
                 for index, partition, sort in index_entries(self.kinds, record):
                     found.setdefault((index, partition), {})[(sort, key)] = True
         for place, delta in found.items():
@@ -195,7 +225,11 @@ def published(kinds: Kinds, raw: bytes) -> int:
     # the common case free of parsing.
     if b'"hi":' not in raw:
         return 0
-    record = load_record(raw)
+    return publish(kinds, load_record(raw))
+
+
+def publish(kinds: Kinds, record: JSONObject) -> int:
+    """Return the number the map publishes of a decoded record."""
     return int(record["hi"]) if kinds[record["kind"]].interval else 0
 
 
@@ -225,6 +259,12 @@ class Layer:
             return self.writes[key]
         return self.parent.get(key)
 
+    def load(self, key: bytes) -> JSONObject | None:
+        """Return the decoded record; shared, so nobody may change it."""
+        if key in self.writes:
+            return self.after[key]
+        return self.parent.load(key)
+
     def put(self, key: bytes, record: JSONObject | None) -> None:
         """Write or delete a record and keep the ordered indexes in step.
 
@@ -251,11 +291,14 @@ class Layer:
     def _place(self, key: bytes, content: JSONObject | None, *, present: bool) -> None:
         if content is None:
             return
+        change = 1 if present else -1
         # A record that names one place twice stands there once.
         for index, name, sort in dict.fromkeys(index_entries(self.kinds, content)):
             partition = (index, name)
-            self.deltas.setdefault(partition, {})[(sort, key)] = present
-            change = 1 if present else -1
+            delta = self.deltas.get(partition)
+            if delta is None:
+                delta = self.deltas[partition] = {}
+            delta[(sort, key)] = present
             self.counts[partition] = self.counts.get(partition, 0) + change
 
     def count_rows(self, partition: Partition) -> int:
@@ -284,13 +327,15 @@ class Layer:
             yield row
 
     def absorb(self, above: Layer) -> None:
-        """Take over the writes of a layer above that succeeded."""
+        """Take over the writes of a layer above that succeeded; it is used up."""
         self.writes.update(above.writes)
         for key, record in above.before.items():
             self.before.setdefault(key, record)
         self.after.update(above.after)
         for partition, delta in above.deltas.items():
-            self.deltas.setdefault(partition, {}).update(delta)
+            standing = self.deltas.setdefault(partition, delta)
+            if standing is not delta:
+                standing.update(delta)
         for partition, change in above.counts.items():
             self.counts[partition] = self.counts.get(partition, 0) + change
 
@@ -303,11 +348,6 @@ def load_at(view: View, key: bytes) -> JSONObject:
     return load_record(raw)
 
 
-@lru_cache(maxsize=32_768)
-def _load_shared(raw: bytes) -> JSONObject:
-    return load_record(raw)
-
-
 def read_record(view: View, kind: str, item: str, scope: str = "") -> JSONObject | None:
     """Return a record of a view, None if there is none.
 
@@ -316,8 +356,7 @@ def read_record(view: View, kind: str, item: str, scope: str = "") -> JSONObject
     declared = view.kinds.get(kind)
     if declared is None:
         raise LedgerError("rule_fault", found=f"undeclared kind {kind}")
-    raw = view.get(record_key(declared, item, scope))
-    return None if raw is None else _load_shared(raw)
+    return view.load(record_key(declared, item, scope))
 
 
 def scan_records(

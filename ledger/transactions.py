@@ -21,6 +21,7 @@ from ledger.encoding import (
     encode,
     encode_base64,
     load_foreign,
+    read_base64,
 )
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey, verify_signature
@@ -147,12 +148,11 @@ def parse_envelope(raw: bytes, payload_type: str) -> Envelope:
         raise LedgerError("bad_envelope", expected="text fields")
     if kind != payload_type:
         raise LedgerError("bad_type", expected=payload_type, found=kind[:80])
-    payload, signatures = (
-        decode_base64(body),
-        _parse_signatures(value["signatures"]),
-    )
+    payload, signatures = read_base64(body), _parse_signatures(value["signatures"])
     # The one canonical spelling is what these parts would be packed into.
     if pack_envelope(kind, payload, signatures) != raw:
+        for text in (body, *(item["sig"] for item in value["signatures"])):
+            decode_base64(text)
         raise LedgerError("bad_json", expected="the canonical encoding")
     return Envelope(raw, kind, payload, signatures)
 
@@ -170,7 +170,7 @@ def _parse_signatures(items: object) -> tuple[Signature, ...]:
             raise LedgerError("bad_envelope", expected="a key id of 64 hex digits")
         if not isinstance(text, str) or key_id <= last:
             raise LedgerError("bad_envelope", expected="signatures sorted by key id")
-        value = decode_base64(text)
+        value = read_base64(text)
         if len(value) != 64:
             raise LedgerError("bad_envelope", expected="64 bytes", found=len(value))
         signatures.append(Signature(key_id, value))

@@ -6,7 +6,6 @@ signs checkpoints, writes snapshots and wakes whoever waits for events.
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 from collections import OrderedDict
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from ledger.blocks import Block
-from ledger.chain import Chain
+from ledger.chain import Chain, settle_memory
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 from ledger.execution import Prepared, prepare_act, rehearse_act
@@ -100,10 +99,7 @@ class Node:
         try:
             clock = open_clock(chain, clock_file)
             node = cls(chain, clock)
-            # What was loaded lives as long as the process; searching it for
-            # garbage would cost as much as executing.
-            gc.collect()
-            gc.freeze()
+            settle_memory()
         except BaseException:
             if chain.store is not None:
                 chain.store.close()

@@ -217,6 +217,10 @@ class _VisibleState(State):
         record = load_record(raw)
         return raw if any(s.may_see(record) for s in self._sights) else None
 
+    def load(self, key: bytes) -> JSONObject | None:
+        raw = self.get(key)
+        return None if raw is None else load_record(raw)
+
     def entries(
         self, partition: Partition, after: str, limit: int | None
     ) -> Iterator[Entry]:
