@@ -513,6 +513,17 @@ def first_holder(ctx: Context, record: Record) -> str:
     return holder
 
 
+def was_passed(ctx: Context, record: Record) -> bool:
+    """Say whether any unit, even one reduced since, was ever passed on."""
+    position = 0
+    while position < record["face_minor"]:
+        tile = ctx.need("tile", str(position), record["id"])
+        if tile["transfers"]:
+            return True
+        position = tile["hi"]
+    return False
+
+
 @rule.action("receivable.void", End, signers=sign_void, on=("receivable", "receivable"))
 def void(ctx: Context, body: End) -> None:
     """Cancel a live receivable by consent of its debtor and only holder."""
@@ -525,8 +536,7 @@ def void(ctx: Context, body: End) -> None:
     if record.get("retention_drawn_minor", 0):
         # Its invoice would be free again while the retention stands.
         ctx.refuse("encumbered", receivable=record["id"])
-    # Units reduced before may have been another holder's.
-    transferred = record["reduced_minor"] > 0
+    transferred = was_passed(ctx, record)
     holder = first_holder(ctx, record)
     need_disposal(ctx, holder)
     if claim_left(ctx, record["account"], record["id"], holder):
@@ -536,7 +546,6 @@ def void(ctx: Context, body: End) -> None:
         need_unfrozen(ctx, tile)
         if tile["holder"] != holder or is_locked(ctx, tile) or "pledge" in tile:
             ctx.refuse("encumbered", lo=tile["lo"])
-        transferred = transferred or tile["transfers"] > 0
         ctx.write({**tile, "rev": tile["rev"] + 1, "state": "reduced"})
     if not transferred:
         free_uses(ctx, record)

@@ -9,6 +9,7 @@ refuses whatever would change its units, and further money queues.
 from contracts.kit.v1 import (
     LATE_STATES,
     Context,
+    Portion,
     ProRataCutoff,
     Record,
     Rule,
@@ -317,7 +318,7 @@ def pay_group(
     if any_orders(ctx):
         credit_under_orders(ctx, sweep, sums, tiles, takes, (principal, interest))
     else:
-        credit_units(ctx, sweep, sums, tiles[0], takes, (principal, interest), {})
+        credit_units(ctx, sweep, sums, tiles[0], takes, ({}, [principal, interest]))
 
 
 def credit_under_orders(
@@ -348,9 +349,8 @@ def credit_under_orders(
         principal = sum([take["left"] for take in own])
         bound = rank_orders([*orders, ctx.need("order", name)]) if name else orders
         for portion in divide_money(bound, [principal, interest]):
-            order, shares = portion[0], (portion[1][0], portion[1][1])
-            count_taken(ctx, order, sum(shares))
-            credit_units(ctx, sweep, sums, tiles[0], own, shares, order)
+            count_taken(ctx, portion[0], sum(portion[1]))
+            credit_units(ctx, sweep, sums, tiles[0], own, portion)
 
 
 def credit_units(
@@ -359,12 +359,11 @@ def credit_units(
     sums: dict[str, int],
     tile: Record,
     takes: list[Record],
-    paid: tuple[int, int],
-    order: Record,
+    portion: Portion,
 ) -> None:
     """Retire units of the tiles they are taken of, under one line, and credit it."""
     line = ctx.allocate("line")
-    left = paid[0]
+    left = portion[1][0]
     for take in takes:
         taken = min(left, take["left"])
         if taken:
@@ -375,7 +374,7 @@ def credit_units(
             # The next line takes on where this one stopped.
             lo = str(take["tile"]["lo"])
             take["tile"] = ctx.need("tile", lo, sweep["receivable"])
-    credit(ctx, sweep, sums, tile, line, paid, order)
+    credit(ctx, sweep, sums, tile, line, portion)
 
 
 def pay_interest(
@@ -437,7 +436,7 @@ def pay_retired_groups(ctx: Context, sweep: Record, sums: dict[str, int]) -> Non
             if any_orders(ctx):
                 credit_under_orders(ctx, sweep, sums, tiles, [], (0, interest))
             else:
-                credit_units(ctx, sweep, sums, tiles[0], [], (0, interest), {})
+                credit_units(ctx, sweep, sums, tiles[0], [], ({}, [0, interest]))
 
 
 def credit(
@@ -446,14 +445,14 @@ def credit(
     sums: dict[str, int],
     tile: Record,
     line: str,
-    paid: tuple[int, int],
-    order: Record,
+    portion: Portion,
 ) -> None:
     """Write a group's line and add it to the holder's payout, claims first.
 
     What an order takes is a line and a payout of its own.
     """
-    principal, interest = paid
+    order = portion[0]
+    principal, interest = portion[1]
     amount = principal + interest
     if not amount:
         return

@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from ledger.transactions import object_id
+from tests import verbs
 from tests.stage import Body, Stage
 from tests.world import DAY_MS, digest_of
 
 
-def _authority(stage: Stage, placer: str, guardian: str) -> Body:
+def _authority(stage: Stage, via: str, vouch: str) -> Body:
     order: Body = {
         "authority": "court",
         "document": digest_of("order"),
-        "placer": stage.id_of(placer),
+        "placer": stage.id_of(via),
         "reference": "7 K 12/26",
     }
-    if guardian:
-        order["guardian"] = stage.id_of(guardian)
+    if vouch:
+        order["guardian"] = stage.id_of(vouch)
     return order
 
 
@@ -38,8 +39,8 @@ def freeze(
     stage: Stage,
     cover: str,
     *,
-    placer: str = "regulator",
-    guardian: str = "",
+    via: str = "regulator",
+    vouch: str = "",
     rank: int = 1,
     days: int = 30,
     ms: int = 0,
@@ -52,7 +53,7 @@ def freeze(
     body: Body = {
         **_covered(stage, named),
         "cover": cover,
-        "order": _authority(stage, placer, guardian),
+        "order": _authority(stage, via, vouch),
         "pledged": bool(pledged),
         "rank": rank,
         "until_ms": stage.next_ms + days * DAY_MS + ms,
@@ -88,12 +89,10 @@ def freeze_member(stage: Stage, member: str = "alpha", **named: Any) -> None:
     freeze(stage, "member", member=member, **named)
 
 
-def lift(
-    stage: Stage, placer: str = "regulator", guardian: str = "", by: str = ""
-) -> None:
+def lift(stage: Stage, via: str = "regulator", vouch: str = "", by: str = "") -> None:
     """Release the row's order."""
     item = stage.order or digest_of("none")
-    body = {"ending": _authority(stage, placer, guardian), "order": item}
+    body = {"ending": _authority(stage, via, vouch), "order": item}
     stage.act("order.release", body, **stage.as_members(by))
 
 
@@ -101,8 +100,8 @@ def ruin(
     stage: Stage,
     member: str,
     *,
-    placer: str = "regulator",
-    guardian: str = "",
+    via: str = "regulator",
+    vouch: str = "",
     disposal: int = 0,
     pledged: int = 0,
     rank: int = 5,
@@ -115,7 +114,7 @@ def ruin(
         "disposal": bool(disposal),
         "effective_ms": stage.next_ms + ms,
         "member": stage.id_of(member),
-        "order": _authority(stage, placer, guardian),
+        "order": _authority(stage, via, vouch),
         "pledged": bool(pledged),
         "rank": rank,
     }
@@ -124,18 +123,31 @@ def ruin(
 
 
 def succeed(
-    stage: Stage, attester: str = "agent", guardian: str = "lender", by: str = ""
+    stage: Stage, attester: str = "agent", vouch: str = "lender", by: str = ""
 ) -> None:
     """Name who attests the row's account from now on."""
     body = {
         "account": stage.account,
         "attester": stage.id_of(attester),
-        "guardian": stage.id_of(guardian),
+        "guardian": stage.id_of(vouch),
     }
     stage.act("account.successor", body, **stage.as_members(by))
 
 
 # -- reductions, disputes, closing -----------------------------------------------------
+
+
+def soft(stage: Stage, **options: Any) -> None:
+    """Let a receivable be live whose debtor may raise defences."""
+    stage.deal(undertaking="subject_to_defences")
+    verbs.live(stage, **options)
+
+
+def lost(stage: Stage) -> None:
+    """Let a receivable be in default; nothing of it was paid."""
+    verbs.live(stage, days=3)
+    verbs.wait(stage, 5)
+    verbs.close(stage, -1)
 
 
 def reduce(
@@ -247,7 +259,7 @@ def left_claim(stage: Stage) -> str:
     return str(stage.scan("contests", stage.it)[-1]["claim_minor"])
 
 
-def used(stage: Stage) -> str:
+def exposed(stage: Stage) -> str:
     """Return what counts against the limit of the row's programme."""
     return str(stage.read("exposure", stage.programme)["used_minor"])
 

@@ -29,147 +29,188 @@ def stage() -> Iterator[Stage]:
 
 
 CHANNELS = """
-by nobody known          | live | freeze_member placer=nobody | not_found
-by the operator alone    | live | freeze_member placer=operator | no_channel
-by a lender              | live | freeze_member placer=lender | no_channel
-by a bank with a lender  | live | freeze_member placer=bank guardian=lender | no_channel
-a guarded regulator      | live | freeze_member placer=regulator guardian=lender | no_channel
-with a supplier          | live | freeze_member placer=operator guardian=beta | no_channel
-of the operator's group  | live | freeze_member placer=operator guardian=insider | group_conflict
-by whom it is about      | live | freeze_member lender placer=operator guardian=lender | group_conflict
-without its guardian     | live | freeze_member placer=operator guardian=lender by=operator | wrong_signers
-with too much            | live | freeze_member lo=5 | bad_cover
-with too little          | live | freeze amount member=alpha currency=CNY | bad_cover
-of nobody                | live | freeze_member nobody | not_found
-of an unknown account    | live | freeze account account=none | not_found
-with no time left        | live | freeze_member days=0 | bad_expiry
-for a millisecond        | live | freeze_member delta days=0 ms=1 | ok
-an empty interval        | live | freeze_units 5 5 | bad_cut
-beyond the face          | live | freeze_units 5 1000001 | bad_cut
-of what is not live      | submit | freeze_units 0 5 | not_found
-of units by a regulator  | live | freeze_units 0 5 | ok
-with a guardian          | live | freeze_units 0 5 placer=operator guardian=lender | ok
+by nobody known         | live                   | freeze_member via=nobody | not_found
+by the operator alone   | live                 | freeze_member via=operator | no_channel
+by a lender             | live                   | freeze_member via=lender | no_channel
+by a bank with a lender | live        | freeze_member via=bank vouch=lender | no_channel
+a guarded regulator     | live   | freeze_member via=regulator vouch=lender | no_channel
+with a supplier         | live      | freeze_member via=operator vouch=beta | no_channel
+of the operator's group | live,
+                        |    | freeze_member via=operator vouch=insider | group_conflict
+by whom it is about     | live,
+         | | freeze_member lender via=operator vouch=lender | group_conflict
+without its guardian    | live,
+         | | freeze_member via=operator vouch=lender by=operator | wrong_signers
+with too much           | live                   | freeze_member lo=5 | bad_cover
+with too little         | live     | freeze amount member=alpha currency=CNY | bad_cover
+of nobody               | live                   | freeze_member nobody | not_found
+of an unknown account   | live                 | freeze account account=none | not_found
+with no time left       | live                   | freeze_member days=0 | bad_expiry
+for a millisecond       | live                   | freeze_member delta days=0 ms=1 | ok
+an empty interval       | live                   | freeze_units 5 5 | bad_cut
+beyond the face         | live                   | freeze_units 5 1000001 | bad_cut
+of what is not live     | submit                 | freeze_units 0 5 | not_found
+of units by a regulator | live                   | freeze_units 0 5 | ok
+with a guardian         | live         | freeze_units 0 5 via=operator vouch=lender | ok
 """
 
 RELEASES = """
-of no order              | live                                | lift | not_found
-by the operator alone    | live, freeze_units 0 5              | lift operator | no_channel
-by another regulator     | live, freeze_units 0 5              | lift second | no_channel
-by operator and lender   | live, freeze_units 0 5              | lift operator lender | no_channel
-by its regulator         | live, freeze_units 0 5              | lift | ok
-twice                    | live, freeze_units 0 5, lift        | lift | order_over
-by its channel           | live, freeze_units 0 5 placer=operator guardian=lender | lift operator lender | ok
-at its last moment       | live, freeze_units 0 5 days=1, past 0 | lift | ok
-after it                 | live, freeze_units 0 5 days=1, past 1 | lift | order_over
-what has expired         | live, freeze_units 0 5 days=1, wait 2 | order_state | expired
+of no order            | live                   | lift | not_found
+by the operator alone  | live, freeze_units 0 5 | lift operator | no_channel
+by another regulator   | live, freeze_units 0 5 | lift second | no_channel
+by operator and lender | live, freeze_units 0 5 | lift operator lender | no_channel
+by its regulator       | live, freeze_units 0 5 | lift | ok
+twice                  | live, freeze_units 0 5, lift | lift | order_over
+by its channel         | live,
+                       | freeze_units 0 5 via=operator vouch=lender,
+                       |                        | lift operator lender | ok
+at its last moment     | live, freeze_units 0 5 days=1, past 0 | lift | ok
+after it               | live, freeze_units 0 5 days=1, past 1 | lift | order_over
+what has expired       | live, freeze_units 0 5 days=1, wait 2 | order_state | expired
 """
 
 UNITS = """
-frozen ones are offered      | live, freeze_units 0 5           | offer 0 5      | frozen
-transferred                  | live, freeze_units 0 5           | transfer 0 5   | frozen
-split                        | live, freeze_units 0 5           | split 2        | frozen
-merged                       | live, freeze_units 0 5           | merge 0 5      | frozen
-merged from the left         | live, freeze_units 5 10          | merge 0 5      | frozen
-cancelled                    | live, freeze_units 0 5           | void           | frozen
-what lies beside passes on   | live, freeze_units 0 5           | transfer 5 9 tile=5 | ok
-an offer of them ends        | live, offer 0 1, freeze_units 0 5 | take          | not_found
-one of the same tile too     | live, offer 9 10, freeze_units 0 5 | take         | not_found
-one beside it stands         | live, split 9, offer 9 10 tile=9, freeze_units 0 5 | take | ok
-its lock is gone             | live, offer 9 10, freeze_units 0 5 | transfer 9 20 tile=5 | ok
-at the last moment           | live, freeze_units 0 5 days=1, past 0 | transfer 0 5 | frozen
-a moment later               | live, freeze_units 0 5 days=1, past 1 | transfer 0 5 | ok
-released                     | live, freeze_units 0 5, lift     | transfer 0 5   | ok
-released of one of two       | live, freeze_units 0 9, freeze_units 0 5, lift | transfer 0 5 | frozen
-retired and back             | paid 9, freeze_units 999990 1000000,
-                             | reverse 9                        | transfer 999995 1000000 tile=999991 aware=1 | frozen
+frozen ones are offered    | live, freeze_units 0 5 | offer 0 5 | frozen
+transferred                | live, freeze_units 0 5 | transfer 0 5 | frozen
+split                      | live, freeze_units 0 5 | split 2 | frozen
+merged                     | live, freeze_units 0 5 | merge 0 5 | frozen
+merged from the left       | live, freeze_units 5 10 | merge 0 5 | frozen
+cancelled                  | live, freeze_units 0 5 | void | frozen
+what lies beside passes on | live, freeze_units 0 5 | transfer 5 9 tile=5 | ok
+an offer of them ends      | live, offer 0 1, freeze_units 0 5 | take | not_found
+one of the same tile too   | live, offer 9 10, freeze_units 0 5 | take | not_found
+one beside it stands       | live, split 9, offer 9 10 tile=9,
+                           | freeze_units 0 5       | take | ok
+its lock is gone           | live, offer 9 10,
+                           | freeze_units 0 5       | transfer 9 20 tile=5 | ok
+at the last moment         | live, freeze_units 0 5 days=1,
+                           | past 0                 | transfer 0 5 | frozen
+a moment later             | live, freeze_units 0 5 days=1, past 1 | transfer 0 5 | ok
+released                   | live, freeze_units 0 5, lift | transfer 0 5 | ok
+released of one of two     | live, freeze_units 0 9, freeze_units 0 5,
+                           | lift                   | transfer 0 5 | frozen
+retired and back           | paid 9, freeze_units 999990 1000000,
+                           | reverse 9,
+                           |      | transfer 999995 1000000 tile=999991 aware=1 | frozen
 """
 
 MEMBERS = """
-a frozen member's units      | live supplier=gamma, freeze_member gamma | transfer 0 5 | frozen
-a frozen member offers nothing | live supplier=gamma, freeze_member gamma | offer 0 5    | frozen
-its offers end               | live supplier=gamma, offer 0 5, freeze_member gamma | take | not_found
-it may receive               | live, freeze_member gamma         | transfer 0 5 gamma | ok
-of a member released         | live supplier=gamma, freeze_member gamma, lift | transfer 0 5 | ok
-more than an amount leaves   | live supplier=delta, freeze_but 400000 | transfer 0 400000 | ok
-one unit too many            | live supplier=delta, freeze_but 400000 | transfer 0 400001 | frozen
-from an offer made before    | live supplier=delta, offer 0 400001, freeze_but 400000 | take | frozen
-two amounts add up           | live supplier=delta, freeze_but 400000, freeze_amount 399999 delta | transfer 0 2 | frozen
-two amounts, one unit left   | live supplier=delta, freeze_but 400000, freeze_amount 399999 delta | transfer 0 1 | ok
-in another currency          | live supplier=delta, freeze_but 0 currency=EUR | transfer 0 400001 | ok
+a frozen member's units        | live supplier=gamma,
+                               | freeze_member gamma    | transfer 0 5 | frozen
+a frozen member offers nothing | live supplier=gamma,
+                               | freeze_member gamma    | offer 0 5 | frozen
+its offers end                 | live supplier=gamma, offer 0 5,
+                               | freeze_member gamma    | take | not_found
+it may receive                 | live, freeze_member gamma | transfer 0 5 gamma | ok
+of a member released           | live supplier=gamma, freeze_member gamma,
+                               | lift                   | transfer 0 5 | ok
+more than an amount leaves     | live supplier=delta,
+                               | freeze_but 400000      | transfer 0 400000 | ok
+one unit too many              | live supplier=delta,
+                               | freeze_but 400000      | transfer 0 400001 | frozen
+from an offer made before      | live supplier=delta, offer 0 400001,
+                               | freeze_but 400000      | take | frozen
+two amounts add up             | live supplier=delta, freeze_but 400000,
+                               | freeze_amount 399999 delta | transfer 0 2 | frozen
+two amounts, one unit left     | live supplier=delta, freeze_but 400000,
+                               | freeze_amount 399999 delta | transfer 0 1 | ok
+in another currency            | live supplier=delta,
+                               | freeze_but 0 currency=EUR | transfer 0 400001 | ok
 """
 
 
 MONEY = """
-held for a member            | live days=3, freeze_member, wait 3, receive 9 | payable alpha held | 9
-none of it due               | live days=3, freeze_member, wait 3, receive 9 | payable alpha due  | 0
-held for one of two          | live days=3, transfer 0 500000, freeze_member, wait 3,
-                             | receive 10            | payable beta due   | 5
-and for the other            | live days=3, transfer 0 500000, freeze_member, wait 3,
-                             | receive 10            | payable alpha held | 5
-sent elsewhere               | live days=3, freeze_member elsewhere=1, wait 3,
-                             | receive 9             | payable alpha sent_on | 9
-what was due before          | paid 9, freeze_member | payable alpha held | 9
-what was sent before         | sent 9, freeze_member | payable alpha instructed | 9
-what comes back              | sent 9, freeze_member, attest,
-                             | attest return         | payable alpha held | 9
-due again when released      | paid 9, freeze_member, lift | payable alpha due | 9
-and to its own account       | paid 9, freeze_member elsewhere=1, lift | payable alpha due | 9
-due again when it expires    | paid 9, freeze_member days=1, wait 2 | payable alpha due | 9
-under the next order         | paid 9, freeze_member rank=2, freeze_member rank=1,
-                             | lift                  | payable alpha held | 9
-an amount of it              | live days=3, freeze_amount 4, wait 3, receive 9 | payable alpha held | 4
-the rest is free             | live days=3, freeze_amount 4, wait 3, receive 9 | payable alpha due | 5
-not twice                    | live days=3, freeze_amount 4, wait 3, receive 9,
-                             | receive 9 k2          | payable alpha held | 4
-up to it in two payments     | live days=3, freeze_amount 10, wait 3, receive 9,
-                             | receive 9 k2          | payable alpha due | 8
-by rank                      | live days=3, freeze_amount 4 rank=2, freeze_amount 7 rank=1 elsewhere=1,
-                             | wait 3, receive 9     | payable alpha held | 2
-first rank first             | live days=3, freeze_amount 4 rank=2, freeze_amount 7 rank=1 elsewhere=1,
-                             | wait 3, receive 9     | payable alpha sent_on | 7
-by order in one rank         | live days=3, freeze_amount 4, freeze_amount 7 elsewhere=1,
-                             | wait 3, receive 9     | payable alpha held | 4
-in another currency          | live days=3, freeze_amount 4 currency=EUR, wait 3,
-                             | receive 9             | payable alpha due | 9
-money of frozen units        | live days=3, freeze_units 999995 1000000, wait 3,
-                             | receive 9             | payable alpha held | 5
-units below get theirs last  | live days=3, freeze_units 0 5, wait 3,
-                             | receive 999996        | payable alpha held | 1
-all of them                  | live days=3, freeze_units 0 5, wait 3,
-                             | receive 1000000       | payable alpha held | 5
-units before their holder    | live days=3, freeze_units 999995 1000000 rank=1,
-                             | freeze_member rank=2 elsewhere=1,
-                             | wait 3, receive 9     | payable alpha held | 5
-their holder before them     | live days=3, freeze_units 999995 1000000 rank=2,
-                             | freeze_member rank=1 elsewhere=1,
-                             | wait 3, receive 9     | payable alpha sent_on | 9
-from a frozen account        | live days=3, freeze account account=it, wait 3,
-                             | receive 9             | payable alpha held | 9
-what it owed before          | paid 9, freeze account account=it | payable alpha held | 9
-to a frozen account          | live days=3, freeze payout_account member=alpha currency=CNY,
-                             | wait 3, receive 9     | payable alpha held | 9
-whose units are free         | live, freeze payout_account member=alpha currency=CNY | transfer 0 5 | ok
-in the other currency        | live days=3, freeze payout_account member=alpha currency=EUR,
-                             | wait 3, receive 9     | payable alpha due | 9
-late interest too            | live days=3, freeze_member, wait 4, close -1,
-                             | receive 1000000, receive 1000 k2 | payable alpha held | 1000167
-held is not sent             | paid 9, freeze_member, pick | instruct | wrong_state_of_payout
-at the last moment           | paid 9, freeze_member days=1, pick, past 0 | instruct | wrong_state_of_payout
-a moment later               | paid 9, freeze_member days=1, pick, past 1 | instruct | ok
-redirected is sent           | live days=3 supplier=delta, freeze_member delta elsewhere=1, wait 3,
-                             | receive 9, pick delta | instruct | ok
-a reversal takes it back     | live days=3, freeze_member, wait 3, receive 9,
-                             | reverse 9             | payable alpha held | 0
-and an amount is free again  | live days=3, freeze_amount 4, wait 3, receive 9, reverse 9,
-                             | receive 9 k2          | payable alpha held | 4
+held for a member           | live days=3, freeze_member, wait 3,
+                            | receive 9              | payable alpha held | 9
+none of it due              | live days=3, freeze_member, wait 3,
+                            | receive 9              | payable alpha due | 0
+held for one of two         | live days=3, transfer 0 500000, freeze_member, wait 3,
+                            | receive 10             | payable beta due | 5
+and for the other           | live days=3, transfer 0 500000, freeze_member, wait 3,
+                            | receive 10             | payable alpha held | 5
+sent elsewhere              | live days=3, freeze_member elsewhere=1, wait 3,
+                            | receive 9              | payable alpha sent_on | 9
+what was due before         | paid 9, freeze_member  | payable alpha held | 9
+what was sent before        | sent 9, freeze_member  | payable alpha instructed | 9
+what comes back             | sent 9, freeze_member, attest,
+                            | attest return          | payable alpha held | 9
+due again when released     | paid 9, freeze_member, lift | payable alpha due | 9
+and to its own account      | paid 9, freeze_member elsewhere=1,
+                            | lift                   | payable alpha due | 9
+due again when it expires   | paid 9, freeze_member days=1,
+                            | wait 2                 | payable alpha due | 9
+under the next order        | paid 9, freeze_member rank=2, freeze_member rank=1,
+                            | lift                   | payable alpha held | 9
+an amount of it             | live days=3, freeze_amount 4, wait 3,
+                            | receive 9              | payable alpha held | 4
+the rest is free            | live days=3, freeze_amount 4, wait 3,
+                            | receive 9              | payable alpha due | 5
+not twice                   | live days=3, freeze_amount 4, wait 3, receive 9,
+                            | receive 9 k2           | payable alpha held | 4
+up to it in two payments    | live days=3, freeze_amount 10, wait 3, receive 9,
+                            | receive 9 k2           | payable alpha due | 8
+by rank                     | live days=3, freeze_amount 4 rank=2,
+                            | freeze_amount 7 rank=1 elsewhere=1, wait 3,
+                            | receive 9              | payable alpha held | 2
+first rank first            | live days=3, freeze_amount 4 rank=2,
+                            | freeze_amount 7 rank=1 elsewhere=1, wait 3,
+                            | receive 9              | payable alpha sent_on | 7
+by order in one rank        | live days=3, freeze_amount 4, freeze_amount 7 elsewhere=1,
+                            | wait 3, receive 9      | payable alpha held | 4
+in another currency         | live days=3, freeze_amount 4 currency=EUR, wait 3,
+                            | receive 9              | payable alpha due | 9
+money of frozen units       | live days=3, freeze_units 999995 1000000, wait 3,
+                            | receive 9              | payable alpha held | 5
+units below get theirs last | live days=3, freeze_units 0 5, wait 3,
+                            | receive 999996         | payable alpha held | 1
+all of them                 | live days=3, freeze_units 0 5, wait 3,
+                            | receive 1000000        | payable alpha held | 5
+units before their holder   | live days=3, freeze_units 999995 1000000 rank=1,
+                            | freeze_member rank=2 elsewhere=1, wait 3,
+                            | receive 9              | payable alpha held | 5
+their holder before them    | live days=3, freeze_units 999995 1000000 rank=2,
+                            | freeze_member rank=1 elsewhere=1, wait 3,
+                            | receive 9              | payable alpha sent_on | 9
+from a frozen account       | live days=3, freeze account account=it, wait 3,
+                            | receive 9              | payable alpha held | 9
+what it owed before         | paid 9, freeze account account=it | payable alpha held | 9
+to a frozen account         | live days=3,
+                            | freeze payout_account member=alpha currency=CNY, wait 3,
+                            | receive 9              | payable alpha held | 9
+whose units are free        | live,
+                            | freeze payout_account member=alpha currency=CNY,
+                            |                        | transfer 0 5 | ok
+in the other currency       | live days=3,
+                            | freeze payout_account member=alpha currency=EUR, wait 3,
+                            | receive 9              | payable alpha due | 9
+late interest too           | live days=3, freeze_member, wait 4, close -1,
+                            | receive 1000000,
+                            | receive 1000 k2        | payable alpha held | 1000167
+held is not sent            | paid 9, freeze_member,
+                            | pick                   | instruct | wrong_state_of_payout
+at the last moment          | paid 9, freeze_member days=1, pick,
+                            | past 0                 | instruct | wrong_state_of_payout
+a moment later              | paid 9, freeze_member days=1, pick, past 1 | instruct | ok
+redirected is sent          | live days=3 supplier=delta,
+                            | freeze_member delta elsewhere=1, wait 3, receive 9,
+                            | pick delta             | instruct | ok
+a reversal takes it back    | live days=3, freeze_member, wait 3, receive 9,
+                            | reverse 9              | payable alpha held | 0
+and an amount is free again | live days=3, freeze_amount 4, wait 3, receive 9,
+                            | reverse 9, receive 9 k2 | payable alpha held | 4
 """
 
 SUSPENSE = """
-the payer is frozen          | stray 9 buyer, freeze_member buyer | give_back 9 | money_held
-the money itself             | stray 9, freeze receipt receipt=it | give_back 9 | money_held
-its account                  | stray 9, freeze account account=it | give_back 9 | money_held
-released                     | stray 9, freeze receipt receipt=it, lift | give_back 9 | ok
-early money of a frozen one  | early 9, freeze_member debtor | give_back 9 early | money_held
+the payer is frozen         | stray 9 buyer,
+                            | freeze_member buyer    | give_back 9 | money_held
+the money itself            | stray 9,
+                            | freeze receipt receipt=it | give_back 9 | money_held
+its account                 | stray 9,
+                            | freeze account account=it | give_back 9 | money_held
+released                    | stray 9, freeze receipt receipt=it,
+                            | lift                   | give_back 9 | ok
+early money of a frozen one | early 9,
+                            | freeze_member debtor   | give_back 9 early | money_held
 """
 
 

@@ -135,6 +135,7 @@ from contracts.kit.v1.rule import (
 )
 from contracts.kit.v1.standing import (
     Authority,
+    Portion,
     any_orders,
     count_taken,
     divide_money,
@@ -187,6 +188,7 @@ __all__ = [
     "Offset",
     "Part",
     "Payload",
+    "Portion",
     "Ppm",
     "ProRataCutoff",
     "Record",

@@ -159,7 +159,9 @@ def pay(
     return str(payout["id"])
 
 
-def pay_out(ctx: Context, account: Record, like: Record, amount_minor: int) -> list[str]:
+def pay_out(
+    ctx: Context, account: Record, like: Record, amount_minor: int
+) -> list[str]:
     """Credit a payee as the orders on its money say; return the payouts."""
     orders = money_orders(ctx, like["payee"], account, pledged=False)
     made = []

@@ -28,7 +28,7 @@ from contracts.kit.v1.parts import (
 from contracts.kit.v1.passing import check_part, owes_back
 from contracts.kit.v1.records import LIVE, UNSENT, group_key
 from contracts.kit.v1.rule import INTEGER_MAX, Context, Record, Signer, order_key
-from contracts.kit.v1.standing import find_freeze, find_hold
+from contracts.kit.v1.standing import find_amount_freeze, find_freeze, find_hold
 from contracts.kit.v1.terms import settlement_account
 
 DEAL_MS_MAX = 90 * 86_400_000
@@ -206,6 +206,9 @@ def is_possible(ctx: Context, deal: Record) -> bool:
     if record["state"] not in ("live", "part_paid") and not deal["aware_overdue"]:
         return False
     programme = ctx.need("programme", record["programme"])
+    units = deal["hi"] - deal["lo"]
+    if MOVES[deal["purpose"]] == PASS and find_amount_freeze(ctx, record, tile, units):
+        return False
     if MOVES[deal["purpose"]] == RETIRE and not is_redeemable(
         ctx, programme, record, deal["hi"] - deal["lo"]
     ):

@@ -183,9 +183,21 @@ def judge_lateness(
     if owes <= programme["tolerance_minor"] and waited < programme["tolerance_days"]:
         return "short"
     disputed = disputed_minor(ctx, receivable)
+    if disputed:
+        # Late interest on what is contested makes no default either.
+        disputed -= -owed.interest_minor * disputed // owed.principal_minor
     if waited > programme["grace_days"] and owes - cover > disputed:
         return "default"
     return "overdue"
+
+
+def drop_dates(receivable: Record, state: str) -> Record:
+    """Return a receivable without the dates that a state does not bear.
+
+    What was settled keeps its dates, and loses them when it is owed again.
+    """
+    dropped = () if state in ("settled", *LATE_STATES) else tuple(JUDGED)
+    return {name: receivable[name] for name in receivable if name not in dropped}
 
 
 def put_judged(

@@ -9,7 +9,11 @@ from contracts.kit.v1.owed import disputed_minor, is_open, today
 from contracts.kit.v1.parts import cut_part, move_tile, need_tile
 from contracts.kit.v1.records import LATE_STATES
 from contracts.kit.v1.rule import Amount, Context, Count, Hash, Minor, Payload, Record
-from contracts.kit.v1.standing import find_amount_freeze, need_unfrozen
+from contracts.kit.v1.standing import (
+    find_amount_freeze,
+    need_disposal,
+    need_unfrozen,
+)
 from contracts.kit.v1.terms import settlement_account
 
 # A sweep pays a group in one job; its gas is enough for this many tiles.
@@ -94,6 +98,7 @@ def check_passing(
         # Else its holder would be paid once by the bank and once by the receiver.
         ctx.refuse("claim_open", receivable=record["id"])
     need_unfrozen(ctx, tile)
+    need_disposal(ctx, tile["holder"])
     if record["state"] in LATE_STATES and not aware:
         ctx.refuse("overdue_unaware", receivable=record["id"])
     if disputed_minor(ctx, record) and not aware:

@@ -1,0 +1,168 @@
+"""Reductions, disputes and closing: what a debtor no longer owes, or contests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.order_verbs import calm
+from tests.rows import Row, rows
+from tests.stage import Stage
+from tests.world import make_actor
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """One world for all rows; its books are added up in the end."""
+    stage = Stage(more=(make_actor("regulator", "regulator"),))
+    yield stage
+    stage.check()
+
+
+# "soft" is a live receivable whose debtor may raise defences.
+
+REDUCTIONS = """
+what is only submitted      | submit                 | reduce 5 | wrong_state
+under an absolute promise   | live                   | reduce 5 | absolute
+without the supplier        | soft                  | reduce 5 by=debtor | wrong_signers
+without the debtor          | soft                   | reduce 5 by=alpha | wrong_signers
+more than the face          | soft                   | reduce 1000001 | over_owed
+what waits is paid already  | soft, receive 9 names=it | reduce 999992 | over_owed
+up to it                    | soft, receive 9 names=it | reduce 999991 | ok
+of an insolvent supplier    | soft, ruin alpha       | reduce 5 | insolvent
+of the supplier's own       | soft                   | reduce 5 | ok
+the highest first           | soft, offer 0 5, reduce 5 | held alpha | 999995
+an offer of the tile ends   | soft, offer 0 5, reduce 5 | take | not_found
+frees exposure              | soft, reduce 5         | exposed | 999995
+the state tells             | soft, reduce 5         | state | part_paid
+all of it                   | soft, reduce 1000000   | state | settled
+frozen units stay           | soft, freeze_member, reduce 5 | left_claim | 5
+none for other holders      | soft, transfer 0 1000000, reduce 5 | held beta | 1000000
+but a claim on the supplier | soft, transfer 0 1000000, reduce 5 | left_claim | 5
+a part of each              | soft, transfer 0 999997, reduce 5 | left_claim | 2
+a stale tile                | soft,
+                            | transfer 0 500000,
+                            |         | reduce 500005 tile=0 units=9 rev=1 | stale_input
+more than the tile          | soft,
+                            | transfer 0 500000,
+                            |          | reduce 500005 tile=0 units=500001 | stale_input
+without that holder         | soft,
+                            | transfer 0 500000,
+         | | reduce 500005 alpha+debtor tile=0 units=9 | wrong_signers
+with it                     | soft,
+                            | transfer 0 500000      | reduce 500005 tile=0 units=9 | ok
+only as far as needed       | soft, transfer 0 500000,
+                            | reduce 500005 tile=0 units=9 | held beta | 499995
+with no claim               | soft, transfer 0 500000,
+                            | reduce 500005 tile=0 units=9 | left_claim | 0
+frozen units of a holder    | soft, transfer 0 500000,
+                            | freeze_member beta | reduce 500005 tile=0 units=9 | frozen
+by an order                 | soft, transfer 0 500000,
+                            | freeze_member beta,
+                            |        | reduce 500005 tile=0 units=9 order=regulator | ok
+without the authority       | soft,
+                            | transfer 0 500000,
+         | | reduce 500005 tile=0 units=9 order=operator | no_channel
+the rest is paid            | soft days=3, reduce 999991, wait 3,
+                            | receive 9              | state | settled
+and what is too much        | soft days=3, reduce 999991, wait 3,
+                            | receive 10             | books suspense | 1
+then cancelled              | soft, reduce 5         | void | ok
+frees exposure but once     | soft, reduce 5, void   | exposed | 0
+its invoice stays used      | deal undertaking=subject_to_defences,
+                            | live number=R7 face=9,
+                            | reduce 9      | submit number=R7 face=9 | invoice_overused
+"""
+
+DISPUTES = """
+what is only submitted       | submit                 | contest 5 | wrong_state
+under an absolute promise    | live                   | contest 5 | absolute
+by the supplier              | soft                 | contest 5 by=alpha | wrong_signers
+more than is owed            | soft                   | contest 1000001 | over_owed
+all of it                    | soft                   | contest 1000000 | ok
+more than is left            | soft, contest 999999   | contest 2 | over_owed
+what a lapsed one contested  | soft, contest 999999, past 1 | contest 2 | ok
+stands at its last moment    | soft, contest 999999, past 0 | contest 2 | over_owed
+parts pass to who knows      | soft, contest 5        | transfer 0 5 | disputed_unaware
+and says so                  | soft, contest 5        | transfer 0 5 aware=1 | ok
+at its last moment           | soft, contest 5, past 0 | transfer 0 5 | disputed_unaware
+a moment later               | soft, contest 5, past 1 | transfer 0 5 | ok
+lapsed, it is gone           | soft, contest 5, wait 31 | contested | 0
+offered parts too            | soft, offer 0 5, contest 5 | take | disputed_unaware
+and are taken knowingly      | soft, offer 0 5, contest 5 | take 1 | ok
+by the programme's days      | deal undertaking=subject_to_defences dispute_days=2,
+                             | live, contest 5, wait 3 | contested | 0
+no default while it stands   | soft days=3, contest 1000000, wait 5,
+                             | close -1               | state | overdue
+but of what is not contested | soft days=3, contest 999999, wait 5,
+                             | close -1               | state | default
+once it has lapsed           | soft days=3, contest 1000000, wait 35,
+                             | close -1               | state | default
+it is paid like the rest     | soft days=3, contest 5, wait 3,
+                             | receive 1000000        | state | settled
+withdrawn by the supplier    | soft, contest 5        | concede by=alpha | wrong_signers
+withdrawn                    | soft, contest 5        | concede | ok
+twice                        | soft, contest 5, concede | concede | dispute_over
+once withdrawn               | soft, contest 5, concede | transfer 0 5 | ok
+settled by a reduction       | soft, contest 5, reduce 5 settles=1 | transfer 0 5 | ok
+of another one               | soft, contest 5, live  | reduce 5 settles=1 | not_found
+what is settled              | soft, contest 5,
+                             | concede               | reduce 5 settles=1 | dispute_over
+extended for no reason       | soft, contest 5        | prolong 60 case=0 | bad_case
+for two                      | soft, contest 5   | prolong 60 order=regulator | bad_case
+to an earlier moment         | soft, contest 5        | prolong 20 | bad_case
+beyond ten years             | soft, contest 5        | prolong 3661 | bad_case
+by the supplier's case       | soft, contest 5     | prolong 60 by=alpha | wrong_signers
+for a case                   | soft, contest 5        | prolong 60 | ok
+by order                     | soft, contest 5  | prolong 60 case=0 order=regulator | ok
+by the operator's order      | soft,
+                             | contest 5 | prolong 60 case=0 order=operator | no_channel
+too late                     | soft, contest 5, past 1 | prolong 60 | dispute_over
+then it stands longer        | soft, contest 5, prolong 60, wait 31 | contested | 5
+"""
+
+CLOSING = """
+before default        | live                   | give_up alpha | wrong_state
+when overdue          | deal grace_days=9, live days=3, wait 4,
+                      | close -1               | give_up alpha | wrong_state
+by somebody else      | lost                   | give_up beta | not_holder
+without its signature | lost                   | give_up alpha by=beta | wrong_signers
+by its only holder    | lost                   | give_up alpha | ok
+it is closed          | lost, give_up alpha    | state | closed
+exposure is free      | lost, give_up alpha    | exposed | 0
+the claim stays       | lost, give_up alpha    | sum_of live | 1000000
+and nothing passes on | lost, give_up alpha    | transfer 0 5 aware=1 | not_transferable
+twice                 | lost, give_up alpha    | give_up alpha | wrong_state
+one of two            | lost, transfer 0 5 aware=1, give_up alpha | state | default
+the other             | lost, transfer 0 5 aware=1, give_up alpha,
+                      | give_up beta           | state | closed
+both at once          | lost, transfer 0 5 aware=1, give_up alpha beta | state | closed
+money comes later     | lost, give_up alpha, receive 9 | books suspense | 9
+after some was paid   | lost, receive 9, give_up alpha | state | closed
+"""
+
+
+def answer(stage: Stage, row: Row) -> str:
+    """Return a row's answer; its orders end with it."""
+    found = row.answer(stage)
+    calm(stage)
+    return found
+
+
+@rows(REDUCTIONS)
+def test_reductions(stage: Stage, row: Row) -> None:
+    """A reduction takes the supplier's units, else leaves a claim on it."""
+    assert answer(stage, row) == row.code
+
+
+@rows(DISPUTES)
+def test_disputes(stage: Stage, row: Row) -> None:
+    """A dispute keeps default away while it stands, and no longer."""
+    assert answer(stage, row) == row.code
+
+
+@rows(CLOSING)
+def test_closing(stage: Stage, row: Row) -> None:
+    """A default is closed by all of its holders."""
+    assert answer(stage, row) == row.code
