@@ -10,7 +10,7 @@ from contracts.kit.v1.arithmetic import accrue, allocate_pro_rata
 from contracts.kit.v1.books import add_claim, move_books
 from contracts.kit.v1.deals import undo_deal
 from contracts.kit.v1.exposure import add_exposure
-from contracts.kit.v1.owed import late_days, owed_at, paid_state
+from contracts.kit.v1.owed import drop_dates, late_days, owed_at, paid_state
 from contracts.kit.v1.parts import reopen_units
 from contracts.kit.v1.records import RETIRED, UNSENT, group_key
 from contracts.kit.v1.rule import Context, Record
@@ -155,8 +155,8 @@ def reverse_line(ctx: Context, receipt: Record, line: Record, amount_minor: int)
         "retired_accumulator": str(accumulator),
         "retired_minor": receivable["retired_minor"] - principal,
     }
-    changed["state"] = state_after(ctx, changed, receipt["value_date"])
-    ctx.write(changed)
+    state = state_after(ctx, changed, receipt["value_date"])
+    ctx.write({**drop_dates(changed, state), "state": state})
     add_exposure(ctx, receivable["programme"], principal)
     ctx.emit("line_reversed", line=line["id"], amount_minor=amount_minor)
     return cancelled
