@@ -39,6 +39,9 @@ OFFER_MS_MAX = 90 * 86_400_000
 # What one person offers above its band cannot be accepted before.
 COOLING_MS = 86_400_000
 
+# What two parts have in common that become one.
+ALIKE = ("chain", "holder", "noticed", "returned_ms")
+
 rule = Rule(
     "receivable",
     part="circulation",
@@ -182,7 +185,7 @@ def merge(ctx: Context, body: Merge) -> None:
     need_input(ctx, body.right)
     left = need_free_tile(ctx, body.receivable, body.left.lo, body.left.rev)
     right = need_free_tile(ctx, body.receivable, body.right.lo, body.right.rev)
-    same = left["holder"] == right["holder"] and left["chain"] == right["chain"]
+    same = all([left.get(name, "") == right.get(name, "") for name in ALIKE])
     if not same or left["hi"] != right["lo"] or "pledge" in left or "pledge" in right:
         ctx.refuse("not_mergeable", lo=right["lo"])
     merge_tiles(ctx, left, right)
