@@ -75,7 +75,12 @@ class Line(NamedTuple):
 
 
 def run_batch(
-    session: Session, name: str, lines: Sequence[Line], *, keep_going: bool
+    session: Session,
+    name: str,
+    lines: Sequence[Line],
+    *,
+    keep_going: bool = False,
+    in_order: bool = False,
 ) -> int:
     """Check, show, sign, keep and send lines; return the exit code.
 
@@ -85,6 +90,8 @@ def run_batch(
             ``-all`` is forgotten when every line has its answer.
         lines: what is asked for.
         keep_going: do the others where lines are refused.
+        in_order: one after the other, each on what the last one left; the first
+            that fails ends it.
 
     Raises:
         LedgerError: ``too_large``, ``file_exists``; ``lines_refused``;
@@ -97,10 +104,11 @@ def run_batch(
     journal = session.folder.path / f"batch-{name}.altb"
     kept = _read_journal(journal, lines)
     # Out of its window a transaction can never count: its line is signed anew.
-    results = [row for row in send_named(session, kept) if row.get("code") != "expired"]
+    sent = send_named(session, kept, in_order=in_order)
+    results = [row for row in sent if row.get("code") != "expired"]
     done = {row["line"] for row in results}
     fresh = [line for line in lines if line.name not in done]
-    files, refused = _prepare(session, fresh)
+    files, refused = _prepare(session, fresh, check=not in_order)
     if refused and not keep_going:
         _print_refused([*results, *refused])
         raise LedgerError("lines_refused", found=len(refused), expected=len(lines))
@@ -117,7 +125,7 @@ def run_batch(
         # From here on these bytes and no others are sent for these lines.
         again = [file for line, file in kept.items() if line in done]
         save_batch(journal, [*again, *signed.values()])
-        results += send_named(session, signed)
+        results += send_named(session, signed, in_order=in_order)
     if name.endswith("-all") and all(row["status"] != "unknown" for row in results):
         journal.unlink(missing_ok=True)
     return _report(session, [*results, *refused])
@@ -142,7 +150,7 @@ def _read_journal(journal: Path, lines: Sequence[Line]) -> dict[str, SigningFile
 
 
 def _prepare(
-    session: Session, lines: Sequence[Line]
+    session: Session, lines: Sequence[Line], *, check: bool
 ) -> tuple[dict[str, SigningFile], list[JSONObject]]:
     """Return unsigned files by the name of their line, and what was refused."""
     files: dict[str, SigningFile] = {}
@@ -152,7 +160,7 @@ def _prepare(
             try:
                 if line.error is not None:
                     raise line.error
-                file = prepare_act(session, line.act, check=True)
+                file = prepare_act(session, line.act, check=check)
                 if session.prepare is None:
                     check_own_authority(session, file)
                 files[line.name] = file
@@ -219,10 +227,10 @@ def _outliers(
     dates = set()
     ranked: list[tuple[int, str]] = []
     for file, screen in zip(files, screens, strict=True):
-        if not screen.is_amount:
-            continue
         payload, facts = file.open(), Facts(file.facts)
         body = payload["body"]
+        if not screen.is_amount or not body.keys() & {"invoices", "receivable"}:
+            continue
         record = facts.record("receivable", body.get("receivable"))
         parties = [{**record, **body}.get(role, "") for role in ("supplier", "debtor")]
         other = next((each for each in parties if each not in payload["by"]), "")
@@ -290,13 +298,15 @@ def send_batch(session: Session, paths: Sequence[Path]) -> int:
 # -- what became of it --
 
 
-def send_named(session: Session, named: Mapping[str, SigningFile]) -> list[JSONObject]:
+def send_named(
+    session: Session, named: Mapping[str, SigningFile], *, in_order: bool = False
+) -> list[JSONObject]:
     """Send files; return a row each: line, id, status, what it created.
 
     Raises:
         LedgerError: those of ``send_files``.
     """
-    outcomes = send_files(session, list(named.values()))
+    outcomes = send_files(session, list(named.values()), in_order=in_order)
     rows = []
     for line, file in named.items():
         item = file.transaction

@@ -67,10 +67,18 @@ def read_batch(path: Path) -> list[SigningFile]:
         raise LedgerError("bad_batch", expected=VERSION, path=path) from error
 
 
-def send_files(session: Session, files: Sequence[SigningFile]) -> dict[str, JSONObject]:
+def send_files(
+    session: Session, files: Sequence[SigningFile], *, in_order: bool = False
+) -> dict[str, JSONObject]:
     """Send signed files, many a request; return what became of each, by id.
 
     What is not answered is sent again as it is; a transaction counts once.
+
+    Args:
+        session: whose node is asked.
+        files: signed.
+        in_order: one a request, for a node takes many of one request in any
+            order; the first that does not count ends it.
 
     Raises:
         LedgerError: the node refuses the request as a whole.
@@ -80,12 +88,15 @@ def send_files(session: Session, files: Sequence[SigningFile]) -> dict[str, JSON
     with show_progress("sent", len(files)) as bar:
         for attempt in range(SENDS_MAX):
             time.sleep(PAUSE_S * attempt)
-            for chunk in _chunks(left):
+            for chunk in _chunks(left, 1 if in_order else CHUNK_LINES):
                 told = _send_chunk(session, chunk)
                 found |= told
                 bar.update(len(told))
+                if in_order and not _all_count(chunk, told):
+                    break
             left = {item: raw for item, raw in left.items() if item not in found}
-            if not left:
+            refused = [row for row in found.values() if row["status"] == "refused"]
+            if not left or (in_order and refused):
                 break
     for item in left:
         fix = "The same command again sends the same bytes."
@@ -93,11 +104,15 @@ def send_files(session: Session, files: Sequence[SigningFile]) -> dict[str, JSON
     return found
 
 
-def _chunks(envelopes: dict[str, bytes]) -> Iterator[dict[str, bytes]]:
+def _all_count(chunk: dict[str, bytes], told: dict[str, JSONObject]) -> bool:
+    return all(told.get(item, {}).get("status") == "committed" for item in chunk)
+
+
+def _chunks(envelopes: dict[str, bytes], lines_max: int) -> Iterator[dict[str, bytes]]:
     chunk: dict[str, bytes] = {}
     size = 0
     for item, raw in envelopes.items():
-        if len(chunk) == CHUNK_LINES or size + len(raw) > CHUNK_BYTES:
+        if len(chunk) == lines_max or size + len(raw) > CHUNK_BYTES:
             yield chunk
             chunk, size = {}, 0
         chunk[item] = raw

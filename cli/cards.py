@@ -6,7 +6,8 @@ hashes to it is not found. Beside it stands what the wallet has learnt of an
 account's files: its number, the last statement, what was written to the bank::
 
     {"cards":[<card>…],"files":[{"attempts":[…],"name":…}…],
-     "seen":[{"account":…,"number":…,"sequence":…}…],"t":"allonge.cards.v1"}
+     "seen":[{"account":…,"done":[<SHA-256>…],"number":…,"sequence":…}…],
+     "t":"allonge.cards.v1"}
 """
 
 from __future__ import annotations
@@ -127,17 +128,16 @@ class Cards:
         """Return what was learnt of an account's statements."""
         return self._seen.get(account, {})
 
-    def learn(self, account: str, number: str, sequence: int) -> None:
-        """Remember the number and the last statement of an account."""
+    def learn(self, account: str, number: str, sequence: int, done: str) -> None:
+        """Remember number, last statement and file of an account."""
         known = self.seen(account)
-        learnt: JSONObject = {
+        self._seen[account] = {
             "account": account,
+            "done": [*known.get("done", ()), *([done] if done else [])][-FILES_MAX:],
             "number": number or known.get("number", ""),
             "sequence": sequence or known.get("sequence", 0),
         }
-        if learnt != known and (number or sequence):
-            self._seen[account] = learnt
-            self._save()
+        self._save()
 
     def remember_file(self, names: list[str], attempts: list[str]) -> None:
         """Remember which attempts went to the bank under a name."""

@@ -129,6 +129,9 @@ class Import:
             each.check(self.account["currency"])
             _tell_left_out(each)
         self._resume(mine[0])
+        seen = self.cards.seen(self.account["id"])
+        if mine[0].file_sha256 in seen.get("done", ()):
+            raise LedgerError("nothing_new", found=sum(len(s.entries) for s in mine))
         self._compare(mine)
         own = self.account.get("message")
         if message not in ((own,) if own else USUAL):
@@ -140,7 +143,8 @@ class Import:
         code = self._send(acts, mine[0].file_sha256)
         if not code and self.session.prepare is None:
             last = mine[-1]
-            self.cards.learn(self.account["id"], last.account, last.sequence)
+            done = last.file_sha256 if close or last.closing is None else ""
+            self.cards.learn(self.account["id"], last.account, last.sequence, done)
         return code
 
     # -- whose statement --
@@ -175,7 +179,7 @@ class Import:
         """Send again what an earlier run signed and did not see answered."""
         journal = self.session.folder.path / f"batch-{_journal(statement)}.altb"
         if journal.exists() and self.session.prepare is None:
-            send_files(self.session, read_batch(journal))
+            send_files(self.session, read_batch(journal), in_order=True)
             journal.unlink()
             # What it changed is read again.
             self.lookup = Lookup(self.session)
@@ -339,7 +343,7 @@ class Import:
             return 0
         lines = [Line(f"part {n}", act) for n, act in enumerate(acts, start=1)]
         name = f"bank-{file_sha256[:16]}-all"
-        return run_batch(self.session, name, lines, keep_going=False)
+        return run_batch(self.session, name, lines, in_order=True)
 
     # -- comparing only --
 
