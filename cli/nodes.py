@@ -344,7 +344,7 @@ def _check_calendar(found: JSONObject) -> tuple[str, str, str]:
     return _row("calendar published through", through, ok=left >= CALENDAR_DAYS_MIN)
 
 
-def _check_calendars(found: JSONObject) -> list[tuple[str, str, str]]:
+def check_calendars(found: JSONObject) -> list[tuple[str, str, str]]:
     """Return how far calendars are published; the last 90 days are an alarm."""
     from datetime import UTC, datetime, timedelta
 
@@ -389,5 +389,5 @@ def _check_node(url: str, pinned: str) -> list[tuple[str, str, str]]:
     if type(node_time) is int:
         rows.append(_check_calendar(found))
     rows.append(_row("block", found.get("height", ""), ok=True))
-    rows += _check_calendars(found)
+    rows += check_calendars(found)
     return rows
