@@ -528,10 +528,11 @@ def was_passed(ctx: Context, record: Record) -> bool:
 def void(ctx: Context, body: End) -> None:
     """Cancel a live receivable by consent of its debtor and only holder."""
     record = ctx.need("receivable", body.receivable)
+    if "sweep" in record:
+        ctx.refuse("encumbered", receivable=record["id"])
     if not is_open(record) or record["retired_minor"]:
         ctx.refuse("wrong_state", state=record["state"])
-    paid = record["retired_minor"] + record["interest_paid_minor"]
-    if paid or record["waiting_minor"] or "sweep" in record:
+    if record["interest_paid_minor"] or record["waiting_minor"]:
         ctx.refuse("encumbered", receivable=record["id"])
     if record.get("retention_drawn_minor", 0):
         # Its invoice would be free again while the retention stands.

@@ -37,9 +37,11 @@ a guarded regulator     | live   | freeze_member via=regulator vouch=lender | no
 with a supplier         | live      | freeze_member via=operator vouch=beta | no_channel
 of the operator's group | live,
                         |    | freeze_member via=operator vouch=insider | group_conflict
-by whom it is about     | live,
+by whom it is about     | live, ,
+                        | ,
          | | freeze_member lender via=operator vouch=lender | group_conflict
-without its guardian    | live,
+without its guardian    | live, ,
+                        | ,
          | | freeze_member via=operator vouch=lender by=operator | wrong_signers
 with too much           | live                   | freeze_member lo=5 | bad_cover
 with too little         | live     | freeze amount member=alpha currency=CNY | bad_cover
@@ -61,8 +63,7 @@ by another regulator   | live, freeze_units 0 5 | lift second | no_channel
 by operator and lender | live, freeze_units 0 5 | lift operator lender | no_channel
 by its regulator       | live, freeze_units 0 5 | lift | ok
 twice                  | live, freeze_units 0 5, lift | lift | order_over
-by its channel         | live,
-                       | freeze_units 0 5 via=operator vouch=lender,
+by its channel         | live, freeze_units 0 5 via=operator vouch=lender,
                        |                        | lift operator lender | ok
 at its last moment     | live, freeze_units 0 5 days=1, past 0 | lift | ok
 after it               | live, freeze_units 0 5 days=1, past 1 | lift | order_over
@@ -89,8 +90,7 @@ a moment later             | live, freeze_units 0 5 days=1, past 1 | transfer 0 
 released                   | live, freeze_units 0 5, lift | transfer 0 5 | ok
 released of one of two     | live, freeze_units 0 9, freeze_units 0 5,
                            | lift                   | transfer 0 5 | frozen
-retired and back           | paid 9, freeze_units 999990 1000000,
-                           | reverse 9,
+retired and back           | paid 9, freeze_units 999990 1000000, reverse 9,
                            |      | transfer 999995 1000000 tile=999991 aware=1 | frozen
 """
 
@@ -177,8 +177,7 @@ what it owed before         | paid 9, freeze account account=it | payable alpha 
 to a frozen account         | live days=3,
                             | freeze payout_account member=alpha currency=CNY, wait 3,
                             | receive 9              | payable alpha held | 9
-whose units are free        | live,
-                            | freeze payout_account member=alpha currency=CNY,
+whose units are free        | live, freeze payout_account member=alpha currency=CNY,
                             |                        | transfer 0 5 | ok
 in the other currency       | live days=3,
                             | freeze payout_account member=alpha currency=EUR, wait 3,
@@ -214,6 +213,28 @@ early money of a frozen one | early 9,
 """
 
 
+DEALS = """
+a sale of frozen units ends  | sold, freeze_units 0 5 | deal_state | lapsed touched
+of another part of the tile  | sold,
+                             | freeze_units 500000 500005 | deal_state | lapsed touched
+of a frozen seller           | sold, freeze_member    | deal_state | lapsed frozen
+its price goes back          | sold, freeze_member,
+                             | price                  | paid_out return | lender:99250
+of a frozen buyer            | sold, freeze_member lender | deal_state | open
+for too much is not taken up | sold, freeze_but 99999 alpha,
+                             | price                  | deal_state | lapsed touched
+for less it is               | sold, freeze_but 100000 alpha, price | deal_state | moved
+the price is held            | sold, price, freeze_member | payable alpha held | 99250
+an amount takes of it        | sold, freeze_amount 250, price | payable alpha held | 250
+and leaves the rest          | sold, freeze_amount 250,
+                             | price                  | payable alpha due | 99000
+of an insolvent seller       | sold, ruin alpha       | deal_state | open
+stands and is paid           | sold, ruin alpha, price | deal_state | moved
+to its administrator         | sold, ruin alpha, price | payable alpha sent_on | 99250
+its request has lapsed       | live, ask 0 5, ruin alpha | bid | not_found
+its quote has lapsed         | live, ask 0 5, bid, ruin lender | buy | not_found
+"""
+
 def answer(stage: Stage, row: Row) -> str:
     """Return a row's answer; its orders end with it."""
     found = row.answer(stage)
@@ -227,7 +248,7 @@ def test_channels(stage: Stage, row: Row) -> None:
     assert answer(stage, row) == row.code
 
 
-@rows(UNITS, MEMBERS)
+@rows(UNITS, MEMBERS, DEALS)
 def test_units(stage: Stage, row: Row) -> None:
     """What is frozen stays, what is not passes on."""
     assert answer(stage, row) == row.code
