@@ -10,15 +10,24 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from cli.terminal import json_option, print_json
 from ledger.encoding import JSONObject
+
+# What can be played, by name: modules with ``STEPS``, and a ``CAST`` of their own
+# if the usual one does not do.
+CHAPTERS: Final = {
+    "life": "cli.demo_steps",
+    "sale": "cli.demo_sale",
+    "bad-days": "cli.demo_bad_days",
+}
 
 
 @click.command("demo")
@@ -35,25 +44,37 @@ from ledger.encoding import JSONObject
     metavar="INVOICE",
     help="An invoice of yours (UBL 2.1 or CII) instead of a made-up one.",
 )
+@click.option(
+    "--chapter",
+    type=click.Choice(list(CHAPTERS)),
+    default="life",
+    show_default=True,
+    help="What is played: the usual life of an invoice, or something else.",
+)
 @json_option
-def demo(*, keep: Path | None, invoice: Path | None, as_json: bool) -> None:
+def demo(
+    *, keep: Path | None, invoice: Path | None, chapter: str, as_json: bool
+) -> None:
     """Show an invoice become money for three tiers of suppliers, and an audit.
 
     A node is started on a test chain, eight members sign, pay and are paid,
     what must be refused is tried, and an auditor finds one forged byte. It
     takes some seconds, needs nothing and leaves nothing behind.
     """
+    from cli.demo_cast import CAST
     from cli.demo_stage import Stage
     from cli.demo_voice import Voice
 
     # With --json stdout is for the one object; who waits reads stderr.
     with _end_on_signals(), Voice(sys.stderr if as_json else sys.stdout) as voice:
         voice.show("A receivables ledger on a test chain: nothing on it has value.")
-        stage = Stage(voice, keep)
+        played = import_module(CHAPTERS[chapter])
+        stage = Stage(voice, keep, getattr(played, "CAST", CAST))
+        is_life = chapter == "life"
         try:
-            result = _play(stage, invoice)
+            result = _play(stage, invoice, played.STEPS, is_life=is_life)
             stage.stop()
-            if not as_json:
+            if not as_json and is_life:
                 _show_end(stage, result, is_kept=keep is not None)
         finally:
             stage.close()
@@ -61,19 +82,21 @@ def demo(*, keep: Path | None, invoice: Path | None, as_json: bool) -> None:
         print_json(result)
 
 
-def _play(stage: Any, invoice: Path | None) -> JSONObject:
+def _play(
+    stage: Any, invoice: Path | None, steps: Sequence[Any], *, is_life: bool
+) -> JSONObject:
     from datetime import UTC, datetime, timedelta
 
     from cli.demo_report import sum_up
     from cli.demo_stage import OFFSET_MINUTES
-    from cli.demo_steps import STEPS, choose_invoice
+    from cli.demo_steps import choose_invoice
 
     here = datetime.now(UTC) + timedelta(minutes=OFFSET_MINUTES)
     choose_invoice(stage, invoice, here.date())
     stage.commands.clear()
     done: list[JSONObject] = []
-    for number, step in enumerate(STEPS, start=1):
-        stage.voice.begin(number, len(STEPS), step.title)
+    for number, step in enumerate(steps, start=1):
+        stage.voice.begin(number, len(steps), step.title)
         began_s = stage.voice.elapsed_s
         facts = step.run(stage)
         elapsed_ms = round((stage.voice.elapsed_s - began_s) * 1000)
@@ -84,7 +107,7 @@ def _play(stage: Any, invoice: Path | None) -> JSONObject:
         "currency": stage.facts["currency"],
         "elapsed_ms": round(stage.voice.elapsed_s * 1000),
         "steps": done,
-        **sum_up(stage),
+        **(sum_up(stage) if is_life else {}),
     }
 
 

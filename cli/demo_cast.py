@@ -9,7 +9,7 @@ marked as test keys: they open cheaply and sign on test chains only.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -56,13 +56,19 @@ DUTIES: Final = (("admin", "maker"), ("admin", "checker"), ("checker", "maker"))
 
 
 def found_chain(
-    home: Path, genesis_folder: Path, *, band: str, time_ms: int
+    home: Path,
+    genesis_folder: Path,
+    cast: Sequence[Actor] = CAST,
+    *,
+    band: str,
+    time_ms: int,
 ) -> JSONObject:
     """Make all keys and write the files a node is founded from.
 
     Args:
         home: where the wallets are made.
         genesis_folder: where the files are written.
+        cast: the members.
         band: up to this amount a day one person signs for the debtor.
         time_ms: of the genesis, UTC.
 
@@ -79,10 +85,10 @@ def found_chain(
     from ledger.loader import load_rulebook
     from ledger.transactions import object_id
 
-    keys = {w: _make_wallet(home, w) for actor in CAST for w in actor.wallets}
+    keys = {w: _make_wallet(home, w) for actor in cast for w in actor.wallets}
     sources, secret = read_sources(), os.urandom(32)
     payload: JSONObject = {
-        "members": [_describe(home, actor, band) for actor in CAST],
+        "members": [_describe(home, actor, band) for actor in cast],
         "parameters": _parameters(),
         "rulebook": load_rulebook(sources).hash,
         "salt": salt_commitment(secret),
@@ -98,9 +104,9 @@ def found_chain(
     write_private(genesis_folder / "salt_secret", secret.hex().encode())
     members = {
         actor.name: object_id("member", founded.chain, n)
-        for n, actor in enumerate(CAST)
+        for n, actor in enumerate(cast)
     }
-    _pin(home, founded.chain, members)
+    _pin(home, founded.chain, members, cast)
     return {
         "chain": founded.chain,
         "keys": len(keys),
@@ -156,9 +162,11 @@ def _parameters() -> JSONObject:
     }
 
 
-def _pin(home: Path, chain: str, members: Mapping[str, str]) -> None:
+def _pin(
+    home: Path, chain: str, members: Mapping[str, str], cast: Sequence[Actor]
+) -> None:
     """Let each wallet know the chain whose genesis it has signed."""
-    for actor in CAST:
+    for actor in cast:
         for wallet in actor.wallets:
             folder = open_folder(wallet, home)
             config = replace(

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.amounts import format_amount
-from cli.demo_cast import CAST, found_chain
+from cli.demo_cast import CAST, Actor, found_chain
 from cli.demo_voice import Voice
 from cli.folder import open_folder
 from cli.private import make_private_directory, write_private
@@ -67,9 +67,12 @@ class Stage:
         facts: what steps have found out and later ones need, by name.
         commands: what was typed since the last step, as a user would.
         screen: the signing screen shown last.
+        cast: the members.
     """
 
-    def __init__(self, voice: Voice, keep: Path | None) -> None:
+    def __init__(
+        self, voice: Voice, keep: Path | None, cast: Sequence[Actor] = CAST
+    ) -> None:
         """Make the folder; nothing runs yet.
 
         Raises:
@@ -78,6 +81,7 @@ class Stage:
         if keep is not None and keep.exists() and any(keep.iterdir()):
             raise LedgerError("file_exists", path=keep)
         self.voice = voice
+        self.cast = cast
         self.facts: dict[str, Any] = {}
         self.commands: list[str] = []
         self.screen: tuple[str, ...] = ()
@@ -108,6 +112,7 @@ class Stage:
         found = found_chain(
             self.path("home"),
             self.path("genesis"),
+            self.cast,
             band=self.facts["band"],
             time_ms=self._now_ms,
         )
@@ -132,7 +137,7 @@ class Stage:
                 raise self._failure()
             time.sleep(POLL_S)
         url = f"http://127.0.0.1:{port_file.read_text('ascii').strip()}"
-        for actor in CAST:
+        for actor in self.cast:
             member = self.member(actor.name)
             for wallet in actor.wallets:
                 self.run(

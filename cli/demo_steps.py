@@ -56,13 +56,14 @@ class Step(NamedTuple):
 def found(stage: Stage) -> JSONObject:
     """Found a test chain that all members have signed."""
     made = stage.found(stage.facts["start"])
+    titles = [actor.title for actor in stage.cast]
     stage.voice.tell(
-        f"{len(TITLES)} members: {', '.join(TITLES.values())}",
+        f"{len(titles)} members: {', '.join(titles)}",
         f"{made['keys']} persons, each with an encrypted key file, sign one genesis",
         f"Anchor Buyer: above {stage.facts['band']} a day two of three persons sign",
         f"{made['rule_files']} files of rules are published as source in block 0",
     )
-    members = [{"id": made["members"][name], "member": name} for name in TITLES]
+    members = [{"id": made["members"][a.name], "member": a.name} for a in stage.cast]
     return {"chain": made["chain"], "keys": made["keys"], "members": members}
 
 
@@ -92,7 +93,7 @@ def agree(stage: Stage) -> JSONObject:
     name = name_id("programme", programme)
     stage.voice.tell(f"programme {name} signed by Anchor Buyer and Lender")
     for supplier in SUPPLIERS:
-        _register_payee(stage, supplier)
+        register_payee(stage, supplier)
     stage.voice.tell("payout accounts of three suppliers registered and verified")
     return {"account": account, "payees": len(SUPPLIERS), "programme": programme}
 
@@ -114,7 +115,8 @@ def _write_terms(stage: Stage) -> Path:
     return path
 
 
-def _register_payee(stage: Stage, supplier: str) -> None:
+def register_payee(stage: Stage, supplier: str) -> None:
+    """Register where a member is paid, and let the bank verify it."""
     card = str(stage.path("files") / f"account-{supplier}.json")
     stage.act(
         *(supplier, "member", "account", "register", "--output", card),
@@ -148,7 +150,7 @@ def confirm(stage: Stage) -> JSONObject:
     stage.voice.tell(f"signed by one person of Anchor Buyer: refused, {early.code}")
     stage.sign("buyer-2", path)
     stage.voice.tell("the second person reads the same bytes:")
-    stage.voice.show(*_main_lines(stage.screen))
+    stage.voice.show(*main_lines(stage.screen))
     sent = stage.send("buyer-2", path)
     facts["confirmed_height"] = sent["height"]
     record = stage.receivable()
@@ -165,7 +167,7 @@ def confirm(stage: Stage) -> JSONObject:
     }
 
 
-def _main_lines(screen: tuple[str, ...]) -> list[str]:
+def main_lines(screen: tuple[str, ...]) -> list[str]:
     """Return a signing screen without its hashes and technical frame."""
     kept = []
     for line in screen:
