@@ -524,10 +524,8 @@ def was_passed(ctx: Context, record: Record) -> bool:
     return False
 
 
-@rule.action("receivable.void", End, signers=sign_void, on=("receivable", "receivable"))
-def void(ctx: Context, body: End) -> None:
-    """Cancel a live receivable by consent of its debtor and only holder."""
-    record = ctx.need("receivable", body.receivable)
+def check_unpaid(ctx: Context, record: Record) -> None:
+    """Refuse to cancel what was paid in part, or draws on what it retained."""
     if "sweep" in record:
         ctx.refuse("encumbered", receivable=record["id"])
     if not is_open(record) or record["retired_minor"]:
@@ -537,6 +535,13 @@ def void(ctx: Context, body: End) -> None:
     if record.get("retention_drawn_minor", 0):
         # Its invoice would be free again while the retention stands.
         ctx.refuse("encumbered", receivable=record["id"])
+
+
+@rule.action("receivable.void", End, signers=sign_void, on=("receivable", "receivable"))
+def void(ctx: Context, body: End) -> None:
+    """Cancel a live receivable by consent of its debtor and only holder."""
+    record = ctx.need("receivable", body.receivable)
+    check_unpaid(ctx, record)
     transferred = was_passed(ctx, record)
     holder = first_holder(ctx, record)
     need_disposal(ctx, holder)

@@ -11,10 +11,13 @@ from ledger.loader import load_rulebook
 from ledger.rulebook import Rulebook
 from tests.contracts import (
     test_circulation,
+    test_disputes,
+    test_insolvency,
     test_invoices,
     test_late,
     test_misfits,
     test_money,
+    test_orders,
     test_payouts,
     test_programmes,
     test_proposals,
@@ -25,10 +28,13 @@ from tests.rows import read_table, tables_of
 
 MODULES = (
     test_circulation,
+    test_disputes,
+    test_insolvency,
     test_invoices,
     test_late,
     test_misfits,
     test_money,
+    test_orders,
     test_payouts,
     test_programmes,
     test_proposals,
