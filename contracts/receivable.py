@@ -506,10 +506,10 @@ def sign_void(ctx: Context, body: End) -> list[Signer]:
 
 
 def first_holder(ctx: Context, record: Record) -> str:
-    """Return a holder of live units; the supplier if there are none."""
-    ctx.need("tile", "0", record["id"])
-    tiles = ctx.scan("live", record["id"], limit=1)
-    holder: str = tiles[0]["holder"] if tiles else record["supplier"]
+    """Return the holder of the lowest units, or of others if those are reduced."""
+    tile = ctx.need("tile", "0", record["id"])
+    live = ctx.scan("live", record["id"], limit=1)
+    holder: str = live[0]["holder"] if live and "reduction" in tile else tile["holder"]
     return holder
 
 
