@@ -35,7 +35,7 @@ def check_deals(books: Records) -> int:
     """I3, I8, I9: each deal locks its part while open, and pays its price out.
 
     Returns:
-        How many deals there are.
+        How many deals there are, and payouts that might be of one.
 
     Raises:
         LedgerError: ``books_wrong``, naming the deal.
@@ -52,12 +52,12 @@ def check_deals(books: Records) -> int:
         _compare("I3", item, part, locked.pop(item, []))
         fees = sum(fee["amount_minor"] for fee in deal["fees"])
         _compare("I8", item, price, deal["net_minor"] + fees)
-        _compare("I8", item, price, amounts.get(deal.get("receipt"), price))
-        due = price if "receipt" in deal else 0
+        due = amounts.get(deal["receipt"], 0) if "receipt" in deal else 0
+        _compare("I8", item, price if "receipt" in deal else 0, due)
         _compare("I9", item, due - deal.get("cancelled_minor", 0), paid.pop(item, 0))
     for item in (*locked, *paid):
         raise _wrong("I3", item, "a deal", "none")
-    return len(books["deal"])
+    return len(books["deal"]) + len(books["payout"])
 
 
 def _locked_parts(books: Records) -> dict[str, list[tuple[int, int]]]:

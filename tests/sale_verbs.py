@@ -78,6 +78,7 @@ def ask(
         "until_ms": stage.next_ms + days * DAY_MS + ms,
     }
     source = stage.act("sale.request", body, **stage.as_members(by))
+    stage.source = source
     count = len(to.split("+"))
     stage.requests = [object_id("request", source, n) for n in range(count)]
     stage.part = (lo, hi)

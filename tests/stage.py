@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from ledger.bookcheck import Books, check_books, check_due_work
@@ -61,12 +62,14 @@ class Stage(World):
     part = (0, 0)
     told: tuple[Body, ...] = ()
     it = first = offer = receipt = payout = quote = deal_id = order = dispute = ""
+    source = ""
     deadline_ms = 0
 
     def __init__(
         self,
         *,
         more: Sequence[Actor] = (),
+        folder: Path | None = None,
         sources: Mapping[str, str] | None = None,
     ) -> None:
         """Found it, with other extras if a table needs any; no day is a holiday."""
@@ -79,7 +82,7 @@ class Stage(World):
             make_actor("idle", "debtor", "settlement_bank", "supplier"),
         ]
         parameters = {"calendar": {**CALENDAR, "weekend": []}}
-        super().__init__(cast, parameters=parameters, sources=sources)
+        super().__init__(cast, folder=folder, parameters=parameters, sources=sources)
         self._numbers = 0
         for name in ("alpha", "beta"):
             self.register_payee(name)

@@ -14,10 +14,14 @@ from contracts.kit.v1.arithmetic import (
     accrue,
     accumulator_to_minor,
     allocate_pro_rata,
+    annual_cost_ppm,
     bank_discount,
     count_days,
+    discount_by,
     divide_half_up,
+    fee_minor,
     pay_in_order,
+    price_part,
     pro_rata_cutoff,
     share_of,
     true_discount,
@@ -153,6 +157,12 @@ def test_allocate_pro_rata_partial_payments_end_at_the_face(
         pytest.param(
             lambda: true_discount(1, 1, 10**9, -1), "bad_divisor", id="true_base"
         ),
+        pytest.param(
+            lambda: discount_by("flat", 1, 1, 1, 360), "unknown_method", id="method"
+        ),
+        pytest.param(lambda: fee_minor(1, 1, -1), "negative_amount", id="fee"),
+        pytest.param(lambda: annual_cost_ppm(9, 8, 0), "bad_divisor", id="no_days"),
+        pytest.param(lambda: annual_cost_ppm(8, 9, 1), "negative_amount", id="net"),
         pytest.param(lambda: pay_in_order(-1, []), "negative_amount", id="payment"),
         pytest.param(lambda: pay_in_order(1, [-1]), "negative_amount", id="due"),
     ],
@@ -335,3 +345,46 @@ def test_story_two_serves_the_reference_first_then_pro_rata() -> None:
     owed = [60_000_000, 40_000_000]
     assert pay_in_order(100_000_000, owed) == owed
     assert allocate_pro_rata(50_000_000, owed) == [30_000_000, 20_000_000]
+
+
+@pytest.mark.parametrize(
+    ("face_minor", "net_minor", "days", "cost_ppm"),
+    [
+        (100_000_000, 98_875_000, 90, 46_144),
+        (100_000_000, 98_887_515, 90, 45_625),
+        (100, 100, 1, 0),
+        (101, 100, 365, 10_000),
+        (3, 2, 730, 250_000),
+    ],
+    ids=["bank_discount", "true_discount", "for_nothing", "a_year", "two_years"],
+)
+def test_annual_cost_is_simple_on_the_net_by_365(
+    face_minor: int, net_minor: int, days: int, cost_ppm: int
+) -> None:
+    """What a sale costs a year is one exact quotient, rounded once."""
+    exact = Fraction((face_minor - net_minor) * 365 * 10**6, net_minor * days)
+    assert annual_cost_ppm(face_minor, net_minor, days) == oracle_half_up(exact)
+    assert annual_cost_ppm(face_minor, net_minor, days) == cost_ppm
+
+
+def test_price_part_adds_up() -> None:
+    """Net is face less discount and the seller's fees; the buyer pays its own."""
+    names = ("name", "payer", "payee", "ppm", "fixed_minor")
+    rows = [("platform", "seller", "p", 1_000, 50), ("transfer", "buyer", "t", 0, 30)]
+    fees = [dict(zip(names, row, strict=True)) for row in rows]
+    terms = {"basis": "act360", "from_date": "2026-01-01", "method": "bank_discount"}
+    found = price_part(100_000, "2026-03-02", {**terms, "rate_ppm": 45_000}, fees)
+    assert found["discount_minor"] == 750
+    assert [fee["amount_minor"] for fee in found["fees"]] == [150, 30]
+    assert (found["net_minor"], found["price_minor"]) == (99_100, 99_280)
+    flat = price_part(100_000, "-", {"discount_minor": 9, "method": "flat"}, [])
+    assert (flat["net_minor"], flat["price_minor"]) == (99_991, 99_991)
+
+
+def test_parts_of_one_discount_are_shared_by_largest_remainder() -> None:
+    """One discount is rounded once; what each part bears adds up to it."""
+    parts = [333_333, 333_333, 333_334]
+    discount = bank_discount(sum(parts), 43_500, 91, 365)
+    shares = allocate_pro_rata(discount, parts)
+    assert sum(shares) == discount == 10_845
+    assert shares == [3_615, 3_615, 3_615]
