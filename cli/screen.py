@@ -271,11 +271,12 @@ def find_show(act: str) -> ShowAct:
     """
     from cli.screen_books import ACTS as BOOKS
     from cli.screen_members import ACTS as MEMBERS
+    from cli.screen_orders import ACTS as ORDERS
     from cli.screen_parts import ACTS as PARTS
     from cli.screen_recourse import ACTS as RECOURSE
     from cli.screen_sale import ACTS as SALE
 
-    for table in (PARTS, BOOKS, MEMBERS, RECOURSE, SALE):
+    for table in (PARTS, BOOKS, MEMBERS, ORDERS, RECOURSE, SALE):
         if act in table:
             return table[act]
     raise LedgerError("unknown_act", found=quote(act[:64]))

@@ -52,6 +52,7 @@ rule = Rule(
     part="disputes",
     writes=(
         "account",
+        "closing",
         "deal",
         "dispute",
         "exposure",
@@ -198,7 +199,6 @@ def reduce(ctx: Context, body: Reduce) -> None:
         "reduced",
         receivable=record["id"],
         amount_minor=body.amount_minor,
-        claim_minor=left,
     )
 
 
@@ -420,17 +420,26 @@ def close(ctx: Context, body: Close) -> None:
     for holder in body.holders:
         if holder not in missing:
             ctx.refuse("not_holder", holder=holder)
-    agreed = [*record.get("closing", []), *body.holders]
-    missing = [holder for holder in missing if holder not in agreed]
-    if missing:
-        ctx.write({**record, "closing": agreed})
+    agreed = add_agreed(ctx, record["id"], body.holders)
+    if any(holder not in agreed for holder in missing):
         ctx.emit("closing_agreed", receivable=record["id"])
         return
-    closed = {name: record[name] for name in record if name != "closing"}
-    ctx.write({**closed, "state": "closed"})
+    ctx.write({**record, "state": "closed"})
     add_exposure(ctx, record["programme"], -record["live_minor"])
     release_unassigned(ctx, record["account"], record["debtor"])
     ctx.emit("closed", receivable=record["id"])
+
+
+def add_agreed(ctx: Context, receivable: str, holders: list[str]) -> list[str]:
+    """Return who has agreed by now, kept where only they see who holds what."""
+    known = ctx.read("closing", receivable)
+    if known is None:
+        ctx.create({"holders": holders, "id": receivable, "kind": "closing"})
+        return holders
+    before = known["holders"]
+    agreed = [*before, *[holder for holder in holders if holder not in before]]
+    ctx.write({**known, "holders": agreed})
+    return agreed
 
 
 def find_holders(ctx: Context, receivable: str) -> list[str]:

@@ -32,6 +32,8 @@ KIND_LETTERS: Final = MappingProxyType(
         "quote": "Q",
         "request": "S",
         "discrepancy": "N",
+        "order": "F",
+        "dispute": "C",
     }
 )
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

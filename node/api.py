@@ -43,7 +43,9 @@ READABLE: Final = {
     "grants": "grant",
     "recoveries": "recovery",
     "deals": "deal",
+    "disputes": "dispute",
     "offers": "offer",
+    "orders": "order",
     "payouts": "payout",
     "programmes": "programme",
     "quotes": "quote",
@@ -258,6 +260,12 @@ def list_calendars(session: Granted, page: Paged) -> Response:
 def list_grants(session: Granted, page: Paged) -> Response:
     """Return what auditors were granted, by or to a reader, ended ones too."""
     return session.answer(lambda sight: views.list_kind(sight, "grant", page))
+
+
+@granted.get("/v1/orders")
+def list_orders(session: Granted, page: Paged) -> Response:
+    """Return orders of authorities that a reader placed or is covered by."""
+    return session.answer(lambda sight: views.list_kind(sight, "order", page))
 
 
 @granted.get("/v1/recoveries")

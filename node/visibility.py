@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
 from ledger.encoding import JSONObject, load_record
@@ -36,7 +37,8 @@ EVENTS_OF_TERMS: Final = frozenset(
         *("cancelled", "expired", "paid_early", "assigned", "matched"),
         *("sweep_planned", "swept", "overdue", "overdue_withdrawn"),
         *("overdue_corrected", "defaulted", "paid_short", "bank_data_late"),
-        *("waived", "date_moved"),
+        *("waived", "date_moved", "reduced", "closed"),
+        *("disputed", "dispute_extended", "dispute_ended"),
     )
 )
 ACTS_OF_ACCOUNTS: Final = (
@@ -405,6 +407,34 @@ def _misdirected(sight: Sight, report: Mapping[str, Any]) -> bool:
     )
 
 
+def _order(sight: Sight, order: Mapping[str, Any]) -> bool:
+    """Show an order to who placed it and whom it binds; others see its effects."""
+    sides = [order.get(name) for name in ("placer", "guardian", "member")]
+    if sight.is_any(*sides) or sight.runs_account(order.get("account")):
+        return True
+    if "receipt" in order:
+        return sight.sees("receipt", order["receipt"])
+    item, member = order.get("receivable", ""), sight.reader.member
+    own = scan_records(sight.base, "holdings", member, f"{item}/")
+    tiles = takewhile(lambda tile: tile["scope"] == item, own) if item else ()
+    if any(lock["id"] == order["id"] for tile in tiles for lock in tile["locks"]):
+        return True
+    held = scan_records(sight.base, "ordered", order["id"])
+    return any(payout["payee"] == member for payout in held)
+
+
+def _contest(sight: Sight, record: Mapping[str, Any]) -> bool:
+    return sight.sees("receivable", record["receivable"])
+
+
+def _reduction(sight: Sight, record: Mapping[str, Any]) -> bool:
+    return sight.is_any(record["debtor"], record["supplier"])
+
+
+def _closing(sight: Sight, record: Mapping[str, Any]) -> bool:
+    return sight.is_any(*record["holders"])
+
+
 def _claim(sight: Sight, claim: Mapping[str, Any]) -> bool:
     return sight.is_any(claim["payee"]) or sight.runs_account(claim["scope"])
 
@@ -432,7 +462,7 @@ def _acts_on_own(sight: Sight, body: Mapping[str, Any]) -> bool:
     offer = body.get("offer")
     if isinstance(offer, str) and sight.is_party_to_offer(offer):
         return True
-    kinds = [kind for kind in ("deal", "receipt") if isinstance(body.get(kind), str)]
+    kinds = [kind for kind in KINDS_IN_ACTS if isinstance(body.get(kind), str)]
     return any(sight.sees(kind, body[kind]) for kind in kinds)
 
 
@@ -464,10 +494,13 @@ def _event(sight: Sight, event: Mapping[str, Any]) -> bool:
     return any(sight.sees(kind, content[kind]) for kind in kinds)
 
 
+# What acts are on whose bodies name no member.
+KINDS_IN_ACTS: Final = ("deal", "dispute", "order", "receipt")
 KINDS_IN_EVENTS: Final = (
     *("account", "entry", "line", "member", "misdirected", "payout"),
     *("programme", "receipt", "calendar", "grant"),
     *("deal", "quote", "request"),
+    *("order", "dispute"),
 )
 
 AUDIENCES: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
@@ -475,8 +508,10 @@ AUDIENCES: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
     "calendar": _everyone,
     "chain": _everyone,
     "claim": _claim,
+    "closing": _closing,
     "deal": _deal,
     "discrepancy": _discrepancy,
+    "dispute": _contest,
     "entry": _entry,
     "event": _event,
     "exposure": _exposure,
@@ -488,6 +523,7 @@ AUDIENCES: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
     "member": _everyone,
     "misdirected": _misdirected,
     "offer": _offer,
+    "order": _order,
     "payout": _payout,
     "payout_account": _payout_account,
     "person": _own_scope,
@@ -497,6 +533,7 @@ AUDIENCES: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
     "receipt": _receipt,
     "receivable": _receivable,
     "recovery": _policy,
+    "reduction": _reduction,
     "request": _asking,
     "rule_file": _everyone,
     "share": _share,

@@ -105,7 +105,67 @@ QUOTED = {
     "recourse": "without",
     "way": "direct",
 }
+AUTHORITY = {
+    "authority": "Intermediate Court",
+    "document": hash_of("order"),
+    "guardian": LENDER,
+    "placer": BANK,
+    "reference": "(2031) 7",
+}
+ELSEWHERE = {"commitment": hash_of("court's account"), "payee": "Court cashier"}
 BODIES: dict[str, dict[str, Any]] = {
+    "account.successor": {"account": A, "attester": BANK, "guardian": LENDER},
+    "dispute.extend": {
+        "case": {
+            "court": "District Court",
+            "document": hash_of("claim"),
+            "reference": "3 O 4/31",
+        },
+        "dispute": hash_of("dispute"),
+        "order": AUTHORITY,
+        "until_ms": MOMENT_MS,
+    },
+    "dispute.open": {
+        "amount_minor": 4_200,
+        "document": hash_of("complaint"),
+        "receivable": R,
+    },
+    "dispute.withdraw": {"dispute": hash_of("dispute")},
+    "freeze.order": {
+        "account": A,
+        "amount_minor": 4_200,
+        "cover": "amount",
+        "currency": "CNY",
+        "hi": 5_000_000,
+        "lo": 2_000_000,
+        "member": ALPHA,
+        "order": AUTHORITY,
+        "pledged": False,
+        "rank": 2,
+        "receipt": E,
+        "receivable": R,
+        "redirect": ELSEWHERE,
+        "until_ms": MOMENT_MS,
+    },
+    "insolvency.declare": {
+        "administrator": ELSEWHERE,
+        "disposal": False,
+        "effective_ms": MOMENT_MS,
+        "member": ALPHA,
+        "order": AUTHORITY,
+        "pledged": True,
+        "rank": 5,
+    },
+    "order.release": {"ending": AUTHORITY, "order": hash_of("freeze")},
+    "receivable.close": {"holders": [ALPHA, LENDER], "receivable": R},
+    "receivable.reduce": {
+        "amount_minor": 4_200,
+        "dispute": hash_of("dispute"),
+        "document": hash_of("credit note"),
+        "order": AUTHORITY,
+        "parts": [{"hi": 5_000_000, "lo": 2_000_000, "rev": 7, "units_minor": 900}],
+        "receivable": R,
+    },
     "account.open": {
         "attester": BANK,
         "closed_date": DAY,

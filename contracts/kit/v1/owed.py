@@ -148,7 +148,7 @@ def disputed_minor(ctx: Context, receivable: Record) -> int:
 
     It stays owed and makes no default.
     """
-    disputed = sum(
+    disputed: int = sum(
         [
             dispute["amount_minor"]
             for dispute in receivable.get("disputes", [])
