@@ -1,7 +1,8 @@
 """The two stories of the business rules, to the cent, on the real chain.
 
 Pledges come later: in story one the half that would be pledged has passed to
-the lender, so that its payouts reach the same account.
+the lender, so that its payouts reach the same account. The other half is sold:
+asked for, quoted, taken, and moved by its price.
 """
 
 from __future__ import annotations
@@ -9,17 +10,20 @@ from __future__ import annotations
 import pytest
 
 from contracts.kit.v1.calendars import add_days
+from ledger.transactions import object_id
 from tests.driver import WatchedWorld
+from tests.world import DAY_MS, default_actors, make_actor
 
 DUE = "2026-03-10"  # a Tuesday
-PAYEES = {"P": "lender", "B": "beta", "C": "gamma"}
+PAYEES = {"P": "lender", "B": "factor", "C": "gamma"}
+DISCOUNT_MINOR = 330_000
 
 Three = tuple[int, int, int]
 
 
 def make_world(**terms: str) -> WatchedWorld:
     """Return a world with a programme and payees who can be paid."""
-    world = WatchedWorld()
+    world = WatchedWorld([*default_actors(), make_actor("factor", "lender")])
     world.open_account()
     world.open_programme(**terms)
     for name in ("alpha", *PAYEES.values()):
@@ -33,13 +37,47 @@ def state_of(world: WatchedWorld, receivable: str) -> str:
 
 
 def share_out(world: WatchedWorld) -> str:
-    """Give A's 60 % to P and, with recourse, to B, and the rest to C."""
+    """Give half of A's 60 % to P, sell the other to B with recourse, the rest to C."""
     receivable = world.issue_live(100_000_000, DUE)
     world.transfer(receivable, 0, 60_000_000, 100_000_000, "gamma")
     world.transfer(receivable, 0, 0, 30_000_000, "lender")
-    held = receivable, 30_000_000, 30_000_000, 60_000_000
-    world.transfer(*held, "beta", recourse="with")
+    sell(world, receivable, 30_000_000, 60_000_000)
     return receivable
+
+
+def sell(world: WatchedWorld, receivable: str, lo: int, hi: int) -> None:
+    """Sell a holding of A to B with recourse; its price moves the units."""
+    common = {"part": {"hi": hi, "lo": lo}, "receivable": receivable}
+    body = {**common, "input": world.input(receivable, lo)}
+    until = world.time + 2 * DAY_MS
+    asked = {**body, "lenders": [world.member("factor")], "until_ms": until}
+    request = object_id("request", world.act("sale.request", asked), 0)
+    net = hi - lo - DISCOUNT_MINOR
+    price = {
+        "aware_overdue": False,
+        "basis": "act360",
+        "discount_minor": DISCOUNT_MINOR,
+        "fees": [],
+        "from_date": world.today,
+        "method": "flat",
+        "net_minor": net,
+        "pay_by_ms": until,
+        "price_minor": net,
+        "rate_ppm": 0,
+        "recourse": "with",
+        "way": "account",
+    }
+    common |= {"price": price}
+    quote = {"request": request, "seller": world.member("alpha"), "until_ms": until}
+    made = world.act("sale.quote", {**common, **quote})
+    taken = {**body, **common, "buyer": world.member("factor"), "quote": made}
+    deal = world.act("sale.take", taken)
+    assert world.tiles(receivable)[1]["holder"] == world.member("alpha")
+    world.receive("price", net, payer="factor", names=deal)
+    tile = world.tiles(receivable)[1]
+    assert tile["holder"] == world.member("factor")
+    assert tile["chain"] == [{"member": world.member("alpha"), "recourse": "with"}]
+    assert world.pay_out("alpha") == net
 
 
 def live_units(world: WatchedWorld, receivable: str) -> Three:
