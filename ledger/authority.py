@@ -372,6 +372,10 @@ def choose_persons(bands: Sequence[JSONObject], total_minor: int) -> int:
     return _persons_of(bands[-1])
 
 
+_ADMINISTERING: Final = frozenset(("admin",))
+_ACTING: Final = frozenset(("maker", "checker"))
+
+
 def check_persons(keys: Sequence[ActingKey], needed: int, *, admin: bool) -> None:
     """Return if the keys of one member stand for enough distinct persons.
 
@@ -383,8 +387,8 @@ def check_persons(keys: Sequence[ActingKey], needed: int, *, admin: bool) -> Non
     Raises:
         LedgerError: ``policy_not_met``.
     """
-    duties = ("admin",) if admin else ("maker", "checker")
-    counting = [key for key in keys if any(duty in key.duties for duty in duties)]
+    duties = _ADMINISTERING if admin else _ACTING
+    counting = [key for key in keys if not duties.isdisjoint(key.duties)]
     persons = {key.person for key in counting}
     if len(persons) < needed:
         raise LedgerError(

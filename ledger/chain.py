@@ -29,7 +29,7 @@ from ledger.execution import (
 from ledger.founding import Foundation, execute_block_zero, load_published
 from ledger.genesis import parse_genesis
 from ledger.keys import Claim, check_verifier
-from ledger.log import Log
+from ledger.log import Log, hash_leaf
 from ledger.mapproofs import Proof, RangeProof
 from ledger.rulebook import Rulebook
 from ledger.sealing import BlockInput, Candidate, Position, execute_block
@@ -67,7 +67,7 @@ class Chain:
             self.founded = foundation.founded
             self.rulebook = foundation.rulebook
             self.state = foundation.state
-            self._enter(foundation.block, foundation.header)
+            self._enter(foundation.block, foundation.header, _leaves(foundation.block))
             for item in foundation.transactions:
                 self.seen[item.id] = item.not_after
 
@@ -163,7 +163,7 @@ class Chain:
                 published = block.transactions[1:]
             else:
                 published = block.transactions
-            self._enter(block, header)
+            self._enter(block, header, _leaves(block))
             self._remember(published, since)
         plain = State(Rulebook().kinds, secret)
         records = list(items)
@@ -181,9 +181,9 @@ class Chain:
             if transaction.not_after >= since:
                 self.seen[transaction.id] = transaction.not_after
 
-    def _enter(self, block: Block, header: Header) -> None:
-        for raw in block.transactions:
-            self.log.append(raw)
+    def _enter(self, block: Block, header: Header, leaves: list[bytes]) -> None:
+        for leaf in leaves:
+            self.log.append_hash(leaf)
         self.log.append(block.header)
         self.header = header
 
@@ -309,7 +309,7 @@ class Chain:
 
     def _advance(self, candidate: Candidate, block: Block, header: Header) -> None:
         self.state.apply(candidate.layer, candidate.map, header.height)
-        self._enter(block, header)
+        self._enter(block, header, candidate.leaves)
         for item in candidate.transactions:
             self.seen[item.id] = item.not_after
             self.verified.pop(item.envelope.raw, None)
@@ -377,6 +377,10 @@ class Chain:
         if self.store is not None:
             self.save_snapshot()
             self.store.close()
+
+
+def _leaves(block: Block) -> list[bytes]:
+    return [hash_leaf(raw) for raw in block.transactions]
 
 
 def settle_memory() -> None:

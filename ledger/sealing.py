@@ -57,6 +57,7 @@ class Candidate:
         header: None if nothing happened and there is no block.
         block: what would be stored.
         transactions: what was sealed, in order.
+        leaves: their leaf hashes.
         dropped: position in the input, and why.
     """
 
@@ -65,6 +66,7 @@ class Candidate:
     header: Header | None = None
     block: Block | None = None
     transactions: list[Transaction] = field(default_factory=list)
+    leaves: list[bytes] = field(default_factory=list)
     receipts: list[JSONObject] = field(default_factory=list)
     dropped: list[tuple[int, LedgerError]] = field(default_factory=list)
 
@@ -186,6 +188,7 @@ def _assemble(
 ) -> None:
     automatic, events = made
     envelopes = [item.envelope.raw for item in candidate.transactions]
+    candidate.leaves = [hash_leaf(raw) for raw in envelopes]
     receipts = [encode(item) for item in (*candidate.receipts, *automatic)]
     changes = state.commitments(candidate.layer, situation.height)
     candidate.map = state.map.update(changes)
@@ -193,7 +196,7 @@ def _assemble(
         count=len(envelopes),
         first=position.log.size,
         height=situation.height,
-        log_root=position.log.root_with([hash_leaf(raw) for raw in envelopes]).hex(),
+        log_root=position.log.root_with(candidate.leaves).hex(),
         prev=position.prev,
         results_root=root_of_entries(receipts).hex(),
         rules=situation.rulebook.hash,
