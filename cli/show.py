@@ -99,8 +99,8 @@ ANSWERS: Final = {
     "account": "bank close-day DATE --closing AMOUNT",
     "calendar": "calendar publish FILE",
     "deal": "deal received ID",
-    "discrepancy": "discrepancy clear ID",
-    "dispute": "dispute resolve ID",
+    "discrepancy": "bank clear ID",
+    "dispute": "dispute list RECEIVABLE",
     "offer": "accept ID",
     "payout": "payout instruct ID",
     "payout_account": "member account verify CARD",
@@ -217,6 +217,8 @@ def answer_to(session: Session, row: JSONObject) -> str:
         verb = "payout attest ID --date DATE"
     name = name_id(kind, str(row.get("id", ""))) if kind in SHOWN_KINDS else ""
     words = verb.replace("ID", name or str(row.get("id", "")))
+    if kind == "dispute":
+        words = words.replace("RECEIVABLE", name_id("receivable", row["receivable"]))
     return f"allonge {words}" if verb else ""
 
 

@@ -16,7 +16,6 @@ from ledger.errors import LedgerError
 OWING: Final = ("live", "part_paid", "overdue", "default", "recovering")
 LATE: Final = ("overdue", "default", "recovering")
 FUNDED_DAYS: Final = (5, 1)
-CALENDAR_DAYS: Final = 60
 BANDS: Final = ((7, "to 7"), (30, "to 30"), (90, "to 90"))
 
 Rows = list[JSONObject]
@@ -144,18 +143,28 @@ def read_receivables(lookup: Any) -> Rows:
 
 def read_funding(lookup: Any) -> Rows:
     """Return what a debtor has to have on which account, and when."""
+    client = lookup.session.client
     member, today = lookup.session.member, today_of(lookup)
-    calendar = lookup.session.client.node().get("parameters", {}).get("calendar", {})
+    calendars = {row["calendar"]: row for row in client.items("/v1/calendars")}
+    named = {
+        row["id"]: row.get("calendar", "default")
+        for row in client.items("/v1/programmes")
+    }
     owed = [
-        {**row, "amount_minor": row["live_minor"] - row.get("waiting_minor", 0)}
+        {
+            **row,
+            "amount_minor": row["live_minor"] - row.get("waiting_minor", 0),
+            "calendar": named.get(row["programme"], "default"),
+        }
         for row in read_receivables(lookup)
         if row["debtor"] == member and row["state"] in OWING
     ]
     needed = [row for row in owed if row["amount_minor"] > 0]
-    names = ("adjusted_date", "account", "currency")
+    names = ("adjusted_date", "account", "currency", "calendar")
     rows = []
     for row in sum_rows(needed, *names, field="amount_minor"):
         due = date.fromisoformat(row["adjusted_date"])
+        calendar = calendars.get(row["calendar"], {})
         first, last = (step_back(due, days, calendar) for days in FUNDED_DAYS)
         window = f"{first} to {last}" if last >= today else "now"
         rows.append({**row, "window": window})
@@ -192,7 +201,7 @@ def read_unmatched(lookup: Any) -> Rows:
 
 
 def read_work(lookup: Any) -> Rows:
-    """Return what waits besides answers: days, payouts, calendars, files."""
+    """Return what waits besides answers: days, payouts, files."""
     session = lookup.session
     accounts = [
         row
@@ -200,10 +209,6 @@ def read_work(lookup: Any) -> Rows:
         if row.get("attester") == session.member
     ]
     found = [row for account in accounts for row in _bank_work(lookup, account)]
-    calendar = session.client.node().get("parameters", {}).get("calendar", {})
-    through = str(calendar.get("through", "9999-12-31"))
-    if date.fromisoformat(through) < today_of(lookup) + timedelta(days=CALENDAR_DAYS):
-        found.append({"kind": "calendar", "what": f"calendar ends {through}"})
     for path in sorted(session.folder.path.glob("*.alt[xb]")):
         if path.name.startswith("unknown-") or path.name.endswith("-all.altb"):
             row = {"kind": "file", "path": str(path), "what": "sent, no answer yet"}

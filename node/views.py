@@ -374,6 +374,8 @@ def list_inbox(sight: Sight) -> JSONObject:
         *_planned_changes(sight, currencies),
         *_calendars_to_publish(sight),
         *_payouts_to_instruct(sight),
+        *_misfits(sight),
+        *_open_disputes(sight),
     ]
     return {"items": items}
 
@@ -423,6 +425,22 @@ def _payouts_to_instruct(sight: Sight) -> Iterator[JSONObject]:
             for payout in scan_records(sight.state, "payouts", account["id"]):
                 if payout["state"] == "due" and payout["amount_minor"]:
                     yield payout
+
+
+def _misfits(sight: Sight) -> Iterator[JSONObject]:
+    for account in scan_records(sight.state, "all", "account"):
+        if sight.is_any(account["owner"], account["attester"]):
+            yield from scan_records(
+                sight.state, "discrepancies", account["id"] + "/open"
+            )
+
+
+def _open_disputes(sight: Sight) -> Iterator[JSONObject]:
+    for record in _my(sight, "parties"):
+        for found in scan_records(sight.state, "contests", record["id"]):
+            is_open = found["kind"] == "dispute" and found["state"] == "open"
+            if is_open and found["until_ms"] >= sight.time:
+                yield found
 
 
 def list_payouts(

@@ -189,3 +189,19 @@ def test_a_date_ends_where_its_zone_says() -> None:
         assert end_of_day("2026-03-28", zone) + 1 == begins - 8 * 3_600_000
     with pytest.raises(LedgerError):
         end_of_day("9999-12-31", "UTC")
+
+
+def test_what_does_not_fit_waits_until_it_is_cleared(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """A return of nothing we sent is in the inbox of the account's keepers."""
+    file = tmp_path / "day.csv"
+    header = "type,amount,currency,booking_date,value_date,key,end_to_end"
+    file.write_text(f"{header}\nreturn,1.00,CNY,2026-01-05,,S9/1,nowhere\n")
+    stage.do("bank", "bank", "import", str(file), typed="1")
+    rows = stage.do("bank", "inbox")["items"]
+    (row,) = [row for row in rows if row["kind"] == "discrepancy"]
+    assert row["command"] == f"allonge bank clear {row['id']}"
+    assert "discrepancy" in stage.run("bank", "inbox").out
+    kinds = [row["kind"] for row in stage.do("alpha", "inbox")["items"]]
+    assert "discrepancy" not in kinds
