@@ -68,6 +68,9 @@ the seller has it again  | sold, wait 3       | offer 0 5            | ok
 ended, refunded          | sold, end_deal, price | paid_out return      | lender:99250
 by another account       | sold, open_account, price | deal_state           | open
 refunded from there      | sold, open_account, price | paid_out return | lender:99250
+the refund redirected    | sold, price -1     | give_back 1          | not_enough
+the debtor's money       | sold, price payer=debtor | paid_out return | debtor:99250
+pays no debt of its own  | sold, price payer=debtor | sum_of waiting       | 0
 direct, but attested     | sold way=direct, price | deal_state           | open
 direct, refunded         | sold way=direct, price | paid_out return      | lender:99250
 """
