@@ -21,8 +21,6 @@ COLUMNS: Final = (
     *("end_to_end", "purpose", "payout_id", "payee_id"),
 )
 STATUSES_MAX: Final = 100
-# A cell that begins so is run as a formula by spreadsheets.
-FORMULA_MARKS: Final = "=+-@\t\r"
 
 state_option = click.option(
     "--state",
@@ -304,6 +302,7 @@ def request_payouts(session: Session, account: str | None) -> None:
 
 def _csv_row(lookup: Any, row: JSONObject) -> list[str]:
     from cli.amounts import format_amount
+    from cli.tables import safe_cell
 
     amount = format_amount(row["amount_minor"], row["currency"]).partition(" ")[2]
     cells = [
@@ -318,11 +317,7 @@ def _csv_row(lookup: Any, row: JSONObject) -> list[str]:
         row["id"],
         row["payee"],
     ]
-    return [_cell(str(value)) for value in cells]
-
-
-def _cell(text: str) -> str:
-    return f"'{text}" if text[:1] in tuple(FORMULA_MARKS) else text
+    return [safe_cell(str(value)) for value in cells]
 
 
 @payout.command("instruct")
