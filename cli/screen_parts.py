@@ -36,6 +36,9 @@ def show_receivable(page: Page, item: str) -> str:
     ]
     if dates:
         page.line("", ", ".join([*dates, f"state {known.get('state', 'unknown')}"]))
+    if type(known.get("provisional_until_ms")) is int:
+        until = show_moment(known["provisional_until_ms"])
+        page.line("", f"paid on is provisional: the calendar may move it until {until}")
     currency = known.get("currency", "")
     return currency if isinstance(currency, str) else ""
 

@@ -54,7 +54,7 @@ FACTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "receipt": ("account", "amount_minor"),
     "receivable": (
         *("adjusted_date", "currency", "debtor", "due_date", "face_minor"),
-        *("programme", "state", "supplier"),
+        *("programme", "provisional_until_ms", "state", "supplier"),
     ),
 }
 

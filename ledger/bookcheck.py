@@ -17,6 +17,7 @@ from ledger.encoding import JSONObject, hex_digest, load_record
 from ledger.errors import Code, LedgerError, register
 from ledger.invariants import check_tiling
 from ledger.latecheck import check_late
+from ledger.termcheck import check_dates, check_exposure
 
 OPEN: Final = ("live", "part_paid", "overdue", "default", "recovering")
 # Uses of these are free again: nothing was ever owed on them.
@@ -452,11 +453,13 @@ CHECKS: Final[dict[str, Callable[[Books], int]]] = {
     "i2": check_sums,
     "i3_i5": check_holders,
     "i4": check_invoices,
+    "i6": check_dates,
     "i8_accounts": check_accounts,
     "i8_days": check_days,
     "i8_receipts": check_receipts,
     "i9": check_payees,
     "i10": check_references,
+    "i13": check_exposure,
     "deals": check_deals,
     "late": check_late,
 }

@@ -268,6 +268,10 @@ def check_life(before: JSONObject, after: JSONObject | None, *, reverses: bool) 
         for name in FIXED:
             if before[name] != after[name]:
                 raise _life("I6", item, f"{name} {before[name]}", after[name])
+        moved = before["adjusted_date"] != after["adjusted_date"]
+        until = "provisional_until_ms"
+        if moved and (until not in before or until in after):
+            raise _life("I6", item, before["adjusted_date"], after["adjusted_date"])
     reopened = before["state"] == "settled" and reverses
     stays = after["state"] == before["state"] or before["state"] not in TERMINAL
     if not stays and not reopened:

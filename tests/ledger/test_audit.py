@@ -466,7 +466,7 @@ def test_a_folder_is_audited_without_a_trace(folder: Path) -> None:
         ("UPDATE events SET event = X'7b7d' WHERE height = 9", 9),
         ("UPDATE blocks SET time = time + 1 WHERE height = 4", 4),
         ("UPDATE transactions SET envelope = X'7b7d' WHERE height = 3", 3),
-        ("DELETE FROM transactions WHERE height = 8", 8),
+        ("DELETE FROM transactions WHERE height = 9", 9),
     ],
     ids=["receipt", "event", "time", "envelope", "deleted row"],
 )

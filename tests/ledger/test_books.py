@@ -105,6 +105,10 @@ ERRORS: dict[str, tuple[Callable[[Books], None], str]] = {
     "interest paid": (spoil("receivable", "interest_paid_minor", 1), "I9"),
     "an unknown reference": (spoil("entry", "key", "another"), "I10"),
     "an attempt twice": (repeat_attempt, "I10"),
+    "another due date": (spoil("receivable", "adjusted_date", "2026-03-03"), "I6"),
+    "another version": (spoil("receivable", "calendar", "default.2"), "I6"),
+    "a holiday": (spoil("calendar", "holidays", ["2026-03-02"]), "I6"),
+    "more exposure": (spoil("exposure", "used_minor", 1), "I13"),
 }
 
 
@@ -134,19 +138,31 @@ def test_an_error_in_the_books_is_named(
     [
         ({"face_minor": 1}, False, "I6"),
         ({"adjusted_date": "2030-01-01"}, True, "I6"),
+        ({"due_date": "2030-01-01"}, False, "I6"),
         (None, False, "I11"),
     ],
-    ids=["face", "date", "gone"],
+    ids=["face", "date", "nominal", "gone"],
 )
 def test_what_a_live_receivable_is_stays(
     change: Record | None, reverses: bool, name: str
 ) -> None:
-    """Face and date stand still, and the record never goes."""
+    """Face and nominal date stand still, the adjusted one unless it is decided."""
     before = books_of(waiting()).records["receivable"][0]
     after = None if change is None else before | change
     with pytest.raises(LedgerError) as caught:
         check_life(before, after, reverses=reverses)
     assert caught.value.details["invariant"] == name
+
+
+def test_a_due_date_moves_once() -> None:
+    """It moves when it is decided, and is no longer provisional then."""
+    undecided = books_of(waiting()).records["receivable"][0]
+    undecided["provisional_until_ms"] = 1
+    decided = {**undecided, "adjusted_date": "2030-01-01"}
+    del decided["provisional_until_ms"]
+    check_life(undecided, decided, reverses=False)
+    with pytest.raises(LedgerError):
+        check_life(decided, undecided, reverses=False)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,125 @@
+"""Due dates and exposure, recomputed from calendars, programmes and receivables."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from ledger.dealcheck import Records
+from ledger.encoding import INTEGER_MAX, JSONObject
+from ledger.errors import LedgerError
+
+# A debtor owes on these.
+OWING: Final = ("live", "part_paid", "overdue", "default", "recovering")
+DECIDED_DAYS: Final = 30
+STEPS: Final = {"following": 1, "preceding": -1}
+MODIFIED: Final = "modified_"
+
+
+def _compare(name: str, item: str, expected: object, found: object) -> None:
+    if expected != found:
+        raise LedgerError(
+            "books_wrong", expected=expected, found=found, invariant=name, record=item
+        )
+
+
+def check_dates(books: Records) -> int:
+    """I6: each due date is its nominal date, adjusted by the version that decides.
+
+    Returns:
+        How many due dates were adjusted again.
+
+    Raises:
+        LedgerError: ``books_wrong``, naming the receivable.
+    """
+    programmes = {record["id"]: record for record in books["programme"]}
+    versions: dict[str, list[JSONObject]] = defaultdict(list)
+    for record in books["calendar"]:
+        versions[record["calendar"]].append(record)
+    dated = [record for record in books["receivable"] if "calendar" in record]
+    for record in dated:
+        terms = programmes[record["programme"]]
+        known = versions[terms.get("calendar", "default")]
+        known.sort(key=lambda row: int(row["version"]))
+        decided = decided_ms(record["due_date"], terms["offset_minutes"])
+        until = record.get("provisional_until_ms", decided)
+        _compare("I6", record["id"], decided, until)
+        if "provisional_until_ms" in record or terms["convention"] == "none":
+            deciding = next(v for v in known if v["id"] == record["calendar"])
+        else:
+            deciding = version_at(known, decided)
+        _compare("I6", record["id"], deciding["id"], record["calendar"])
+        adjusted = adjust(record["due_date"], terms["convention"], deciding)
+        _compare("I6", record["id"], adjusted, record["adjusted_date"])
+    return len(dated)
+
+
+def decided_ms(due_date: str, offset_minutes: int) -> int:
+    """Return the moment whose version of the calendar decides a date."""
+    day = date.fromisoformat(due_date) - timedelta(days=DECIDED_DAYS)
+    moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    span = moment - datetime(1970, 1, 1, tzinfo=UTC) - timedelta(minutes=offset_minutes)
+    return span // timedelta(milliseconds=1)
+
+
+def version_at(versions: list[JSONObject], moment_ms: int) -> JSONObject:
+    """Return the version in force at a moment; before the first, the first."""
+    found = versions[0]
+    for version in versions:
+        if version["from_time"] <= moment_ms:
+            found = version
+    return found
+
+
+def adjust(nominal: str, convention: str, calendar: JSONObject) -> str:
+    """Return the business day that a nominal date becomes."""
+    if convention == "none":
+        return nominal
+    step = STEPS[convention.removeprefix(MODIFIED)]
+    found = _nearest(nominal, step, calendar)
+    if convention.startswith(MODIFIED) and found[:7] != nominal[:7]:
+        return _nearest(nominal, -step, calendar)
+    return found
+
+
+def _nearest(nominal: str, step: int, calendar: JSONObject) -> str:
+    day = date.fromisoformat(nominal)
+    while not _is_open(day, calendar):
+        day += timedelta(days=step)
+    return day.isoformat()
+
+
+def _is_open(day: date, calendar: JSONObject) -> bool:
+    text = day.isoformat()
+    if text <= calendar["through"]:
+        if text in calendar["workdays"]:
+            return True
+        if text in calendar["holidays"]:
+            return False
+    return day.weekday() not in calendar["weekend"]
+
+
+def check_exposure(books: Records) -> int:
+    """I13: what is owed under each programme, and by each debtor in a currency.
+
+    Returns:
+        How many sums there are.
+
+    Raises:
+        LedgerError: ``books_wrong``, naming the sum.
+    """
+    owed: dict[str, int] = defaultdict(int)
+    for record in books["receivable"]:
+        if record["state"] in OWING:
+            owed[record["programme"]] += record["live_minor"]
+            owed[f"{record['debtor']}/{record['currency']}"] += record["live_minor"]
+    terms = {record["id"]: record for record in books["programme"]}
+    for record in books["exposure"]:
+        _compare("I13", record["id"], owed.pop(record["id"], 0), record["used_minor"])
+        for row in record.get("limits", []):
+            limit = terms[row["programme"]].get("debtor_max_minor", INTEGER_MAX)
+            _compare("I13", record["id"], limit, row["max_minor"])
+    for item, total in owed.items():
+        _compare("I13", item, 0, total)
+    return len(books["exposure"])
