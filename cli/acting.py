@@ -39,6 +39,9 @@ MADE: Final = {
 # Kinds of things that an act creates, by the act.
 CREATED: Final = {
     "account.open": "account",
+    "dispute.open": "dispute",
+    "freeze.order": "order",
+    "insolvency.declare": "order",
     "bank.return": "payout",
     "member.admit": "member",
     "programme.new": "programme",

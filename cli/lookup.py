@@ -19,6 +19,8 @@ from ledger.errors import Code, LedgerError, register
 PATHS: Final = {
     "account": "/v1/accounts",
     "deal": "/v1/deals",
+    "dispute": "/v1/disputes",
+    "order": "/v1/orders",
     "member": "/v1/members",
     "offer": "/v1/offers",
     "payout": "/v1/payouts",
@@ -33,6 +35,7 @@ LISTED_BY: Final = {
     "offer": "It may be accepted, taken back or lapsed; see: run: allonge inbox",
     "deal": "run: allonge deal list",
     "payout": "run: allonge payout list",
+    "order": "run: allonge freeze list",
     "quote": "It may have expired or been taken; see: run: allonge quote list",
     "request": "run: allonge quote list",
     "programme": "run: allonge programme show",

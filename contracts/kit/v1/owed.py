@@ -155,7 +155,8 @@ def disputed_minor(ctx: Context, receivable: Record) -> int:
             if dispute["until_ms"] >= ctx.time
         ]
     )
-    return min(disputed, receivable["live_minor"])
+    live: int = receivable["live_minor"]
+    return min(disputed, live)
 
 
 def judge_lateness(
