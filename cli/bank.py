@@ -252,22 +252,32 @@ def clear(session: Session, discrepancy: str, *, own: bool, **names: Any) -> Non
     """Say, as owner and attester, what an entry that does not fit was.
 
     Without --own it counts after all: as it says, or for what is named here.
-    DISCREPANCY is its full id; they are listed by: allonge bank receipts.
+    What does not fit is listed by: allonge inbox.
     """
+    check_id(discrepancy, "discrepancy")
     from cli.acting import Act, run_acts
     from cli.lookup import Lookup
+    from cli.people import find_id
 
-    item = read_hash(discrepancy)
     lookup = Lookup(session)
+    waiting = session.client.whole
+    item = find_id(
+        discrepancy,
+        lambda: [
+            str(row["id"])
+            for row in waiting("/v1/inbox")
+            if row.get("kind") == "discrepancy"
+        ],
+    )
     found = lookup.record("discrepancy", item)
     body = {
         "account": found["account"],
-        "discrepancy": item,
+        "discrepancy": found["id"],
         "net_minor": found["net_minor"],
         "outcome": "own" if own else "apply",
         **{name: value for name, value in names.items() if value},
     }
-    facts = lookup.facts(lookup.record("account", found["account"]))
+    facts = lookup.facts(found, lookup.record("account", found["account"]))
     run_acts(session, [Act("discrepancy.clear", body, facts)])
 
 
@@ -330,17 +340,18 @@ def list_receipts(session: Session, account: str | None) -> None:
     It waits for the date of a receivable, or is unassigned as its payer owes
     nothing more yet, or is in suspense: allonge bank match and bank return.
     """
-    from cli.incoming import draw_incoming, list_incoming
+    from cli.incoming import list_incoming, spread_incoming
     from cli.lookup import Lookup
-    from cli.terminal import print_json, print_note, print_table
+    from cli.tables import print_rows
+    from cli.terminal import print_json, print_note
+    from cli.views import INCOMING
 
     items = list_incoming(session, account)
     if session.as_json:
         print_json({"items": items})
         return
-    rows = list(draw_incoming(Lookup(session), items))
-    print_table(("id", "date", "amount", "state", "payer"), rows, numeric=(2,))
-    if not rows:
+    print_rows(Lookup(session), INCOMING, spread_incoming(items))
+    if not items:
         print_note("All incoming money is distributed.")
 
 

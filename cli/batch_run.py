@@ -9,6 +9,7 @@ those very bytes, so a crash in the middle does nothing twice.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -224,7 +225,7 @@ def _outliers(
 ) -> Iterator[tuple[str, str]]:
     """Yield what stands out: parties, dates, the largest amounts."""
     sums: dict[tuple[str, str], list[int]] = {}
-    dates = set()
+    dates, kinds = set(), Counter[str]()
     ranked: list[tuple[int, str]] = []
     for file, screen in zip(files, screens, strict=True):
         payload, facts = file.open(), Facts(file.facts)
@@ -237,6 +238,9 @@ def _outliers(
         name = facts.text("member", other, "name") or name_id("member", other)
         sums.setdefault((name, screen.currency), []).append(screen.amount_minor)
         dates.add(str(body.get("terms", record).get("due_date", "")))
+        kinds[str(record.get("state", ""))] += 1
+        kinds["with deductions"] += "deductions" in body.get("terms", {})
+        kinds["with a reason"] += "reason" in body
         numbers = [use["number"] for use in body.get("invoices", [])]
         what = " ".join(numbers) or name_id("receivable", body.get("receivable", ""))
         amount = format_amount(screen.amount_minor, screen.currency)
@@ -247,6 +251,8 @@ def _outliers(
         yield "with", f"{name}: {len(minor)} times, {total}"
     if len(by_party) > PARTIES_SHOWN:
         yield "", f"and {len(by_party) - PARTIES_SHOWN} more"
+    for kind in sorted(kind for kind, count in kinds.items() if kind and count):
+        yield "of them", f"{kinds[kind]} {kind}"
     if dates:
         yield "due", f"{min(dates)} to {max(dates)}"
     for _, text in sorted(ranked, reverse=True)[:LARGEST_SHOWN]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
-from cli.amounts import format_amount
-from cli.people import check_id, find_id, name_id
+from cli.people import check_id, find_id
 from cli.session import Session
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
@@ -59,12 +58,9 @@ def _currencies(session: Session) -> dict[str, str]:
     return found
 
 
-def draw_incoming(lookup: Any, rows: Iterable[JSONObject]) -> Iterator[tuple[str, ...]]:
-    """Yield id, date, amount, state and payer, a line for each state of a row."""
+def spread_incoming(rows: Iterable[JSONObject]) -> Iterator[JSONObject]:
+    """Yield a row for each state of incoming money: ``state``, ``amount_minor``."""
     for row in rows:
-        payer = lookup.name_of(row["payer"]) if row.get("payer") else "not known"
         for name, state in STATES:
             if row.get(name):
-                amount = format_amount(row[name], row["currency"])
-                item = name_id("receipt", row["id"])
-                yield item, row["value_date"], amount, state, payer
+                yield {**row, "amount_minor": row[name], "state": state}

@@ -61,8 +61,8 @@ def _read(
 @with_node
 def list_payouts(session: Session, *, state: str | None, account: str | None) -> None:
     """List payouts, of your accounts or to you."""
-    from cli.amounts import format_amount
-    from cli.terminal import print_json, print_table
+    from cli.tables import Column, print_rows
+    from cli.terminal import print_json
 
     if account is not None:
         check_id(account, "account")
@@ -70,21 +70,13 @@ def list_payouts(session: Session, *, state: str | None, account: str | None) ->
     if session.as_json:
         print_json({"items": rows})
         return
-    print_table(
-        ("payout", "date", "state", "to", "amount", "end-to-end id"),
-        [
-            (
-                name_id("payout", row["id"]),
-                row["date"],
-                row["state"],
-                lookup.name_of(row["payee"]),
-                format_amount(row["amount_minor"], row["currency"]),
-                row["attempts"][-1] if row.get("attempts") else "",
-            )
-            for row in rows
-        ],
-        numeric=(4,),
+    columns = (
+        *(Column("payout", "payout", "id"), Column("date"), Column("state")),
+        *(Column("to", "member", "payee"), Column("amount", "money", "amount_minor")),
+        Column("end-to-end id", field="end_to_end"),
     )
+    shown = [{**row, "end_to_end": (row.get("attempts") or [""])[-1]} for row in rows]
+    print_rows(lookup, columns, shown)
 
 
 @payout.command("export")

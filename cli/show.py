@@ -17,7 +17,7 @@ from ledger.errors import LedgerError
 
 SHOWN_KINDS: Final = (
     *("receivable", "offer", "member", "programme", "account", "payout"),
-    *("deal", "quote", "receipt", "request"),
+    *("deal", "dispute", "order", "quote", "receipt", "request"),
 )
 # Fields that are ids, and of what.
 ID_FIELDS: Final = {
@@ -112,8 +112,14 @@ ANSWERS: Final = {
 
 
 @click.command("inbox")
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Also list the signing files there, and who is missing.",
+)
 @with_node
-def inbox(session: Session) -> None:
+def inbox(session: Session, files: Path | None) -> None:
     """List all that waits for you, each with the command that answers it.
 
     Offers, claims, accounts, payouts and files that lack signatures; what you
@@ -122,10 +128,11 @@ def inbox(session: Session) -> None:
     from cli.lookup import Lookup
     from cli.tables import Column, print_rows
     from cli.terminal import print_json, print_note, print_text
-    from cli.views import read_suspense, read_work
+    from cli.views import read_files, read_suspense, read_work
 
     lookup = Lookup(session)
     items = [*session.client.whole("/v1/inbox"), *read_work(lookup)]
+    items += read_files(lookup, files) if files else []
     items = [{**row, "command": answer_to(session, row)} for row in items]
     offers = session.client.items("/v1/offers")
     made = [row for row in offers if row["giver"] == session.member]
@@ -142,12 +149,12 @@ def inbox(session: Session) -> None:
         _print_offers(lookup, made)
         print_note("To take one back: run: allonge withdraw ID")
     if money:
-        from cli.incoming import draw_incoming
-        from cli.terminal import print_table
+        from cli.incoming import spread_incoming
+        from cli.views import INCOMING
 
         print_text("")
-        names = ("your money in suspense", "date", "amount", "state", "payer")
-        print_table(names, list(draw_incoming(lookup, money)), numeric=(2,))
+        columns = (Column("your money in suspense", "receipt", "id"), *INCOMING[1:])
+        print_rows(lookup, columns, spread_incoming(money))
         print_note("To say what it is for: run: allonge bank match --help")
 
 
@@ -205,7 +212,7 @@ def answer_to(session: Session, row: JSONObject) -> str:
     """Return the command that agrees to what waits, or deals with it."""
     kind = str(row.get("kind", ""))
     if kind == "file":
-        return f"allonge send {row['path']}"
+        return f"allonge {row['fix']}" if row["fix"] else "others sign"
     verb = ANSWERS.get(kind, "show ID" if "id" in row else "")
     if kind == "receivable":
         verb = "confirm ID" if row.get("debtor") == session.member else "accept ID"

@@ -58,7 +58,7 @@ class Column(NamedTuple):
         if self.kind == "moment":
             return show_moment(value)[:16] + " UTC" if value != "" else ""
         if self.kind == "member":
-            return lookup.name_of(str(value)) if value else ""
+            return lookup.name_of(str(value)) if value else "not known"
         return str(value) if self.kind in PLAIN else name_id(self.kind, str(value))
 
     def cells(self, lookup: Any, row: JSONObject) -> list[str]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cli.incoming import list_incoming
+from cli.batch_send import read_batch
+from cli.incoming import list_incoming, spread_incoming
+from cli.keyheader import read_header
 from cli.lookup import name_holding
 from cli.session import is_missing
+from cli.signing import read_signing_file
 from cli.tables import Column
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
@@ -186,14 +190,11 @@ def read_unmatched(lookup: Any) -> Rows:
     """Return incoming money nobody could assign yet, with its age in days."""
     today = today_of(lookup)
     rows = []
-    for row in list_incoming(lookup.session):
-        for state in ("suspense", "unassigned"):
-            if row.get(f"{state}_minor"):
-                age = (today - date.fromisoformat(row["value_date"])).days
-                band = next((text for days, text in BANDS if age <= days), "over 90")
-                amount = row[f"{state}_minor"]
-                told = {"age_days": age, "amount_minor": amount, "band": band}
-                rows.append({**row, **told, "state": state})
+    for row in spread_incoming(list_incoming(lookup.session)):
+        age = (today - date.fromisoformat(row["value_date"])).days
+        band = next((text for days, text in BANDS if age <= days), "over 90")
+        if row["state"] != "waiting":
+            rows.append({**row, "age_days": age, "band": band})
     return sorted(rows, key=lambda row: -int(row["age_days"]))
 
 
@@ -211,9 +212,35 @@ def read_work(lookup: Any) -> Rows:
     found = [row for account in accounts for row in _bank_work(lookup, account)]
     for path in sorted(session.folder.path.glob("*.alt[xb]")):
         if path.name.startswith("unknown-") or path.name.endswith("-all.altb"):
-            row = {"kind": "file", "path": str(path), "what": "sent, no answer yet"}
-            found.append(row)
+            what, fix = "sent, no answer yet", f"send {path}"
+            found.append({"kind": "file", "what": what, "fix": fix})
     return found
+
+
+def read_files(lookup: Any, folder: Path) -> Rows:
+    """Return the signing files of a folder and what each of them lacks.
+
+    Raises:
+        LedgerError: those of ``read_signing_file`` and ``read_batch``.
+    """
+    session = lookup.session
+    own = read_header(session.folder.key_path).key_id
+    rows: Rows = []
+    for path in sorted(folder.glob("*.alt[xb]")):
+        is_batch = path.suffix == ".altb"
+        files = read_batch(path) if is_batch else [read_signing_file(path)]
+        payload, signed = files[0].open(), files[0].signatures
+        persons = sum(row["persons"] for row in files[0].facts["signers"])
+        lacking = max(persons, len(payload["by"])) - len(signed)
+        if payload["chain"] != session.chain or session.member not in payload["by"]:
+            continue
+        mine = own in [each.key_id for each in signed]
+        verb = "sign" if lacking > 0 and not mine else "send"
+        count = f"{len(files)} of " if is_batch else ""
+        what = f"{count}{payload['act']}, {max(lacking, 0)} to sign"
+        fix = "" if mine and lacking > 0 else f"{verb} {path}"
+        rows.append({"kind": "file", "what": what, "fix": fix})
+    return rows
 
 
 def _bank_work(lookup: Any, account: JSONObject) -> Iterator[JSONObject]:
@@ -248,6 +275,11 @@ def _money(*pairs: str) -> Iterator[Column]:
         yield Column(heading, "money", f"{field or heading}_minor")
 
 
+INCOMING: Final = (
+    *(Column("id", "receipt"), Column("date", field="value_date")),
+    *(Column("amount", "money", "amount_minor"), Column("state")),
+    Column("payer", "member"),
+)
 _AMOUNT: Final = Column("amount", "money", "amount_minor")
 _DUE: Final = Column("paid on", "text", "adjusted_date")
 _DEBTOR: Final = Column("debtor", "member")
@@ -304,10 +336,8 @@ VIEWS: Final = {
     "suspense": View(
         "incoming money nobody could assign, oldest first",
         (
-            *(Column("receipt", "receipt", "id"), Column("value date")),
             *(Column("age", "number", "age_days"), Column("days", field="band")),
-            *(Column("state"), _AMOUNT, Column("payer", "member")),
-            *(Column("reference"), Column("account", "account")),
+            *(*INCOMING, Column("reference"), Column("account", "account")),
         ),
         read_unmatched,
     ),

@@ -84,6 +84,8 @@ def test_a_file_is_issued_and_accepted_by_count_and_total(
     assert listed.read_text().count("signed by") == 5
     waiting = stage.do("alpha", "inbox")["items"]
     assert len(waiting) == 4
+    some = stage.run("alpha", "accept", "--all", typed="4 CNY 13.00")
+    assert "of them       4 issued" in some.err
     made = stage.do("alpha", "accept", "--all", typed="4 CNY 12.00")
     assert (made["committed"], made["refused"]) == (4, 0)
     assert stage.refusal("alpha", "accept", "--all", typed="1") == "nothing_to_do"
@@ -143,6 +145,24 @@ def test_what_is_issued_already_is_refused_by_line(
     found = stage.run("debtor", *words, typed="1 CNY 10.00").facts
     assert [row.get("code") for row in found["items"]] == [None, "invoice_overused"]
     assert issued(stage, "D-") == ["D-1", "D-2"]
+
+
+def test_deductions_and_reasons_stand_out(stage: Stage, tmp_path: Path) -> None:
+    """They are read from the line, counted on the screen, and change the total."""
+    header = f"{HEADER},deductions,reason,use"
+    rows = [
+        f"{line('L-1')},retention 1.00 {'ab' * 32}|advance 2.00 {'cd' * 32},long,",
+        f"{line('L-2')},,,4.00",
+        f"{line('L-3')},gift 1.00 {'ab' * 32},,",
+        f"{line('L-4')},retention,,",
+    ]
+    file = write(tmp_path / "less.csv", rows, header)
+    words = ["issue", "--file", file, "--keep-going"]
+    ended = stage.run("debtor", *words, typed="2 CNY 11.00")
+    assert "2 committed, 2 refused" in ended.out
+    assert ended.err.count("error[bad_deduction]") == 2
+    for text in ("1 with deductions", "1 with a reason"):
+        assert f"of them       {text}" in ended.err
 
 
 def claims(stage: Stage, prefix: str, count: int) -> list[str]:

@@ -114,6 +114,26 @@ def test_the_inbox_names_a_command_for_each(stage: Stage) -> None:
     assert "allonge send" in listed
 
 
+def test_files_that_lack_signatures_are_listed(stage: Stage, tmp_path: Path) -> None:
+    """Who has not signed is told to; who has is told that others do."""
+    words = ["--invoice", "G-1", "--issued", "2026-01-02", "--due", "2026-03-09"]
+    words += ["--amount", "CNY 7.00", "--prepare", str(tmp_path / "g.altx")]
+    stage.do("gamma", "submit", *words)
+
+    def listed(who: str) -> list[tuple[str, str]]:
+        rows = stage.do(who, "inbox", "--files", str(tmp_path))["items"]
+        files = [row for row in rows if row["kind"] == "file"]
+        return [(row["what"], row["command"].split()[-2]) for row in files]
+
+    assert listed("gamma") == [("receivable.submit, 2 to sign", "sign")]
+    stage.do("gamma", "sign", str(tmp_path / "g.altx"), typed="7.00")
+    assert listed("gamma") == [("receivable.submit, 1 to sign", "others")]
+    assert listed("gamma1") == [("receivable.submit, 1 to sign", "sign")]
+    stage.do("gamma1", "sign", str(tmp_path / "g.altx"), typed="7.00")
+    assert listed("gamma") == [("receivable.submit, 0 to sign", "send")]
+    assert listed("alpha") == []
+
+
 def test_a_view_becomes_a_table_for_spreadsheets(stage: Stage, tmp_path: Path) -> None:
     """Amounts are plain numbers, names cannot be formulas, nothing is overwritten."""
     file = tmp_path / "held.csv"
