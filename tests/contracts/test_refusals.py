@@ -11,6 +11,7 @@ from ledger.loader import load_rulebook
 from ledger.rulebook import Rulebook
 from tests.contracts import (
     test_circulation,
+    test_deals,
     test_disputes,
     test_insolvency,
     test_invoices,
@@ -21,13 +22,16 @@ from tests.contracts import (
     test_payouts,
     test_programmes,
     test_proposals,
+    test_recourse,
     test_reversals,
+    test_sales,
     test_theft,
 )
 from tests.rows import read_table, tables_of
 
 MODULES = (
     test_circulation,
+    test_deals,
     test_disputes,
     test_insolvency,
     test_invoices,
@@ -38,7 +42,9 @@ MODULES = (
     test_payouts,
     test_programmes,
     test_proposals,
+    test_recourse,
     test_reversals,
+    test_sales,
     test_theft,
 )
 
@@ -50,13 +56,12 @@ DEFECTS = {
     "bad_divisor": "rates and bases of a programme are never zero",
     "bad_offset": "a programme's zone lies between UTC-12 and UTC+14",
     "books_negative": "every sum is bounded before it is moved",
-    "dates_reversed": "interest is asked only for days after the due date",
-    "discount_over_face": "no shipped act computes a discount",
     "duplicate_key": "no two groups of one receivable begin at the same unit",
     "negative_amount": "amounts of a body are positive",
     "no_weights": "nothing is shared without units or needs to share it on",
     "unknown_basis": "a programme's day count is one of two words",
     "unknown_convention": "a programme's convention is one of five words",
+    "unknown_method": "a price's method is one of three words",
 }
 
 
