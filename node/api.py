@@ -52,6 +52,8 @@ READABLE: Final = {
     "receivables": "receivable",
     "requests": "request",
 }
+# Kinds of which all records are listed together.
+LISTED: Final = ("account", "calendar", "grant", "programme", "recovery")
 
 _TRANSACTION: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -250,30 +252,6 @@ def list_acts_of_key(
     return session.answer(lambda sight: views.list_acts_of_key(sight, key, since, page))
 
 
-@granted.get("/v1/calendars")
-def list_calendars(session: Granted, page: Paged) -> Response:
-    """Return all versions of all business calendars."""
-    return session.answer(lambda sight: views.list_kind(sight, "calendar", page))
-
-
-@granted.get("/v1/grants")
-def list_grants(session: Granted, page: Paged) -> Response:
-    """Return what auditors were granted, by or to a reader, ended ones too."""
-    return session.answer(lambda sight: views.list_kind(sight, "grant", page))
-
-
-@granted.get("/v1/orders")
-def list_orders(session: Granted, page: Paged) -> Response:
-    """Return orders of authorities that a reader placed or is covered by."""
-    return session.answer(lambda sight: views.list_kind(sight, "order", page))
-
-
-@granted.get("/v1/recoveries")
-def list_recoveries(session: Granted, page: Paged) -> Response:
-    """Return recoveries of keys, the reader's own or for the operator all."""
-    return session.answer(lambda sight: views.list_kind(sight, "recovery", page))
-
-
 @granted.get("/v1/members/{member}/policy")
 def show_policy(session: Granted, member: Item) -> Response:
     """Return a member's approval policy, with a change that is planned."""
@@ -287,18 +265,6 @@ def list_payout_accounts(session: Granted, member: Item) -> Response:
 
 
 # -- commerce ----------------------------------------------------------------------
-
-
-@granted.get("/v1/programmes")
-def list_programmes(session: Granted, page: Paged) -> Response:
-    """Return the programmes a reader has to do with."""
-    return session.answer(lambda sight: views.list_kind(sight, "programme", page))
-
-
-@granted.get("/v1/accounts")
-def list_accounts(session: Granted, page: Paged) -> Response:
-    """Return the collection accounts a reader owns or attests."""
-    return session.answer(lambda sight: views.list_kind(sight, "account", page))
 
 
 @granted.get("/v1/receivables")
@@ -387,8 +353,18 @@ def _add_record_route(plural: str, kind: str) -> None:
     show.__doc__ = f"Return one {kind}."
 
 
+def _add_list_route(plural: str, kind: str) -> None:
+    @granted.get(f"/v1/{plural}", name=f"list_{plural}")
+    def show(session: Granted, page: Paged) -> Response:
+        return session.answer(lambda sight: views.list_kind(sight, kind, page))
+
+    show.__doc__ = f"Return all {plural} that a reader has to do with."
+
+
 for _plural, _kind in READABLE.items():
     _add_record_route(_plural, _kind)
+    if _kind in LISTED:
+        _add_list_route(_plural, _kind)
 
 
 # -- proofs, blocks, events --------------------------------------------------------
