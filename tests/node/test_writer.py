@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from ledger import verifying
 from ledger.chain import Chain
+from ledger.children import Child, start_child
 from ledger.errors import InvariantBroken, LedgerError
 from node import config
 from node.clock import FileClock
@@ -225,6 +227,46 @@ def test_a_failed_commit_ends_the_process(
     assert not ticket.done.done()
     assert not node.is_ready
     monkeypatch.undo()
+    node.close()
+
+
+def test_a_lost_verifier_ends_the_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What its processes judge is committed; when one is gone, nothing is."""
+    children: list[Child] = []
+
+    def start(module: str) -> Child:
+        children.append(start_child(module))
+        return children[-1]
+
+    monkeypatch.setattr(verifying, "start_child", start)
+    world = found_world(tmp_path)
+    failures: list[BaseException] = []
+    node = Node(
+        world.chain, world_clock(tmp_path, world.time), on_failure=failures.append
+    )
+    node.start()
+    sound = [tick(world, "alpha") for _ in range(verifying.BATCH_LEAST)]
+    # The last one's signature is another one's.
+    raw, other = tick(world, "alpha"), sound[0]
+    mark = b'"sig":"'
+    false = raw[: raw.rindex(mark)] + other[other.rindex(mark) :]
+    ticket = node.writer.submit([*sound, false])
+    ticket.done.result(10)
+    found = [outcome and outcome.error for outcome in ticket.outcomes]
+    assert found[:-1] == [None] * len(sound)
+    assert isinstance(found[-1], LedgerError)
+    assert found[-1].code == "bad_signature"
+    assert len(children) == verifying.PROCESSES
+
+    for child in children:
+        child.kill()
+    lost = node.writer.submit([tick(world, "alpha") for _ in sound])
+    wait_for(lambda: bool(failures))
+    assert [getattr(failure, "code", "") for failure in failures] == ["verifier_failed"]
+    assert not lost.done.done()
+    assert not any(lost.outcomes)
     node.close()
 
 
