@@ -145,7 +145,17 @@ class Import:
             last = mine[-1]
             done = last.file_sha256 if close or last.closing is None else ""
             self.cards.learn(self.account["id"], last.account, last.sequence, done)
+            self._tell_misfits()
         return code
+
+    def _tell_misfits(self) -> None:
+        account = self.session.client.get(f"/v1/accounts/{self.account['id']}")
+        count = account.get("discrepancies", 0)
+        if count:
+            print_note(
+                f"{count} facts do not fit and hold back payouts of this account: "
+                "run: allonge inbox"
+            )
 
     # -- whose statement --
 

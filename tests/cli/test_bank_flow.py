@@ -11,6 +11,7 @@ import pytest
 from lxml import etree
 
 from cli.formats.pain import PAIN_001, uetr_of
+from ledger.names import short_id
 from tests.cli.bank_files import NUMBER, Lines, answer, camt
 from tests.cli.test_camt import many
 from tests.cli.test_walkthrough import DUE, TERMS, submit
@@ -321,6 +322,39 @@ def test_clear_account_data_stays_with_the_wallet(stage: Stage, bank: Bank) -> N
     assert stage.refusal("bank", *words) == "account_data_damaged"
     path.unlink()
     assert stage.refusal("bank", *words) == "account_data_missing"
+
+
+def test_what_does_not_fit_is_told_and_cleared(stage: Stage, bank: Bank) -> None:
+    """A reversal of nothing named blocks payouts until owner and attester sign."""
+    file = bank.write(camt(["C 5.00 ref=A1", "D 2.00 rvsl=true"]))
+    ended = stage.run("bank", "bank", "import", file, typed="2")
+    assert (ended.exit_code, "1 facts do not fit" in ended.err) == (0, True)
+    (found,) = [
+        row
+        for row in stage.do("bank", "inbox")["items"]
+        if row["kind"] == "discrepancy"
+    ]
+    assert (found["code"], found["net_minor"]) == ("unknown_original", -200)
+    name = short_id("discrepancy", found["id"])
+    more = ["--original", "CRDT/R/A1/1"]
+    assert stage.refusal("bank", "bank", "clear", name, typed="-2.00") == found["code"]
+    stage.do("bank", "bank", "clear", name, *more, typed="-2.00")
+    assert bank.account["discrepancies"] == 0
+
+
+def test_mandate_and_suspense_are_the_owners(stage: Stage, bank: Bank) -> None:
+    """A mandate is replaced and withdrawn; money in suspense is kept longer."""
+    words = ["--until", "2027-01-01", "--document", "cd" * 32]
+    stage.do("bank", "bank", "mandate", "set", "CNY 50.00", *words, typed="50.00")
+    assert bank.account["mandate"]["limit_minor"] == 5_000
+    stage.do("bank", "bank", "mandate", "withdraw", *words[2:], typed="1")
+    assert "mandate" not in bank.account
+    bank.says([("C 5.00 ref=A1", "- text=who~knows")], typed="1")
+    (money,) = stage.do("bank", "bank", "receipts")["items"]
+    stage.do("bank", "bank", "hold", money["id"], *words, typed="1")
+    (kept,) = stage.do("bank", "bank", "receipts")["items"]
+    assert kept["hold"]["until"] == "2027-01-01"
+    assert stage.refusal("alpha", "payout", "request") == "not_found"
 
 
 def imported(bank: Bank, count: int) -> float:
