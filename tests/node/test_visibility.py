@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ledger.transactions import object_id
 from tests.node.serving import Served, found_world, serve_world
 from tests.world import World, default_actors, digest_of, make_actor, ms_of
 
@@ -75,6 +76,21 @@ def play(world: World) -> dict[str, str]:
     things["receipt"] = world.receive("R-1", 20_000, names=paid)
     world.settle()
     things["payout"] = world.payouts("beta")[0]["id"]
+    for name in ("debtor", "gamma"):
+        report = {
+            "amount_minor": 5,
+            "document": digest_of("proof"),
+            "paid_date": world.today,
+            "receivable": passed,
+            "recipient": world.member("alpha"),
+            "reporter": world.member(name),
+        }
+        source = world.act("receivable.misdirected", report)
+        things[f"report_{name}"] = object_id("misdirected", source, 0)
+    charge = {"amount_minor": 5, "booking_date": world.today, "currency": "CNY"}
+    stray = {**charge, "key": "P-1", "type": "payout", "value_date": world.today}
+    world.record(stray)
+    things["misfit"] = world.scan("discrepancies", f"{world.account}/open")[0]["id"]
     return things
 
 
@@ -105,6 +121,10 @@ OBJECTS = {
     "/v1/records/payout_account/CNY?scope={beta}": "...xxx .x...",
     "/v1/records/receipt/{receipt}": ".x.xxx .....",
     "/v1/records/entry/{receipt}": ".x.xxx .....",
+    "/v1/records/discrepancy/{misfit}": "...xxx .....",
+    "/v1/records/misdirected/{report_debtor}": ".x.xxx x....",
+    # The debtor does not learn that gamma holds it; who got the money must.
+    "/v1/records/misdirected/{report_gamma}": "...xxx x.x..",
     "/v1/records/policy/{beta}": "x...xx .x...",
     "/v1/records/chain/chain": "xxxxxx xxxxx",
     "/v1/offers/{offer}": "....xx x.x..",
@@ -160,7 +180,7 @@ LISTS = {
     "/v1/payouts": [0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0],
     "/v1/payouts?account={account}": [None, None, None, 2, 2, 2, *[None] * 5],
     "/v1/payouts?payee={beta}": [0, 0, 0, 1, 1, 1, 0, 1, 0, 0, 0],
-    "/v1/inbox": [0, 1, 0, 2, 0, 0, 0, 0, 1, 0, 0],
+    "/v1/inbox": [0, 1, 0, 3, 0, 0, 0, 0, 1, 0, 0],
     "/v1/members/{beta}/keys": [1, 0, 0, 0, 1, 1, 0, 1, 0, 0, 0],
     "/v1/members/{beta}/accounts": [0, 0, 0, 1, 1, 1, 0, 1, 0, 0, 0],
     "/v1/receivables/{live}/tiles": [None, 0, None, None, 2, 2, 1, 1, 0, None, None],
