@@ -53,7 +53,7 @@ READABLE: Final = {
     "requests": "request",
 }
 # Kinds of which all records are listed together.
-LISTED: Final = ("account", "calendar", "grant", "programme", "recovery")
+LISTED: Final = ("account", "calendar", "grant", "order", "programme", "recovery")
 
 _TRANSACTION: Final = re.compile(r"[0-9a-f]{64}")
 
