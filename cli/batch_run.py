@@ -104,18 +104,17 @@ def run_batch(
         raise LedgerError("file_exists", path=session.prepare)
     journal = session.folder.path / f"batch-{name}.altb"
     kept = _read_journal(journal, lines)
-    # Out of its window a transaction can never count: its line is signed anew.
     sent = send_named(session, kept, in_order=in_order)
-    results = [row for row in sent if row.get("code") != "expired"]
+    results = [row for row in sent if not _is_over(row)]
     done = {row["line"] for row in results}
     fresh = [line for line in lines if line.name not in done]
     files, refused = _prepare(session, fresh, check=not in_order)
-    if refused and not keep_going:
+    if (refused and not keep_going) or not (files or results):
         _print_refused([*results, *refused])
-        raise LedgerError("lines_refused", found=len(refused), expected=len(lines))
-    if not files and not results:
-        _print_refused(refused)
-        raise LedgerError("nothing_to_do", found=len(lines))
+        told = [f"{row['line']}: {row['code']}" for row in refused]
+        details = {"refused": told} if session.as_json else {}
+        code = "lines_refused" if refused and not keep_going else "nothing_to_do"
+        raise LedgerError(code, found=len(refused), expected=len(lines), **details)
     if session.prepare is not None and files:
         _save_prepared(session, session.prepare, files)
         return _report(session, refused, about=False)
@@ -130,6 +129,11 @@ def run_batch(
     if name.endswith("-all") and all(row["status"] != "unknown" for row in results):
         journal.unlink(missing_ok=True)
     return _report(session, [*results, *refused])
+
+
+def _is_over(row: JSONObject) -> bool:
+    # Sealed as refused, or out of its window, it never counts: signed anew.
+    return row.get("code") == "expired" or row.get("is_final", False) is True
 
 
 def _read_journal(journal: Path, lines: Sequence[Line]) -> dict[str, SigningFile]:

@@ -147,7 +147,7 @@ def _outcome(row: JSONObject) -> JSONObject:
         receipt = row.get("receipt")
         code = receipt.get("code", "ok") if isinstance(receipt, dict) else "ok"
         if code != "ok":
-            return describe_refusal(LedgerError(str(code)))
+            return {**describe_refusal(LedgerError(str(code))), "is_final": True}
         return {"height": row.get("height", -1), "status": "committed"}
     problem = row.get("problem")
     if row.get("status") != "refused" or not isinstance(problem, dict):

@@ -126,6 +126,8 @@ def test_every_refusal_is_listed_by_line_and_code(stage: Stage, tmp_path: Path) 
     for number, code in expected.items():
         assert f"line {number}: error[{code}]" in ended.err
     assert "error[lines_refused]" in ended.err
+    told = stage.run("debtor", "issue", "--file", file, "--json").facts["refused"]
+    assert told == [f"line {number}: {code}" for number, code in expected.items()]
     assert issued(stage, "C-") == []
     words = ["issue", "--file", file, "--keep-going", "--json"]
     done = stage.run("debtor", *words, typed="2 CNY 20.00")
@@ -217,6 +219,23 @@ def test_a_batch_goes_from_signer_to_signer(stage: Stage, tmp_path: Path) -> Non
     assert stage.refusal("gamma", "sign", other) == "bad_batch"
 
 
+def test_lines_out_of_their_window_are_signed_anew(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was never sent and can never count any more is shown and typed again."""
+    file = write(tmp_path / "late.csv", [line("M-1"), line("M-2")])
+    monkeypatch.setattr(cli.batch_send, "PAUSE_S", 0)
+    with monkeypatch.context() as patch:
+        patch.setattr(cli.batch_send, "_send_chunk", lambda *_: {})
+        stage.run("debtor", "issue", "--file", file, typed="2 CNY 20.00")
+    stage.served.advance(stage.world.time + 2 * 86_400_000)
+    assert stage.refusal("debtor", "issue", "--file", file) == "no_terminal"
+    found = stage.do("debtor", "issue", "--file", file, typed="2 CNY 20.00")
+    assert found["committed"] == 2
+    assert stage.do("debtor", "issue", "--file", file)["items"] == found["items"]
+    assert issued(stage, "M-") == ["M-1", "M-2"]
+
+
 class StoppedError(Exception):
     """The process is gone."""
 
@@ -285,7 +304,8 @@ def test_a_line_is_decoded_strictly() -> None:
     ):
         assert cli.batch_send._outcome(row) == {}
     late = {"status": "committed", "receipt": {"code": "past_due"}}
-    assert cli.batch_send._outcome(late)["code"] == "past_due"
+    found = cli.batch_send._outcome(late)
+    assert (found["code"], found["is_final"]) == ("past_due", True)
 
 
 @pytest.mark.slow
