@@ -89,6 +89,14 @@ def list_payouts(session: Session, *, state: str | None, account: str | None) ->
     default="csv",
     help="A table, or the file that tells a bank to pay what is instructed.",
 )
+@click.option(
+    "--statement",
+    "statements",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where money that goes back came from; may repeat.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE")
 @with_node
 def export_payouts(
@@ -97,13 +105,15 @@ def export_payouts(
     state: str | None,
     account: str | None,
     form: str,
+    statements: tuple[Path, ...],
     output: Path | None,
 ) -> None:
     """Write payouts to stdout or a FILE: as CSV, one row each, or for a bank.
 
     A pain.001.001.09 holds what is instructed on one account. Names and numbers
     come from the cards this wallet keeps, each compared with its hash on the
-    ledger; one that is missing leaves out its payout, which is listed.
+    ledger; one that is missing leaves out its payout, which is listed. Money
+    that goes back to who paid it goes to the account that a --statement names.
     """
     from cli.private import write_private
     from cli.terminal import print_json
@@ -113,7 +123,7 @@ def export_payouts(
     if form == "pain001":
         if state not in (None, "instructed"):
             raise LedgerError("usage", found="a bank is told what is instructed")
-        raw, rows = _order(session, account)
+        raw, rows = _order(session, account, statements)
     else:
         lookup, rows = _read(session, account, state)
         raw = _table(lookup, rows)
@@ -136,7 +146,9 @@ def _table(lookup: Any, rows: list[JSONObject]) -> bytes:
     return text.getvalue().encode()
 
 
-def _order(session: Session, account: str | None) -> tuple[bytes, list[JSONObject]]:
+def _order(
+    session: Session, account: str | None, statements: tuple[Path, ...]
+) -> tuple[bytes, list[JSONObject]]:
     """Return a pain.001 of what is instructed on an account, and its payouts."""
     from datetime import UTC, datetime
 
@@ -150,18 +162,22 @@ def _order(session: Session, account: str | None) -> tuple[bytes, list[JSONObjec
     payer = _party(cards.need(found["commitment"], name_id("account", found["id"])))
     now = session.now_ms()
     today = datetime.fromtimestamp(now // 1000, tz=UTC).date().isoformat()
+    remitters = _remitters(found["id"], statements)
     payments, rows = [], []
     for row in _read(session, found["id"], "instructed")[1]:
         name = name_id("payout", row["id"])
-        try:
-            card = cards.need(_commitment(lookup, row, now), name)
-        except LedgerError as error:
-            if error.row.kind != "not_found":
-                raise
-            print_note(f"Left out: {name} to {lookup.name_of(row['payee'])}: no card.")
+        came_from = row.get("purpose") == "return" and "redirect" not in row
+        if came_from:
+            party = remitters.get(str(row.get("receipt", "")))
+        else:
+            card = cards.find(_commitment(lookup, row, now))
+            party = _party(card) if card else None
+        if party is None:
+            why = "no --statement says from where" if came_from else "no card"
+            print_note(f"Left out: {name} to {lookup.name_of(row['payee'])}: {why}.")
             continue
         date, text = max(row["date"], today), f"Allonge {name}"
-        paid = (row["attempts"][-1], row["amount_minor"], date, _party(card), text)
+        paid = (row["attempts"][-1], row["amount_minor"], date, party, text)
         payments.append(Payment(*paid))
         rows.append(row)
     if not payments:
@@ -169,6 +185,23 @@ def _order(session: Session, account: str | None) -> tuple[bytes, list[JSONObjec
     raw, ids = write_pain001(payer, found["currency"], payments, now)
     cards.remember_file(ids, [each.end_to_end for each in payments])
     return raw, rows
+
+
+def _remitters(account: str, paths: tuple[Path, ...]) -> dict[str, Any]:
+    """Return who paid each receipt that statements name with its account."""
+    from cli.formats.pain import Party
+    from cli.formats.statements import read_statements
+    from cli.importing import entry_id, read_bank
+
+    return {
+        entry_id(account, row.type, row.key): Party(
+            row.payer_name, row.payer_number, row.payer_bank
+        )
+        for path in paths
+        for each in read_statements(read_bank(path))
+        for row in each.entries
+        if row.type == "receipt" and row.payer_number and row.payer_name
+    }
 
 
 def _party(account: JSONObject) -> Any:

@@ -57,7 +57,8 @@ OUR_ATTEMPT: Final = re.compile(r"AL[0-9a-f]{28}-[0-9]{3,4}")
 _CODE: Final = "BkTxCd/Domn/Fmly/SubFmlyCd"
 _DETAIL: Final = make_plan(
     "Refs/EndToEndId Refs/UETR Refs/AcctSvcrRef Amt CdtDbtInd AmtDtls/TxAmt Chrgs "
-    f"{_CODE} RltdPties/DbtrAcct RmtInf/Strd RmtInf/Ustrd RtrInf"
+    f"{_CODE} RltdPties/Dbtr RltdPties/DbtrAcct RltdAgts/DbtrAgt "
+    "RmtInf/Strd RmtInf/Ustrd RtrInf"
 )
 _ENTRY: Final = {
     **make_plan(f"Amt CdtDbtInd RvslInd Sts BookgDt ValDt AcctSvcrRef Chrgs {_CODE}"),
@@ -93,7 +94,7 @@ class _Detail:
     end_to_end: str = ""
     reference: str = ""
     text: str = ""
-    payer: str = ""
+    payer: tuple[str, str, str] = ("", "", "")
     code: str = ""
     is_return: bool = False
     fee_minor: int = 0
@@ -272,6 +273,7 @@ class _Reader:
         else:
             name = f"S//{frame.row}/{place}"
         is_receipt = kind == "receipt"
+        number, name_of, bank = detail.payer if is_receipt else ("", "", "")
         return replace(
             frame,
             type=kind,
@@ -279,7 +281,9 @@ class _Reader:
             key=f"{detail.sign}/{name}",
             end_to_end=ours if kind in ("payout", "return", "charge") else "",
             reference=detail.text if is_receipt else "",
-            payer_number=detail.payer if is_receipt else "",
+            payer_number=number,
+            payer_name=name_of,
+            payer_bank=bank,
             # The bank takes back what it once booked under the same reference.
             reverses=f"{CREDIT}/{name}"
             if kind == "reversal" and not name.startswith("S")
@@ -322,7 +326,6 @@ def _with_charge(
             key=key,
             end_to_end=ours,
             reference="",
-            payer_number="",
             reverses="",
         )
 
@@ -353,10 +356,22 @@ def _read_detail(element: Element) -> _Detail:
         end_to_end=read_text(element, "Refs", "EndToEndId"),
         reference=read_text(element, "Refs", "AcctSvcrRef"),
         text=_remittance(element),
-        payer=read_account(element, "RltdPties", "DbtrAcct"),
+        payer=_payer(element),
         code=element.first(*_CODE.split("/")),
         is_return=any(True for _ in element.all("RtrInf")),
         fee_minor=_fees(element, money[1] if money else ""),
+    )
+
+
+def _payer(element: Element) -> tuple[str, str, str]:
+    """Return number, name and bank of who paid, each "" if it is not told."""
+    bank = ("RltdAgts", "DbtrAgt", "FinInstnId")
+    codes = (("BICFI",), ("BIC",), ("ClrSysMmbId", "MmbId"))
+    return (
+        read_account(element, "RltdPties", "DbtrAcct"),
+        read_text(element, "RltdPties", "Dbtr", "Nm")
+        or read_text(element, "RltdPties", "Dbtr", "Pty", "Nm"),
+        next(filter(None, (read_text(element, *bank, *code) for code in codes)), ""),
     )
 
 

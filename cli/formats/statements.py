@@ -71,6 +71,8 @@ class EntryRow:
         end_to_end: our payout attempt, for payouts, returns and their charges.
         payer: member id as written, or "".
         payer_number: the account that paid, or "".
+        payer_name: the name on it, or "".
+        payer_bank: BIC or national code of its bank, or "".
         reference: receivable id or invoice number as written, or "".
         reverses: key of the receipt taken back, for reversals.
         charges_minor: what banks kept of a returned payout.
@@ -86,6 +88,8 @@ class EntryRow:
     end_to_end: str = ""
     payer: str = ""
     payer_number: str = ""
+    payer_name: str = ""
+    payer_bank: str = ""
     reference: str = ""
     reverses: str = ""
     charges_minor: int = 0

@@ -3,8 +3,8 @@
 An entry is one line: ``C`` or ``D``, an amount, and what it has of ``ref``,
 ``status``, ``code``, ``rvsl``, ``fee``, ``on``, ``value``. A detail is a line of
 an amount or ``-``, and ``e2e``, ``uetr``, ``ref``, ``text``, ``doc``, ``from``,
-``ret``, ``fee``, ``sign``, ``ccy``. A fee is included in the amount; ``~`` is a
-space.
+``name``, ``ret``, ``fee``, ``sign``, ``ccy``. A fee is included in the amount;
+``~`` is a space.
 """
 
 from __future__ import annotations
@@ -70,10 +70,15 @@ def _detail(line: str, currency: str, sign: str, *, old: bool) -> str:
         _tag("Refs", *(_tag(tag, has.get(name, "")) for name, tag in refs)),
         money,
         _fee(has.get("fee", ""), unit, old=old),
-        _tag("RltdPties", _tag("DbtrAcct", account)),
+        _tag("RltdPties", _payer(has, old=old), _tag("DbtrAcct", account)),
         _tag("RmtInf", _tag("Ustrd", has.get("text", "")), _tag("Strd", structured)),
         _tag("RtrInf", reason),
     )
+
+
+def _payer(has: dict[str, str], *, old: bool) -> str:
+    name = _tag("Nm", has.get("name", ""))
+    return _tag("Dbtr", name if old else _tag("Pty", name))
 
 
 def entry(line: str, *details: str, currency: str = "CNY", old: bool = False) -> str:

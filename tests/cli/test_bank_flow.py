@@ -18,6 +18,7 @@ from tests.cli.test_walkthrough import DUE, TERMS, submit
 from tests.cli.wallets import Stage, open_stage
 
 NEXT = "2026-03-03"
+STRANGER = "CH9300762011623852957"
 PAYER = "GB82WEST12345698765432"
 
 
@@ -355,6 +356,23 @@ def test_mandate_and_suspense_are_the_owners(stage: Stage, bank: Bank) -> None:
     (kept,) = stage.do("bank", "bank", "receipts")["items"]
     assert kept["hold"]["until"] == "2027-01-01"
     assert stage.refusal("alpha", "payout", "request") == "not_found"
+
+
+def test_money_goes_back_to_where_it_came_from(stage: Stage, bank: Bank) -> None:
+    """The ledger knows no account of a stranger; the bank's own file does."""
+    stranger = f"- text=who~knows name=A~Stranger from={STRANGER}"
+    raw = camt([("C 5.00 ref=A1", stranger)])
+    file = bank.write(raw)
+    stage.do("bank", "bank", "import", file, typed="1")
+    (money,) = stage.do("bank", "bank", "receipts")["items"]
+    words = ["bank", "return", money["id"], "--amount", "CNY 5.00"]
+    stage.do("bank", *words, typed="5.00")
+    stage.do("bank", "payout", "instruct", "--all", typed="5.00")
+    order = ["payout", "export", "--format", "pain001"]
+    ended = stage.run("bank", *order)
+    assert (ended.exit_code, "no --statement" in ended.err) == (6, True)
+    told = stage.run("bank", *order, "--statement", file).out
+    assert f"<Cdtr><Nm>A Stranger</Nm></Cdtr><CdtrAcct><Id><IBAN>{STRANGER}" in told
 
 
 def imported(bank: Bank, count: int) -> float:
