@@ -36,6 +36,8 @@ from contracts.kit.v1.discrepancies import (
 from contracts.kit.v1.entries import apply_entry, apply_reversal, apply_what_fits
 
 ENTRIES_MAX = 100
+# Fields that only one class of entry has.
+OWN_FIELDS = (("charges_minor", "return"), ("original", "reversal"))
 
 rule = Rule(
     "receivable",
@@ -81,6 +83,12 @@ rule = Rule(
             "refused",
             "another currency than the account's",
             "A collection account is kept in one currency.",
+            "Correct the file.",
+        ),
+        "wrong_field": (
+            "refused",
+            "a field that the entry's class does not have",
+            "Only returns name what banks kept, only reversals what they take back.",
             "Correct the file.",
         ),
         "reference_used": (
@@ -218,9 +226,13 @@ def record_entry(ctx: Context, body: RecordEntries, given: Entry, n: int) -> Non
         ctx.refuse("wrong_currency", currency=given.currency)
     if given.booking_date > zone_today(ctx):
         ctx.refuse("day_in_future", date=given.booking_date)
+    fields = to_record(given)
+    for name, kind in OWN_FIELDS:
+        if name in fields and given.type != kind:
+            ctx.refuse("wrong_field", field=name)
     item = entry_id(ctx, body.account, given.type, given.key)
     entry = {
-        **to_record(given),
+        **fields,
         "account": body.account,
         "file_hash": body.file_hash,
         "id": item,

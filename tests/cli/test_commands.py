@@ -22,12 +22,12 @@ from cli.explain import all_codes
 from cli.folder import open_folder
 from cli.keyfile import save_key
 from cli.keyheader import TEST_COST
+from cli.keyring import ROLES
 from cli.main import COMMANDS, allonge
-from cli.members import ROLES
 from cli.terminal import EXIT_MEANINGS
 from ledger.encoding import encode
 from ledger.errors import KINDS, LedgerError
-from ledger.kernel import Role
+from ledger.forms import Role
 from ledger.keys import SigningKey
 from ledger.names import short_id
 from tests.cli.bodies import ALPHA, LENDER, OFFER, R, hash_of

@@ -45,6 +45,8 @@ a receipt                | live        | receive 5 names=it    | ok
 a receipt again          | live,
                          | receive 5 names=it | receive 5 names=it    | reference_used
 a receipt of nobody      | live        | receive 5 payer=nobody | ok
+charges of a receipt     | live        | entry receipt 5 charges_minor=1 | wrong_field
+a receipt that reverses  | live        | entry receipt 5 original=k1 | wrong_field
 of no named type of message | live     | entry charge 5 message=csv | not_authoritative
 of the account's type    | open_account message=csv,
                          | live        | entry charge 5 message=csv | ok
