@@ -17,6 +17,7 @@ from ledger.encoding import JSONObject, hex_digest, load_record
 from ledger.errors import Code, LedgerError, register
 from ledger.invariants import check_tiling
 from ledger.latecheck import check_late
+from ledger.ordercheck import check_contests, check_orders
 from ledger.termcheck import check_dates, check_exposure
 
 OPEN: Final = ("live", "part_paid", "overdue", "default", "recovering")
@@ -462,6 +463,8 @@ CHECKS: Final[dict[str, Callable[[Books], int]]] = {
     "i13": check_exposure,
     "deals": check_deals,
     "late": check_late,
+    "orders": check_orders,
+    "contests": check_contests,
 }
 
 

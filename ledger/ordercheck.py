@@ -1,0 +1,90 @@
+"""Orders, reductions and disputes, recomputed from single records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from ledger.dealcheck import Records
+from ledger.encoding import JSONObject
+from ledger.errors import LedgerError
+
+UNSENT = ("due", "small", "held")
+
+
+def _compare(name: str, item: str, expected: object, found: object) -> None:
+    if expected != found:
+        raise LedgerError(
+            "books_wrong", expected=expected, found=found, invariant=name, record=item
+        )
+
+
+def check_orders(books: Records) -> int:
+    """Each order in force stands where it says, and no payout is held for nothing.
+
+    Returns:
+        How many orders were checked.
+
+    Raises:
+        LedgerError: ``books_wrong``, naming the order, standing or payout.
+    """
+    orders = {order["id"]: order for order in books["order"]}
+    standing = [(s["id"], item) for s in books["standing"] for item in s["orders"]]
+    stands = [item for _, item in standing]
+    running = [item for item in orders if orders[item]["state"] == "in_force"]
+    _compare("orders", "standing", sorted(running), sorted(stands))
+    for subject, item in standing:
+        _compare("orders", item, subject, _subject(orders[item]))
+    taken: dict[str, int] = defaultdict(int)
+    for payout in books["payout"]:
+        order = orders.get(payout.get("order", ""))
+        if payout["state"] == "held" or "redirect" in payout:
+            _compare(
+                "orders", payout["id"], "an order", "an order" if order else "none"
+            )
+        if order is not None:
+            _compare(
+                "orders", payout["id"], order.get("redirect"), payout.get("redirect")
+            )
+            if payout["state"] in UNSENT:
+                taken[order["id"]] += payout["amount_minor"]
+    for item, order in orders.items():
+        if "limit_minor" in order:
+            least, most = taken[item], order["limit_minor"]
+            within = min(max(order["taken_minor"], least), most)
+            _compare("orders", item, within, order["taken_minor"])
+    return len(orders)
+
+
+def _subject(order: JSONObject) -> object:
+    names = ("account", "member", "receipt", "receivable")
+    return next((order[name] for name in names if name in order), None)
+
+
+def check_contests(books: Records) -> int:
+    """Reduced units are those of their reductions; open disputes are the listed.
+
+    Returns:
+        How many reductions and disputes were checked.
+
+    Raises:
+        LedgerError: ``books_wrong``, naming the reduction or receivable.
+    """
+    units: dict[str, int] = defaultdict(int)
+    for tile in books["tile"]:
+        if tile["state"] == "reduced" and "reduction" in tile:
+            units[tile["reduction"]] += tile["hi"] - tile["lo"]
+    for record in books["reduction"]:
+        claimed = record["amount_minor"] - record["claim_minor"]
+        _compare("reductions", record["id"], units.pop(record["id"], 0), claimed)
+    _compare("reductions", "tiles", {}, dict(units))
+    listed: dict[str, list[JSONObject]] = defaultdict(list)
+    names = ("amount_minor", "id", "until_ms")
+    for dispute in books["dispute"]:
+        if dispute["state"] == "open":
+            row = {name: dispute[name] for name in names}
+            listed[dispute["receivable"]].append(row)
+    for record in books["receivable"]:
+        rows = sorted(record.get("disputes", []), key=lambda row: str(row["id"]))
+        own = sorted(listed[record["id"]], key=lambda row: str(row["id"]))
+        _compare("disputes", record["id"], own, rows)
+    return len(books["reduction"]) + len(books["dispute"])
