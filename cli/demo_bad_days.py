@@ -2,7 +2,8 @@
 
 Two invoices of one supplier. For one the money was there in time and only its
 booking was late; the other is not paid, and its parts go back step by step to
-whoever passed them on, until the debtor pays with interest.
+whoever passed them on, until the debtor pays with interest. A court freezes a
+part meanwhile.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from cli.demo_steps import (
     start,
 )
 from cli.people import name_id
-from ledger.encoding import JSONObject
+from ledger.encoding import JSONObject, hex_digest
 
 GRACE_DAYS: Final = 5
 LATE_DAYS: Final = GRACE_DAYS + 2
@@ -155,11 +156,57 @@ def late_interest(units: int, days: int) -> int:
     return (2 * units * LATE_PPM * days + whole) // (2 * whole)
 
 
+def freeze(stage: Stage) -> JSONObject:
+    """Let a court freeze the lowest units; they cannot pass, and still get money."""
+    facts = stage.facts
+    facts["frozen"] = amount = facts["face"] // 10
+    made = stage.act(
+        *("operator lender", "freeze", "units", facts["first_id"]),
+        *("--amount", stage.money(amount), *_order(stage, b"order of the court")),
+    )
+    facts["order"] = made["created"]["id"]
+    offer = ("offer", f"{facts['name']}/0.00", "--amount", stage.money(amount))
+    receiver = name_id("member", stage.member("tier-two"))
+    refused = stage.refused(
+        lambda: stage.act("tier-one", *offer, "--to", receiver), "frozen"
+    )
+    stage.voice.tell(
+        f"Operator and Lender put a court's order on {stage.money(amount)} of it; the "
+        "operator alone never could",
+        f"Tier One offers that part: refused, {refused.code}",
+    )
+    return {"frozen_minor": amount, "order": facts["order"], "refused": refused.code}
+
+
+def _order(stage: Stage, document: bytes) -> tuple[str, ...]:
+    return (
+        *("--authority", "Demo Court", "--reference", "No. 7"),
+        *("--document", hex_digest(document)),
+        *("--guardian", name_id("member", stage.member("lender"))),
+    )
+
+
+def release(stage: Stage) -> JSONObject:
+    """Let the court release what it had frozen: its money was held, not lost."""
+    facts = stage.facts
+    listed = ("payout", "list", "--state", "held")
+    held = stage.run(*listed, wallet="bank")["items"]
+    amount = sum(row["amount_minor"] for row in held)
+    expect(facts["paid"] * facts["frozen"] // facts["face"], amount, what="held")
+    stage.voice.tell(f"of it {stage.money(amount)} are held for the frozen part")
+    order = name_id("order", facts["order"])
+    words = ("freeze", "release", order, *_order(stage, b"order lifted"))
+    stage.act("operator lender", *words)
+    stage.wait_for("release", lambda: not stage.run(*listed, wallet="bank")["items"])
+    stage.voice.tell("the court releases them: due to Tier One like the rest")
+    return {"held_minor": amount, "state": "released"}
+
+
 def pay_at_last(stage: Stage) -> JSONObject:
     """Let the debtor pay with interest; all of it is the first supplier's now."""
     facts = stage.facts
     interest = late_interest(facts["face"], LATE_DAYS)
-    total = facts["face"] + interest
+    facts["paid"] = total = facts["face"] + interest
     import_receipt(stage, total, "BAD-9", reference=facts["first_id"])
     _wait_state(stage, "first_id", "settled")
     stage.voice.tell(
@@ -235,7 +282,9 @@ STEPS: Final = (
     Step("Money was there in time, and booked late", correct),
     Step("The grace is over", default),
     Step("Parts go back, step by step", go_back),
+    Step("A court freezes a part", freeze),
     Step("The debtor pays, with interest", pay_at_last),
+    Step("What was frozen is released", release),
     Step("Everybody is paid", pay_out),
     Step("An auditor verifies all of it", audit),
 )
