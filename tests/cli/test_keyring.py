@@ -9,6 +9,8 @@ import pytest
 
 from cli.calendar import EXAMPLE, read_calendar
 from cli.nodes import check_calendars
+from cli.programme import PRESETS, read_terms
+from contracts.kit.v1.terms import PRESETS as RULED
 from ledger.encoding import encode
 from ledger.errors import LedgerError
 from tests.cli.wallets import Stage, open_stage
@@ -224,3 +226,24 @@ def test_provisional_dates_are_shown(stage: Stage) -> None:
     shown = stage.run("debtor", "confirm", item, typed="5.00")
     assert shown.exit_code == 0
     assert "provisional" in stage.run("alpha", "show", item).out
+
+
+def test_preset_gives_terms_that_the_file_leaves_out(tmp_path: Path) -> None:
+    """Terms of a preset stand until the file says otherwise, and its name is signed."""
+    file = tmp_path / "terms.toml"
+    needed = dict.fromkeys(("debtor", "disclosure", "undertaking_text"), "ab" * 32)
+    lines = [f'{name} = "{value}"' for name, value in needed.items()]
+    lines += ['name = "P"', 'currency = "CNY"', f'lenders = ["{"cd" * 32}"]']
+    file.write_text("\n".join([*lines, "tenor_norm_days = 90"]))
+    terms = read_terms(file, "cn_2025")
+    assert [terms[n] for n in ("preset", "tenor_norm_days", "tenor_cap_days")] == [
+        *("cn_2025", 90, 365),
+    ]
+    assert "preset" not in read_terms(file)
+    file.write_text("\n".join([*lines, 'preset = "cn_2025"']))
+    assert read_terms(file)["tenor_norm_days"] == 180
+
+
+def test_presets_of_the_wallet_are_those_of_the_rule() -> None:
+    """A name means the same where terms are written and where they are judged."""
+    assert PRESETS == RULED
