@@ -353,6 +353,11 @@ def origin(stage: Stage, lo: int = 0) -> str:
     return " < ".join([stage.name_of(tile["holder"]), *reversed(links)])
 
 
+def order_taken(stage: Stage) -> str:
+    """Return what the row's order has taken of the amount it names."""
+    return str(stage.record_of("order")["taken_minor"])
+
+
 def figure(stage: Stage, name: str) -> str:
     """Return a figure of the row's deal, without its unit."""
     return str(stage.read("deal", stage.deal_id)[f"{name}_minor"])

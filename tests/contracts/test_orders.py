@@ -226,6 +226,8 @@ for too much is not taken up | sold, freeze_but 99999 alpha,
 for less it is               | sold, freeze_but 100000 alpha, price | deal_state | moved
 the price is held            | sold, price, freeze_member | payable alpha held | 99250
 an amount takes of it        | sold, freeze_amount 250, price | payable alpha held | 250
+until it is taken back       | sold, freeze_amount 250,
+                             | price, price_back      | order_taken | 0
 and leaves the rest          | sold, freeze_amount 250,
                              | price                  | payable alpha due | 99000
 of an insolvent seller       | sold, ruin alpha       | deal_state | open

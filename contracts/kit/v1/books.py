@@ -6,6 +6,7 @@ came in is always what went out, waits or is claimed back (I8).
 """
 
 from contracts.kit.v1.calendars import add_days
+from contracts.kit.v1.records import UNSENT
 from contracts.kit.v1.rule import Context, Record, Signer, order_key
 from contracts.kit.v1.standing import (
     any_orders,
@@ -169,6 +170,17 @@ def pay_out(
         count_taken(ctx, order, shares[0])
         made.append(pay(ctx, account, {**like, **under_order(order)}, shares[0]))
     return made
+
+
+def take_back(ctx: Context, payout: Record, amount_minor: int) -> int:
+    """Reduce a payout that no bank was told of; return by how much."""
+    if payout["state"] not in UNSENT:
+        return 0
+    taken: int = min(amount_minor, payout["amount_minor"])
+    ctx.write({**payout, "amount_minor": payout["amount_minor"] - taken})
+    if "order" in payout:
+        count_taken(ctx, ctx.need("order", payout["order"]), -taken)
+    return taken
 
 
 def _find_growing(

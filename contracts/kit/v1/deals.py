@@ -8,7 +8,7 @@ price that still comes is known.
 """
 
 from contracts.kit.v1.allocation import release_unassigned
-from contracts.kit.v1.books import add_claim, move_books, pay_out
+from contracts.kit.v1.books import add_claim, move_books, pay_out, take_back
 from contracts.kit.v1.calendars import date_of_ms, ms_of_date
 from contracts.kit.v1.days import record_date
 from contracts.kit.v1.exposure import add_exposure
@@ -26,7 +26,7 @@ from contracts.kit.v1.parts import (
     unlock_tile,
 )
 from contracts.kit.v1.passing import check_part, owes_back
-from contracts.kit.v1.records import LIVE, UNSENT, group_key
+from contracts.kit.v1.records import LIVE, group_key
 from contracts.kit.v1.rule import INTEGER_MAX, Context, Record, Signer, order_key
 from contracts.kit.v1.standing import find_amount_freeze, find_freeze, find_hold
 from contracts.kit.v1.terms import settlement_account
@@ -199,19 +199,16 @@ def is_possible(ctx: Context, deal: Record) -> bool:
     tile = ctx.read("tile", str(deal["tile_lo"]), deal["receivable"])
     if tile is None or tile["state"] != LIVE or find_freeze(ctx, tile):
         return False
-    if not any(lock["id"] == deal["id"] for lock in tile["locks"]):
-        return False
-    if not is_open(record) or "sweep" in record:
+    locked = any(lock["id"] == deal["id"] for lock in tile["locks"])
+    if not locked or not is_open(record) or "sweep" in record:
         return False
     if record["state"] not in ("live", "part_paid") and not deal["aware_overdue"]:
         return False
     programme = ctx.need("programme", record["programme"])
-    units = deal["hi"] - deal["lo"]
-    if MOVES[deal["purpose"]] == PASS and find_amount_freeze(ctx, record, tile, units):
+    how, units = MOVES[deal["purpose"]], deal["hi"] - deal["lo"]
+    if how == PASS and find_amount_freeze(ctx, record, tile, units):
         return False
-    if MOVES[deal["purpose"]] == RETIRE and not is_redeemable(
-        ctx, programme, record, deal["hi"] - deal["lo"]
-    ):
+    if how == RETIRE and not is_redeemable(ctx, programme, record, units):
         return False
     return not owes_back(ctx, programme, record, tile["holder"])
 
@@ -369,13 +366,9 @@ def undo_deal(ctx: Context, receipt: Record, amount_minor: int) -> int:
     cancelled = 0
     for number in deal["payouts"]:
         payout = ctx.need("payout", number)
-        unsent = payout["amount_minor"] if payout["state"] in UNSENT else 0
-        taken = min(amount_minor - cancelled, unsent)
-        if taken:
-            left = payout["amount_minor"] - taken
-            ctx.write({**payout, "amount_minor": left})
-            cancelled += taken
-        elif tiles:
+        taken = take_back(ctx, payout, amount_minor - cancelled)
+        cancelled += taken
+        if tiles and not taken:
             amount = payout["amount_minor"]
             add_claim(ctx, receipt["account"], item, payout["payee"], amount)
     after = {**deal, "cancelled_minor": deal.get("cancelled_minor", 0) + cancelled}

@@ -7,14 +7,13 @@ at retirement, as if they had never been paid.
 
 from contracts.kit.v1.allocation import allocate_unassigned
 from contracts.kit.v1.arithmetic import accrue, allocate_pro_rata
-from contracts.kit.v1.books import add_claim, move_books
+from contracts.kit.v1.books import add_claim, move_books, take_back
 from contracts.kit.v1.deals import undo_deal
 from contracts.kit.v1.exposure import add_exposure
 from contracts.kit.v1.owed import drop_dates, late_days, owed_at, paid_state
 from contracts.kit.v1.parts import reopen_units
-from contracts.kit.v1.records import RETIRED, UNSENT, group_key
+from contracts.kit.v1.records import RETIRED, group_key
 from contracts.kit.v1.rule import Context, Record
-from contracts.kit.v1.standing import count_taken
 
 LINES_MAX = 20_000
 
@@ -157,7 +156,8 @@ def reverse_line(ctx: Context, receipt: Record, line: Record, amount_minor: int)
     }
     state = state_after(ctx, changed, receipt["value_date"])
     ctx.write({**drop_dates(changed, state), "state": state})
-    add_exposure(ctx, receivable["programme"], principal)
+    if state != "closed":
+        add_exposure(ctx, receivable["programme"], principal)
     ctx.emit("line_reversed", line=line["id"], amount_minor=amount_minor)
     return cancelled
 
@@ -210,14 +210,10 @@ def reopen_line(
 def cancel_payout(ctx: Context, line: Record, amount_minor: int) -> int:
     """Reduce the line's payout if it was not sent; return by how much."""
     payout = ctx.read("payout", line.get("payout", "0"))
-    if payout is None or payout["state"] not in UNSENT:
+    if payout is None:
         return 0
     credited = line["principal_minor"] + line["interest_minor"] - line["claimed_minor"]
     # Only cancellations left the payout: what was reversed while it was sent
     # became a claim, and the whole payout may have come back since.
     still = credited - line["cancelled_minor"]
-    cancelled: int = min(amount_minor, still, payout["amount_minor"])
-    ctx.write({**payout, "amount_minor": payout["amount_minor"] - cancelled})
-    if "order" in payout:
-        count_taken(ctx, ctx.need("order", payout["order"]), -cancelled)
-    return cancelled
+    return take_back(ctx, payout, min(amount_minor, still))
