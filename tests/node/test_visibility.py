@@ -91,7 +91,30 @@ def play(world: World) -> dict[str, str]:
     stray = {**charge, "key": "P-1", "type": "payout", "value_date": world.today}
     world.record(stray)
     things["misfit"] = world.scan("discrepancies", f"{world.account}/open")[0]["id"]
+    place_orders(world, things)
     return things
+
+
+def place_orders(world: World, things: dict[str, str]) -> None:
+    """Freeze beta's units of ``live``, and all that delta may come to hold."""
+    order = {
+        "cover": "units",
+        "order": {
+            "authority": "court",
+            "document": digest_of("order"),
+            "placer": world.member("regulator"),
+            "reference": "7",
+        },
+        "pledged": False,
+        "rank": 1,
+        "until_ms": world.time + 30 * 86_400_000,
+    }
+    units = {"hi": 60_000, "lo": 0, "receivable": things["live"]}
+    things["units_tx"] = world.act("freeze.order", {**order, **units})
+    member = {"cover": "member", "member": world.member("delta")}
+    things["member_tx"] = world.act("freeze.order", {**order, **member})
+    for name in ("units", "member"):
+        things[f"{name}_order"] = object_id("order", things[f"{name}_tx"], 0)
 
 
 def url(served: Served, path: str) -> str:
@@ -132,6 +155,11 @@ OBJECTS = {
     "/v1/transactions/{split_tx}": "....xx x....",
     "/v1/transactions/{transfer_tx}": "....xx xx...",
     "/v1/transactions/{offer}": "....xx x.x..",
+    "/v1/orders/{units_order}": "....xx .x...",
+    "/v1/orders/{member_order}": "....xx ...x.",
+    "/v1/transactions/{units_tx}": "....xx .....",
+    "/v1/transactions/{member_tx}": "....xx ...x.",
+    "/v1/records/standing/{delta}": "....xx .....",
     "/v1/blocks/3": "xxxxxx xxxxx",
     "/v1/export": "....xx .....",
 }
@@ -177,6 +205,7 @@ LISTS = {
     "/v1/receivables?state=live": [0, 2, 0, 0, 2, 2, 2, 1, 2, 0, 0],
     "/v1/holdings": [0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0],
     "/v1/offers": [0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0],
+    "/v1/orders": [0, 0, 0, 0, 2, 2, 0, 1, 0, 1, 0],
     "/v1/payouts": [0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0],
     "/v1/payouts?account={account}": [None, None, None, 2, 2, 2, *[None] * 5],
     "/v1/payouts?payee={beta}": [0, 0, 0, 1, 1, 1, 0, 1, 0, 0, 0],
