@@ -232,6 +232,19 @@ def invoice_of(amount: str, path: Path) -> Path:
     return path
 
 
+def test_bad_days_end_well(tmp_path: Path) -> None:
+    """Late, in default, back step by step, frozen, released; the audit agrees."""
+    played = run_demo(tmp_path, "--chapter", "bad-days", "--json")
+    assert played.exit == 0, played.err
+    steps = {step["title"]: step for step in played.facts["steps"]}
+    calls = steps["Parts go back, step by step"]["calls"]
+    # 7 days at 6 % on 25000.00 and 35000.00.
+    assert [call["price_minor"] for call in calls] == [2502917, 2502917, 3504083]
+    assert steps["Money was there in time, and booked late"]["state"] == "settled"
+    assert steps["What was frozen is released"]["held_minor"] == 1001166
+    assert steps["An auditor verifies all of it"]["verdict"] == "VALID"
+
+
 def test_an_invoice_of_the_user_plays_in_its_own_time(tmp_path: Path) -> None:
     """Currency, dates and amounts come from the file; a Saturday moves on."""
     invoice = invoice_of("1000003", tmp_path / "invoice.xml")
