@@ -455,6 +455,8 @@ def _reference(lookup: Lookup, text: str) -> str:
     for word in text.replace(",", " ").split():
         if FULL.fullmatch(word):
             return word
+        if word[:1] not in "Rr":
+            continue
         try:
             if check_id(word) == "receivable":
                 return str(lookup.find("receivable", word)["id"])

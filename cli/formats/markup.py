@@ -132,8 +132,15 @@ class Element:
                 yield from child.all(*path[1:])
 
     def first(self, *path: str) -> str:
-        """Return the text of the first element under a path, or ""."""
-        return next((each.text.strip() for each in self.all(*path)), "")
+        """Return the first text under a path that is not empty, or ""."""
+        if not path:
+            return self.text.strip()
+        for child in self.children:
+            if child.tag == path[0]:
+                found = child.first(*path[1:])
+                if found:
+                    return found
+        return ""
 
 
 def read_tree(
