@@ -13,7 +13,7 @@ import click
 from cli.parts import at_option, part_option
 from cli.people import check_id
 from cli.session import Session, with_node, with_signing
-from cli.typed import check_moment, read_date, read_moment
+from cli.typed import check_moment, read_date, read_hash, read_moment
 from ledger.encoding import JSONObject
 from ledger.errors import Code, LedgerError, register
 
@@ -280,10 +280,23 @@ def estimate(amount: str, *, as_json: bool, **given: Any) -> None:
 
 @click.command("take")
 @click.argument("quote_id", metavar="QUOTE")
+@click.option(
+    "--registered",
+    nargs=4,
+    metavar="REGISTER NUMBER DATE SHA256",
+    help="Where the sale is registered; the hash of what a search there found.",
+)
 @with_signing
-def take(session: Session, quote_id: str) -> None:
+def take(
+    session: Session, quote_id: str, registered: tuple[str, str, str, str] | None
+) -> None:
     """Sell at the price of a QUOTE; the part is locked until it is paid."""
     check_id(quote_id, "quote")
+    record: JSONObject = {}
+    if registered is not None:
+        register_name, number, day, search = registered
+        record = {"date": read_date(day), "number": number}
+        record |= {"registry": register_name, "search": read_hash(search)}
     from cli.acting import Act, run_acts
     from cli.lookup import Lookup, make_input
 
@@ -301,6 +314,7 @@ def take(session: Session, quote_id: str) -> None:
         "price": found["price"],
         "quote": found["id"],
         "receivable": receivable["id"],
+        **({"registration": record} if record else {}),
     }
     facts = lookup.facts(receivable, found)
     facts += lookup.parties(*(fee["payee"] for fee in found["price"]["fees"]))

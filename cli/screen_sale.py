@@ -125,6 +125,12 @@ def show_take(page: Page) -> str:
     page.line("quote", page.hash(page.text("quote"), "quote"))
     face = page.number("part", "hi") - page.number("part", "lo")
     _show_price(page, item, face, currency)
+    if page.has("registration"):
+        number = quote(page.text("registration", "number"))
+        register = quote(page.text("registration", "registry"))
+        date_of = page.text("registration", "date")
+        page.line("registered", f"{register}, number {number}, {date_of}")
+        page.document("", "registration", "search")
     page.ask_amount(face, currency)
     return "SELL a part at this price; it is locked until it is paid"
 

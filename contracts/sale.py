@@ -22,6 +22,7 @@ from contracts.kit.v1 import (
     Record,
     Rule,
     Signer,
+    Text,
     Word,
     bound,
     check_part,
@@ -75,6 +76,12 @@ rule = Rule(
             "the quote has expired",
             "Block time is after its deadline.",
             "run: allonge quote request --help",
+        ),
+        "registration_missing": (
+            "refused",
+            "the sale is not registered",
+            "The programme demands a registry record before money moves.",
+            "run: allonge take --help",
         ),
         "quote_changed": (
             "stale",
@@ -271,6 +278,22 @@ def check_price(
             ctx.refuse("price_wrong", field=name)
 
 
+class Registration(Payload):
+    """Where the assignment is registered, and what a search there found before.
+
+    Attributes:
+        date: of the record.
+        number: of the record.
+        registry: name of the register.
+        search: hash of the search's result.
+    """
+
+    date: Date
+    number: Text
+    registry: Text
+    search: Hash
+
+
 class Take(Payload):
     """``sale.take``: the seller takes a quote; repeats all that it says."""
 
@@ -280,6 +303,7 @@ class Take(Payload):
     price: Price
     quote: Hash
     receivable: Hash
+    registration: Registration | None = None
 
 
 def sign_take(ctx: Context, body: Take) -> list[Signer]:
@@ -307,8 +331,15 @@ def take(ctx: Context, body: Take) -> None:
         ctx.refuse("quote_changed", quote=body.quote)
     price = made["price"]
     check_passing(ctx, record, tile, made["lender"], aware=price["aware_overdue"])
+    programme = ctx.need("programme", record["programme"])
+    if programme["registration"] and body.registration is None:
+        ctx.refuse("registration_missing", programme=programme["id"])
+    registered = {}
+    if body.registration is not None:
+        registered = {"registration": to_record(body.registration)}
     terms = {
         **price,
+        **registered,
         "hi": made["hi"],
         "lo": made["lo"],
         "payer": made["lender"],

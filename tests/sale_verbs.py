@@ -56,6 +56,11 @@ def fee_deal(stage: Stage, **terms: Any) -> None:
     deal(stage, fees=rows, **terms)
 
 
+def registry_deal(stage: Stage) -> None:
+    """Create a programme that demands a registry record of each sale."""
+    stage.deal(registration=True)
+
+
 def ask(
     stage: Stage,
     lo: int,
@@ -214,6 +219,7 @@ def buy(
     hi: int = 0,
     rev: int = 0,
     of: str = "",
+    registered: int = 0,
     **changes: Any,
 ) -> None:
     """Let the seller take the row's quote; changes are made to its price."""
@@ -227,6 +233,13 @@ def buy(
         "quote": stage.quote or digest_of("none"),
         "receivable": digest_of(of) if of else stage.it,
     }
+    if registered:
+        body["registration"] = {
+            "date": stage.day(0),
+            "number": "77",
+            "registry": "central",
+            "search": digest_of("search"),
+        }
     stage.deal_id = stage.act("sale.take", body, **stage.as_members(by))
     stage.deadline_ms = stage.price["pay_by_ms"]
 

@@ -276,6 +276,13 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "mandate.withdraw": {"account": A, "document": hash_of("m")},
     "payout.request": {"account": A, "payee": ALPHA},
+    "payto.answer": {"agrees": False, "holder": ALPHA, "payto": hash_of("payto")},
+    "payto.propose": {
+        "account": A,
+        "document": hash_of("notice"),
+        "receivable": R,
+        "until_ms": MOMENT_MS,
+    },
     "payout.status": {
         "account": A,
         "attester": BANK,
@@ -436,6 +443,12 @@ BODIES: dict[str, dict[str, Any]] = {
         "price": QUOTED,
         "quote": hash_of("quote"),
         "receivable": R,
+        "registration": {
+            "date": DAY,
+            "number": "2031/77",
+            "registry": "central register",
+            "search": hash_of("search"),
+        },
     },
 }
 

@@ -232,6 +232,23 @@ def invoice_of(amount: str, path: Path) -> Path:
     return path
 
 
+def test_a_sale_ends_well(tmp_path: Path) -> None:
+    """Two prices, one taken and paid, one short and one late; the audit agrees."""
+    played = run_demo(tmp_path, "--chapter", "sale", "--json")
+    assert played.exit == 0, played.err
+    steps = {step["title"]: step for step in played.facts["steps"]}
+    nets = steps["Both give firm prices"]["nets_minor"]
+    assert nets["lender"] > nets["lender-two"]
+    assert steps["The supplier takes the better one"]["refused"] == "part_locked"
+    assert steps["A price comes a cent short"]["state"] == "open"
+    assert steps["The price comes"]["net_minor"] == nets["lender"]
+    assert steps["Another sale is paid too late"]["state"] == "lapsed"
+    paid = steps["Everybody is paid"]["paid_minor"]
+    # 0.05 % of 60000.00 and 5.00.
+    assert (paid["price"], paid["fee"]) == (nets["lender"], 3500)
+    assert steps["An auditor verifies all of it"]["verdict"] == "VALID"
+
+
 def test_bad_days_end_well(tmp_path: Path) -> None:
     """Late, in default, back step by step, frozen, released; the audit agrees."""
     played = run_demo(tmp_path, "--chapter", "bad-days", "--json")

@@ -112,6 +112,9 @@ cut elsewhere        | quoted, split 500000 | buy                  | ok
 transfers used up    | deal transfer_max=0, live, quoted | buy | not_transferable
 overdue, not said    | quoted_late        | buy                  | overdue_unaware
 overdue, said        | quoted_late aware=1 | buy                  | ok
+not registered       | registry_deal, live, quoted | buy | registration_missing
+registered           | registry_deal, live, quoted | buy registered=1     | ok
+registered anyway    | quoted             | buy registered=1     | ok
 all of a tile        | live, ask 0 1000000, bid | buy                  | ok
 the middle of a tile | live, ask 5 100000, bid | buy                  | ok
 one of two prices    | live, ask 0 100000, bid, bid rate_ppm=40000 | buy | ok
