@@ -47,8 +47,8 @@ def test_a_payload_that_says_something_else_is_not_signed(
     """What was asked for is compared with the bytes before they are shown."""
     honest = NodeClient.prepare
 
-    def lie(self: NodeClient, *given: Any) -> Any:
-        found = honest(self, *given)
+    def lie(self: NodeClient, *given: Any, **named: Any) -> Any:
+        found = honest(self, *given, **named)
         payload = {**decode(decode_base64(found["payload"])), field: value}
         return {**found, "payload": encode_base64(encode(payload))}
 
