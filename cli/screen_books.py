@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from cli.screen import Page, ShowAct, quote, show_offset, show_rate
+from cli.screen import Page, ShowAct, quote, show_moment, show_offset, show_rate
 
 ENTRY_WORDS: Final = MappingProxyType(
     {
@@ -379,6 +379,27 @@ def show_request(page: Page) -> str:
     return "the payee wants what has not reached the minimum"
 
 
+def show_propose(page: Page) -> str:
+    """Show ``payto.propose``."""
+    item = page.text("receivable")
+    page.line("receivable", page.hash(item, "receivable"))
+    page.line("paid to", page.id("account", "account"))
+    page.line("answers by", show_moment(page.take("until_ms")))
+    page.document("notice", "document")
+    page.ask_count(1)
+    return "the debtor wants to pay to another account; holders may refuse"
+
+
+def show_answer(page: Page) -> str:
+    """Show ``payto.answer``."""
+    page.line("change", page.text("payto"))
+    page.line("holder", page.id("member", "holder"))
+    words = {True: "AGREES", False: "refuses"}
+    said = words.get(page.take("agrees"), "says unknown")
+    page.ask_count(1)
+    return f"the holder {said} that the debtor pays to another account"
+
+
 ACTS: Final[Mapping[str, ShowAct]] = MappingProxyType(
     {
         "account.open": show_open,
@@ -392,6 +413,8 @@ ACTS: Final[Mapping[str, ShowAct]] = MappingProxyType(
         "mandate.withdraw": show_withdrawal,
         "payout.instruct": show_instruct,
         "payout.request": show_request,
+        "payto.answer": show_answer,
+        "payto.propose": show_propose,
         "payout.status": show_status,
         "payout_account.register": show_register,
         "payout_account.verify": show_verify,

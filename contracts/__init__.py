@@ -20,6 +20,7 @@ RULES = {
         "late",
         "orders",
         "payouts",
+        "payto",
         "programme",
         "receivable",
         "recourse",

@@ -30,7 +30,6 @@ CHECK_SWEEPS: Final = 8
 
 # What a receivable is never changes once it is live.
 FIXED: Final = (
-    "account",
     "currency",
     "debtor",
     "due_date",

@@ -435,6 +435,14 @@ def _closing(sight: Sight, record: Mapping[str, Any]) -> bool:
     return sight.is_any(*record["holders"])
 
 
+def _payto(sight: Sight, payto: Mapping[str, Any]) -> bool:
+    return sight.is_any(payto["debtor"]) or sight.holds(payto["receivable"])
+
+
+def _answer(sight: Sight, answer: Mapping[str, Any]) -> bool:
+    return sight.is_any(answer["id"])
+
+
 def _claim(sight: Sight, claim: Mapping[str, Any]) -> bool:
     return sight.is_any(claim["payee"]) or sight.runs_account(claim["scope"])
 
@@ -497,13 +505,14 @@ def _event(sight: Sight, event: Mapping[str, Any]) -> bool:
 # What acts are on whose bodies name no member.
 KINDS_IN_ACTS: Final = ("deal", "dispute", "order", "receipt")
 KINDS_IN_EVENTS: Final = (
-    *("account", "entry", "line", "member", "misdirected", "payout"),
+    *("account", "entry", "line", "member", "misdirected", "payout", "payto"),
     *("programme", "receipt", "calendar", "grant"),
     *("deal", "quote", "request"),
     *("order", "dispute"),
 )
 
 AUDIENCES: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
+    "answer": _answer,
     "account": _account,
     "calendar": _everyone,
     "chain": _everyone,
@@ -525,6 +534,7 @@ AUDIENCES: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
     "offer": _offer,
     "order": _order,
     "payout": _payout,
+    "payto": _payto,
     "payout_account": _payout_account,
     "person": _own_scope,
     "policy": _policy,

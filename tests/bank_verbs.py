@@ -7,7 +7,7 @@ from typing import Any
 from ledger.state import read_record
 from tests import verbs
 from tests.stage import Body, Stage
-from tests.world import digest_of
+from tests.world import DAY_MS, digest_of
 
 
 def _open_misfits(stage: Stage) -> list[Body]:
@@ -146,6 +146,43 @@ def misdirect(
         "reporter": stage.id_of(reporter),
     }
     stage.act("receivable.misdirected", body, **stage.as_members(by))
+
+
+def propose(
+    stage: Stage, days: int = 20, of: str = "", by: str = "", *, same: int = 0
+) -> None:
+    """Let the debtor propose to pay to a new account, of the bank or another's.
+
+    The row's account stays the old one; ``same`` proposes that one.
+    """
+    old = stage.account
+    if not same:
+        verbs.open_account(stage, of or "bank", of or "bank")
+    body = {
+        "account": stage.account,
+        "document": digest_of("notice"),
+        "receivable": stage.it,
+        "until_ms": stage.next_ms + days * DAY_MS,
+    }
+    stage.account = old
+    stage.payto = stage.act("payto.propose", body, **stage.as_members(by))
+
+
+def answer(stage: Stage, word: str, holder: str = "alpha", by: str = "") -> None:
+    """Let a holder agree (``yes``) to the row's change of account or refuse it."""
+    body = {
+        "agrees": word == "yes",
+        "holder": stage.id_of(holder),
+        "payto": stage.payto,
+    }
+    stage.act("payto.answer", body, **stage.as_members(by))
+
+
+def judged(stage: Stage) -> str:
+    """Return what became of the row's change of account, and why."""
+    payto = stage.read("payto", stage.payto)
+    moved = stage.record_of()["account"] == payto["account"]
+    return f"{payto['state']} {payto.get('reason', '')} {moved}".replace("  ", " ")
 
 
 # -- what is read instead of a code ----------------------------------------------------

@@ -49,6 +49,7 @@ class Stage(World):
         part: what it offers.
         receipt: the incoming payment of the row.
         payout: the payout of the row.
+        payto: the change of account of the row.
         requests: the requests for a price, one a lender.
         quote: the firm price of the row, and its ``price``.
         deal_id: the deal of the row.
@@ -62,7 +63,7 @@ class Stage(World):
     part = (0, 0)
     told: tuple[Body, ...] = ()
     it = first = offer = receipt = payout = quote = deal_id = order = dispute = ""
-    source = ""
+    source = payto = ""
     deadline_ms = 0
 
     def __init__(

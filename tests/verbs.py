@@ -414,7 +414,7 @@ def receive(
 ) -> None:
     """Let money come in; it names ``it``, the ``first`` receivable or a number."""
     known = {"it": stage.it, "first": stage.first}
-    payers = {"payer": stage.id_of(payer)} if payer != "nobody" else {}
+    payers: Body = {"payer": stage.id_of(payer)} if payer != "nobody" else {}
     reference = known.get(names, names)
     entry(stage, "receipt", amount, key, reference=reference, **payers, **fields)
 

@@ -30,6 +30,7 @@ Kinds and what their records hold (optional fields in brackets):
 ``claim``      what a holder owes back to the account after a reversal
 ``discrepancy``  a fact that does not fit; blocks the account's payouts
 ``misdirected``  money of a debtor that went past the account
+``payto``      a change of the account a debtor pays to; ``answer``: a holder's
 ``order``      of an authority: what it covers, rank, expiry, [redirect, limit]
 ``standing``   the orders on one member, account, receipt or receivable
 ``dispute``    an amount the debtor contests, until when; [case]
@@ -226,6 +227,12 @@ def index_misdirected(report: Record) -> Places:
     return [("misdirected", partition, report["id"])]
 
 
+def index_payto(payto: Record) -> Places:
+    """List changes of a receivable's account, latest deadline last."""
+    sort = order_key(payto["until_ms"]) + "/" + payto["id"]
+    return [("paytos", payto["receivable"], sort)]
+
+
 def index_programme(programme: Record) -> Places:
     """List all programmes, and those of a collection account."""
     item = programme["id"]
@@ -265,6 +272,8 @@ KINDS = (
     Kind("claim", scoped=True),
     Kind("discrepancy", places=index_discrepancy),
     Kind("misdirected", places=index_misdirected),
+    Kind("payto", places=index_payto),
+    Kind("answer", scoped=True),
     Kind("order", places=index_by_name),
     Kind("standing", places=index_by_name),
     Kind("dispute", places=index_contest),
@@ -276,7 +285,6 @@ Change = tuple[Record | None, Record | None]
 
 # I6: what a receivable is never changes.
 FIXED = (
-    "account",
     "currency",
     "debtor",
     "due_date",

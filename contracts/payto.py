@@ -1,0 +1,177 @@
+"""Where a debtor pays: changed only with everybody whose money it is.
+
+The debtor proposes, with notice. Each holder answers for itself, so that none
+is shown to another or to the debtor. At the deadline a lender that holds must
+have agreed; silence of others is consent only to another account of the same
+attester and owner; one refusal is enough to leave all as it was.
+"""
+
+from contracts.kit.v1 import (
+    Context,
+    Hash,
+    Millis,
+    Payload,
+    Record,
+    Rule,
+    Signer,
+    allocate_unassigned,
+    claim_left,
+    gather_groups,
+    is_open,
+    release_unassigned,
+)
+
+NOTICE_MS_MIN = 10 * 86_400_000
+NOTICE_MS_MAX = 90 * 86_400_000
+
+rule = Rule(
+    "receivable",
+    part="payto",
+    writes=("account", "answer", "payto", "receipt", "receivable", "share"),
+    refusals={
+        "bad_notice": (
+            "refused",
+            "the notice is too short or too long",
+            "Holders get ten to ninety days to answer a change of account.",
+            "Choose another deadline.",
+        ),
+        "notice_over": (
+            "stale",
+            "the change is not open any more",
+            "It was made, refused or has lapsed.",
+            "run: allonge show ID",
+        ),
+    },
+)
+
+
+class Propose(Payload):
+    """``payto.propose``: the debtor wants to pay to another account.
+
+    Attributes:
+        document: hash of the notice.
+        until_ms: until when holders answer.
+    """
+
+    account: Hash
+    document: Hash
+    receivable: Hash
+    until_ms: Millis
+
+
+def sign_propose(ctx: Context, body: Propose) -> list[Signer]:
+    """The debtor."""
+    return [Signer(ctx.need("receivable", body.receivable)["debtor"], "terms")]
+
+
+@rule.action(
+    "payto.propose", Propose, signers=sign_propose, on=("receivable", "receivable")
+)
+def propose(ctx: Context, body: Propose) -> None:
+    """Open a change that is judged at its deadline."""
+    record = ctx.need("receivable", body.receivable)
+    account = ctx.need("account", body.account)
+    if not is_open(record):
+        ctx.refuse("not_found")
+    same = record["account"] == body.account
+    if same or account["currency"] != record["currency"]:
+        ctx.refuse("account_mismatch", account=body.account)
+    wait = body.until_ms - ctx.time
+    if wait < NOTICE_MS_MIN or wait > NOTICE_MS_MAX:
+        ctx.refuse("bad_notice", until_ms=body.until_ms)
+    payto = {
+        "account": body.account,
+        "debtor": record["debtor"],
+        "document": body.document,
+        "id": ctx.source,
+        "kind": "payto",
+        "receivable": body.receivable,
+        "state": "open",
+        "until_ms": body.until_ms,
+    }
+    ctx.create(payto)
+    ctx.schedule(ctx.need("payto", ctx.source), "judge", body.until_ms + 1)
+    ctx.emit("payto_proposed", payto=ctx.source)
+
+
+class Answer(Payload):
+    """``payto.answer``: a holder agrees to a change of account, or refuses it."""
+
+    agrees: bool
+    holder: Hash
+    payto: Hash
+
+
+def sign_answer(ctx: Context, body: Answer) -> list[Signer]:
+    """The holder."""
+    ctx.need("payto", body.payto)
+    return [Signer(body.holder, "terms")]
+
+
+@rule.action("payto.answer", Answer, signers=sign_answer, on=("payto", "payto"))
+def answer(ctx: Context, body: Answer) -> None:
+    """Write a holder's answer; the last one before the deadline counts."""
+    payto = ctx.need("payto", body.payto)
+    if payto["state"] != "open" or payto["until_ms"] < ctx.time:
+        ctx.refuse("notice_over", state=payto["state"])
+    found = ctx.scan("holdings", body.holder, payto["receivable"], 1)
+    if not found or found[0]["scope"] != payto["receivable"]:
+        ctx.refuse("not_a_party", member=body.holder)
+    given = {
+        "agrees": body.agrees,
+        "id": body.holder,
+        "kind": "answer",
+        "scope": body.payto,
+    }
+    if ctx.read("answer", body.holder, body.payto) is None:
+        ctx.create(given)
+    else:
+        ctx.write(given)
+
+
+@rule.job("payto", "judge")
+def judge_payto(ctx: Context, target: Record) -> None:
+    """Change the account if nobody whose money it is stands against it."""
+    record = ctx.need("receivable", target["receivable"])
+    reason = find_objection(ctx, target, record)
+    state = "lapsed" if reason else "made"
+    ctx.write({**target, "reason": reason, "state": state})
+    ctx.emit("payto_judged", payto=target["id"], state=state)
+    if reason:
+        return
+    old = record["account"]
+    ctx.write({**record, "account": target["account"]})
+    release_unassigned(ctx, old, record["debtor"])
+    allocate_unassigned(ctx, target["account"], record["debtor"])
+
+
+def find_objection(ctx: Context, payto: Record, record: Record) -> str:
+    """Return why an account stays as it is, "" if it changes.
+
+    Nothing changes while money is on its way to holders, or a holder owes the
+    old account.
+    """
+    coming = record["waiting_minor"] + record["undistributed_minor"]
+    if not is_open(record) or coming or "sweep" in record:
+        return "busy"
+    old = ctx.need("account", record["account"])
+    new = ctx.need("account", payto["account"])
+    alike = old["owner"] == new["owner"] and old["attester"] == new["attester"]
+    groups = gather_groups(ctx, record["id"])
+    asked: dict[str, bool] = {}
+    for name in groups:
+        holder = groups[name]["holder"]
+        if groups[name]["units"] and not name.startswith(holder + "//"):
+            return "pledged"
+        if not groups[name]["units"] or holder in asked:
+            continue
+        asked[holder] = True
+        said = ctx.read("answer", holder, payto["id"])
+        if said is not None and not said["agrees"]:
+            return "refused"
+        silent = said is None
+        if silent and ("lender" in ctx.need("member", holder)["roles"] or not alike):
+            return "silent"
+        if claim_left(ctx, old["id"], record["id"], holder):
+            return "claim"
+    return ""
