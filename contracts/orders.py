@@ -325,7 +325,8 @@ def end_order(ctx: Context, order: Record) -> None:
     """Write an order that has ended, and undo what it did to units and money."""
     ctx.write(order)
     drop_standing(ctx, subject_of(order), order["id"])
-    if order["cover"] == "units":
+    if order["cover"] == "units" and order["state"] == "released":
+        # Locks whose time has passed bind nothing, and go when they are met.
         unfreeze_units(ctx, order)
     restore_attester(ctx, order)
     free_payouts(ctx, order)
@@ -333,13 +334,15 @@ def end_order(ctx: Context, order: Record) -> None:
 
 
 def unfreeze_units(ctx: Context, order: Record) -> None:
-    """Take an order's locks off its units."""
-    position = 0
+    """Take an order's locks off its units.
+
+    A tile begins where it does, and frozen tiles are never joined.
+    """
+    position = order["lo"]
     while position < order["hi"]:
         tile = ctx.need("tile", str(position), order["receivable"])
         position = tile["hi"]
-        if tile["hi"] > order["lo"]:
-            unlock_tile(ctx, order["receivable"], tile["lo"], order["id"])
+        unlock_tile(ctx, order["receivable"], tile["lo"], order["id"])
 
 
 @rule.job("order", "free")

@@ -259,11 +259,6 @@ def left_claim(stage: Stage) -> str:
     return str(stage.scan("contests", stage.it)[-1]["claim_minor"])
 
 
-def exposed(stage: Stage) -> str:
-    """Return what counts against the limit of the row's programme."""
-    return str(stage.read("exposure", stage.programme)["used_minor"])
-
-
 def has_offer(stage: Stage) -> str:
     """Return whether the row's offer is still open."""
     found = [o["id"] for o in stage.scan("offers", stage.member("alpha"))]

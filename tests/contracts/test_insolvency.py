@@ -59,6 +59,10 @@ dismissed, it is the member's | paid 9, ruin alpha, lift | payable alpha due | 9
 """
 
 DEBTORS = """
+recourse parties pay       | backed 9, ruin debtor, call 1001,
+                           | price payer=alpha      | held beta | 0
+and the holder gets it     | backed 9, ruin debtor, call 1001,
+                           | price payer=alpha      | payable beta due | 1001
 waiting money              | early 9, ruin debtor   | sum_of waiting | 0
 goes to suspense           | early 9, ruin debtor   | books suspense | 9
 unnamed money too          | live, receive 9, ruin debtor | books suspense | 9

@@ -37,10 +37,10 @@ a guarded regulator     | live   | freeze_member via=regulator vouch=lender | no
 with a supplier         | live      | freeze_member via=operator vouch=beta | no_channel
 of the operator's group | live,
                         |    | freeze_member via=operator vouch=insider | group_conflict
-by whom it is about     | live, ,
+by whom it is about     | live, , , ,
                         | ,
          | | freeze_member lender via=operator vouch=lender | group_conflict
-without its guardian    | live, ,
+without its guardian    | live, , , ,
                         | ,
          | | freeze_member via=operator vouch=lender by=operator | wrong_signers
 with too much           | live                   | freeze_member lo=5 | bad_cover
@@ -71,6 +71,8 @@ what has expired       | live, freeze_units 0 5 days=1, wait 2 | order_state | e
 """
 
 UNITS = """
+expired and joined at once | live, freeze_units 5 10 days=1, past 1,
+                           | merge 0 5              | order_state | expired
 frozen ones are offered    | live, freeze_units 0 5 | offer 0 5 | frozen
 transferred                | live, freeze_units 0 5 | transfer 0 5 | frozen
 split                      | live, freeze_units 0 5 | split 2 | frozen
@@ -95,6 +97,7 @@ retired and back           | paid 9, freeze_units 999990 1000000, reverse 9,
 """
 
 MEMBERS = """
+called back by recourse        | backed 9, freeze_member beta | call 1001 | frozen
 a frozen member's units        | live supplier=gamma,
                                | freeze_member gamma    | transfer 0 5 | frozen
 a frozen member offers nothing | live supplier=gamma,
@@ -226,8 +229,8 @@ for too much is not taken up | sold, freeze_but 99999 alpha,
 for less it is               | sold, freeze_but 100000 alpha, price | deal_state | moved
 the price is held            | sold, price, freeze_member | payable alpha held | 99250
 an amount takes of it        | sold, freeze_amount 250, price | payable alpha held | 250
-until it is taken back       | sold, freeze_amount 250,
-                             | price, price_back      | order_taken | 0
+until it is taken back       | sold, freeze_amount 250, price,
+                             | price_back             | order_taken | 0
 and leaves the rest          | sold, freeze_amount 250,
                              | price                  | payable alpha due | 99000
 of an insolvent seller       | sold, ruin alpha       | deal_state | open
