@@ -90,7 +90,7 @@ def miss_close(ctx: Context, target: Record) -> None:
     programme = ctx.need("programme", target["programme"])
     closed = ctx.need("account", target["account"])["closed_date"]
     if is_open(target) and closed < judged_from(programme, target):
-        ctx.write({**target, "data_late": today(ctx, programme)})
+        ctx.write({**target, "bank_data_late": today(ctx, programme)})
         ctx.emit("bank_data_late", receivable=target["id"])
 
 

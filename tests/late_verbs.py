@@ -33,7 +33,7 @@ def corrected(stage: Stage, name: str) -> str:
 
 def mark(stage: Stage, name: str) -> str:
     """Return in how many days from today a mark's date is, ``none`` without it."""
-    date = stage.record_of().get(f"{name}_date" if name != "data_late" else name)
+    date = stage.record_of().get(name if name == "bank_data_late" else f"{name}_date")
     for days in range(-99, 99):
         if stage.day(days) == date:
             return str(days)

@@ -63,25 +63,27 @@ cover sent back          | deal grace_days=1, live days=3, wait 3,
 
 # A bank that closes no day says nothing of the debtor, but of itself.
 DATA = """
-closed in time             | live days=3, wait 3, close, wait 9 | mark data_late | none
-not closed, third day      | live days=3, wait 6 | mark data_late | none
-and not on the fourth      | live days=3, wait 7 | mark data_late | 0
+closed in time             | live days=3, wait 3, close,
+                           | wait 9 | mark bank_data_late | none
+not closed, third day      | live days=3, wait 6 | mark bank_data_late | none
+and not on the fourth      | live days=3, wait 7 | mark bank_data_late | 0
 said once                  | live days=3, wait 99 | told bank_data_late | 1
 never overdue              | live days=3, wait 99 | told overdue | 0
-the day before is closed   | live days=3, wait 2, close, wait 5 | mark data_late | 0
+the day before is closed   | live days=3, wait 2, close,
+                           | wait 5 | mark bank_data_late | 0
 as the programme says      | deal late_close_days=0, live days=3,
-                           | wait 4 | mark data_late | 0
+                           | wait 4 | mark bank_data_late | 0
 paid without a close       | paid 1000000, wait 9 | told bank_data_late | 0
-closed in the end          | live days=3, wait 9, close | mark data_late | none
+closed in the end          | live days=3, wait 9, close | mark bank_data_late | none
 and judged then            | live days=3, wait 9, close | state | default
 by value: the due day      | deal day_basis=value, live days=3, wait 3,
                            | close | state | live
 by value: the next one     | deal day_basis=value grace_days=2, live days=3, wait 4,
                            | close | state | overdue
 by value: its bank is late | deal day_basis=value, live days=3, wait 3, close,
-                           | wait 5 | mark data_late | 0
+                           | wait 5 | mark bank_data_late | 0
 by value: and not before   | deal day_basis=value, live days=3, wait 3, close,
-                           | wait 4 | mark data_late | none
+                           | wait 4 | mark bank_data_late | none
 """
 
 # Booked after the close, valued in time: what was called late never was.

@@ -23,7 +23,7 @@ from contracts.kit.v1.terms import days_term, word_term
 # What a closed day, or a day that nobody closes, leaves on a receivable, and the
 # event that tells it.
 JUDGED = {
-    "data_late": "bank_data_late",
+    "bank_data_late": "bank_data_late",
     "default_date": "defaulted",
     "overdue_date": "overdue",
     "short_date": "paid_short",
