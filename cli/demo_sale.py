@@ -67,7 +67,7 @@ def ask(stage: Stage) -> JSONObject:
 
 def bid(stage: Stage) -> JSONObject:
     """Let each lender give a firm price."""
-    nets = {}
+    bids: list[JSONObject] = []
     for name, rate in RATES:
         asked = stage.run("quote", "list", wallet=name)["requests"][-1]
         item = name_id("request", asked["id"])
@@ -75,11 +75,12 @@ def bid(stage: Stage) -> JSONObject:
         stage.act(name, "quote", "give", item, "--rate", rate, *pay)
         given = stage.run("quote", "list", wallet=name)["quotes"]
         expect([stage.member(name)], [row["lender"] for row in given], what="quotes")
-        nets[name] = given[-1]["price"]["net_minor"]
+        net = given[-1]["price"]["net_minor"]
+        bids.append({"member": name, "net_minor": net})
         stage.voice.tell(
-            f"{TITLES[name]}, {rate} a year off the face: net {stage.money(nets[name])}"
+            f"{TITLES[name]}, {rate} a year off the face: net {stage.money(net)}"
         )
-    return {"nets_minor": nets}
+    return {"bids": bids}
 
 
 def take(stage: Stage) -> JSONObject:
