@@ -151,15 +151,23 @@ def need_solvent(ctx: Context, member: str) -> None:
 # -- units -----------------------------------------------------------------------------
 
 
+def freeze_locks(ctx: Context, tile: Record) -> list[str]:
+    """Return the orders on the units of a tile themselves, by its locks."""
+    return [
+        lock["id"]
+        for lock in tile["locks"]
+        if lock["kind"] == FREEZE and lock["until"] >= ctx.time
+    ]
+
+
 def find_freeze(ctx: Context, tile: Record) -> str:
     """Return the order that freezes a tile, "" if it may pass on.
 
     It is on the units themselves, a lock, or on all that their holder has.
     """
-    for lock in tile["locks"]:
-        if lock["kind"] == FREEZE and lock["until"] >= ctx.time:
-            item: str = lock["id"]
-            return item
+    locks = freeze_locks(ctx, tile)
+    if locks:
+        return locks[0]
     if any_orders(ctx):
         for order in find_orders(ctx, tile["holder"]):
             if order["what"] == FREEZE and order["cover"] in BINDING:
@@ -169,9 +177,7 @@ def find_freeze(ctx: Context, tile: Record) -> str:
 
 def find_lock(ctx: Context, tile: Record) -> str:
     """Return the first order, by rank, on the units of a tile itself, "" if none."""
-    items = [lock["id"] for lock in tile["locks"] if lock["kind"] == FREEZE]
-    orders = [ctx.need("order", item) for item in items]
-    found = rank_orders([order for order in orders if in_force(ctx, order)])
+    found = rank_orders([ctx.need("order", it) for it in freeze_locks(ctx, tile)])
     return str(found[0]["id"]) if found else ""
 
 
@@ -242,16 +248,13 @@ def holds_beside(
                 known[tile["scope"]] = other["currency"]
             same = known[tile["scope"]] == record["currency"]
             is_other = (tile["scope"], tile["lo"]) != here
-            if same and is_other and "pledge" not in tile and not _has_lock(tile):
+            bound = "pledge" in tile or freeze_locks(ctx, tile)
+            if same and is_other and not bound:
                 wanted -= tile["hi"] - tile["lo"]
         if len(page) < HOLDINGS_PAGE:
             break
         after = page[-1]["scope"] + "/" + str(page[-1]["lo"]).rjust(16, "0")
     return wanted <= 0
-
-
-def _has_lock(tile: Record) -> bool:
-    return any(lock["kind"] == FREEZE for lock in tile["locks"])
 
 
 # -- money -----------------------------------------------------------------------------
