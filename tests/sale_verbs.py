@@ -47,6 +47,20 @@ def own_bank(stage: Stage) -> None:
     stage.deal()
 
 
+def apart(stage: Stage) -> None:
+    """Open two accounts: one for debts, and one to which prices are paid."""
+    open_account(stage)
+    debts = stage.account
+    open_account(stage)
+    stage.other, stage.account = stage.account, debts
+    stage.deal(settlement_account=stage.other)
+
+
+def turn(stage: Stage) -> None:
+    """Turn to the other of the two accounts."""
+    stage.account, stage.other = stage.other, stage.account
+
+
 def fee_deal(stage: Stage, **terms: Any) -> None:
     """Create a programme whose sales have fees of seller and buyer."""
     names = ("name", "payer", "payee", "ppm", "fixed_minor")

@@ -63,7 +63,7 @@ class Stage(World):
     part = (0, 0)
     told: tuple[Body, ...] = ()
     it = first = offer = receipt = payout = quote = deal_id = order = dispute = ""
-    source = payto = ""
+    source = payto = other = ""
     deadline_ms = 0
 
     def __init__(

@@ -75,6 +75,16 @@ direct, but attested     | sold way=direct, price | deal_state           | open
 direct, refunded         | sold way=direct, price | paid_out return      | lender:99250
 """
 
+ACCOUNTS = """
+to the one for prices     | apart, live, sold, turn, price | deal_state | moved
+to the one for debts      | apart, live, sold, price | deal_state           | open
+goes back from there      | apart, live, sold, price | paid_out return | lender:99250
+is paid from its own      | apart, live, sold, turn,
+                          | price | paid_out price | alpha:99250
+taken back, claimed there | apart, live, sold, turn, price, send_price, price_back,
+                          | turn | transfer 0 5 | claim_open
+"""
+
 MEANWHILE = """
 a part paid          | live days=5, sold pay_days=4,
                      | pay_now 900001 | deal_state | lapsed touched
@@ -173,7 +183,7 @@ signed only once         | bought, transfer 0 5 gamma, price_back,
 """
 
 
-@rows(PRICES, MISFITS, MEANWHILE)
+@rows(PRICES, MISFITS, ACCOUNTS, MEANWHILE)
 def test_prices(stage: Stage, row: Row) -> None:
     """What an attested price does, and where money goes that does not fit."""
     assert row.answer(stage) == row.code
