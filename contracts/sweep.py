@@ -41,6 +41,7 @@ from contracts.kit.v1 import (
     rank_orders,
     release_unassigned,
     retire_units,
+    return_interest,
     share_of,
     suspend_waiting,
     today,
@@ -544,6 +545,8 @@ def finish(ctx: Context, sweep: Record) -> None:
         ctx.schedule(ended, "small", ctx.time)
     if was in LATE_STATES and is_in_time(receivable, sweep["value_date"]):
         ended = correct_overdue(ctx, programme, ended, sweep)
+    if ended["state"] == "settled":
+        ended = return_interest(ctx, programme, ended)
     ctx.emit(
         "swept",
         receivable=receivable["id"],

@@ -112,6 +112,31 @@ booked in time neither     | live days=3, wait 3, receive 1000000,
                            | close | told overdue_corrected | 0
 """
 
+# Interest first, 12 days late: 2000 of it, for units whose money was there in time.
+RETURNED = """
+interest goes back       | deal order=interest_first, live days=3, wait 3, close,
+                         | wait 12, receive 2000,
+                         | receive 1000000 k2 value=-12 | books suspense | 2000
+to whoever paid it       | deal order=interest_first, live days=3, wait 3, close,
+                         | wait 12, receive 2000,
+                         | receive 1000000 k2 value=-12 | credited alpha | 1000000
+and is told              | deal order=interest_first, live days=3, wait 3, close,
+                         | wait 12, receive 2000,
+                         | receive 1000000 k2 value=-12 | told interest_returned | 1
+what was sent is a claim | deal order=interest_first, live days=3, wait 3, close,
+                         | wait 12, receive 2000, pick, instruct,
+                         | receive 1000000 k2 value=-12 | claimed alpha | 2000
+of the rest it is kept   | deal order=interest_first, live days=3, wait 3, close,
+                         | wait 12, receive 2000,
+                         | receive 600000 k2 value=-12 | sum_of interest_paid | 2000
+and counts for it        | deal order=interest_first, live days=3, wait 3, close,
+                         | wait 12, receive 2000, receive 600000 k2 value=-12,
+                         | receive 400000 k3 | sum_of interest_paid | 800
+with other debts first   | deal order=interest_first, live days=3 face=1000,
+                         | live days=3, wait 3, close, wait 12, receive 2000 names=it,
+                         | receive 1000000 k2 value=-12 names=it | state first | settled
+"""
+
 SHORT = """
 it is told            | deal tolerance_minor=5 tolerance_days=2, paid 999995,
                       | close | told paid_short | 1
@@ -258,7 +283,7 @@ def test_overdue(stage: Stage, row: Row) -> None:
     assert row.answer(stage) == row.code
 
 
-@rows(DATA, CORRECTIONS, SHORT)
+@rows(DATA, CORRECTIONS, RETURNED, SHORT)
 def test_what_a_closed_day_says(stage: Stage, row: Row) -> None:
     """A late bank is no late debtor; what was wrongly called late is withdrawn."""
     assert row.answer(stage) == row.code

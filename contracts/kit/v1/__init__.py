@@ -110,6 +110,9 @@ from contracts.kit.v1.passing import (
     pass_part,
 )
 from contracts.kit.v1.records import LATE_STATES, LIVE, REDUCED, RETIRED, group_key
+from contracts.kit.v1.reversals import (
+    return_interest,
+)
 from contracts.kit.v1.rule import (
     Amount,
     Balance,
@@ -301,6 +304,7 @@ __all__ = [
     "reopen_units",
     "reserve_uses",
     "retire_units",
+    "return_interest",
     "return_tile",
     "settle_deal",
     "settlement_account",

@@ -172,8 +172,13 @@ def index_share(share: Record) -> Places:
 
 
 def index_line(line: Record) -> Places:
-    """Order the lines a receipt paid, and those a payout consists of."""
+    """Order the lines a receipt paid, and those a payout consists of.
+
+    ``interest_lines``: those that paid a receivable's late interest.
+    """
     places = [("lines", line["receipt"], line["order"])]
+    if line["interest_minor"] > line["reversed_interest_minor"]:
+        places.append(("interest_lines", line["receivable"], line["order"]))
     if "payout" in line:
         places.append(("remittance", line["payout"], line["order"]))
     return places

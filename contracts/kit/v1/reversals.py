@@ -5,7 +5,7 @@ receipt's lines by what each paid; each line reopens its units for the holder
 at retirement, as if they had never been paid.
 """
 
-from contracts.kit.v1.allocation import allocate_unassigned
+from contracts.kit.v1.allocation import allocate_rest, allocate_unassigned
 from contracts.kit.v1.arithmetic import accrue, allocate_pro_rata
 from contracts.kit.v1.books import add_claim, move_books, take_back
 from contracts.kit.v1.deals import undo_deal
@@ -217,3 +217,51 @@ def cancel_payout(ctx: Context, line: Record, amount_minor: int) -> int:
     # became a claim, and the whole payout may have come back since.
     still = credited - line["cancelled_minor"]
     return take_back(ctx, payout, min(amount_minor, still))
+
+
+def return_interest(ctx: Context, programme: Record, receivable: Record) -> Record:
+    """Give back late interest that a settled receivable did not owe after all.
+
+    It was paid before principal, for units that money of an earlier value date
+    has paid since. The last to get interest give it back first; the money is
+    placed anew, as if its sweep had not needed it.
+
+    Returns:
+        The receivable as it then stands in state.
+    """
+    total = owed_at(programme, receivable, receivable["adjusted_date"])
+    paid: int = receivable["interest_paid_minor"]
+    surplus = paid - total.interest_total_minor
+    if surplus <= 0:
+        return receivable
+    item, left = receivable["id"], surplus
+    for line in reversed(ctx.scan("interest_lines", item, limit=LINES_MAX)):
+        open_minor = line["interest_minor"] - line["reversed_interest_minor"]
+        taken = min(left, open_minor)
+        if taken:
+            take_interest(ctx, receivable["account"], line, taken)
+            left -= taken
+    after = {**ctx.need("receivable", item), "interest_paid_minor": paid - surplus}
+    ctx.write(after)
+    ctx.emit("interest_returned", receivable=item, interest_minor=surplus)
+    return after
+
+
+def take_interest(ctx: Context, account: str, line: Record, amount_minor: int) -> None:
+    """Take interest of a line back and place the money it was paid with anew."""
+    cancelled = cancel_payout(ctx, line, amount_minor)
+    claim = amount_minor - cancelled
+    if claim:
+        add_claim(ctx, account, line["receivable"], line["holder"], claim)
+    back = line["reversed_interest_minor"] + amount_minor
+    ctx.write(
+        {
+            **line,
+            "cancelled_minor": line["cancelled_minor"] + cancelled,
+            "reversed_interest_minor": back,
+        }
+    )
+    group: Record = ctx.need("interest", group_key(line), line["receivable"])
+    ctx.write({**group, "paid_minor": group["paid_minor"] - amount_minor})
+    move_books(ctx, account, claims_minor=claim, payable_minor=-cancelled)
+    allocate_rest(ctx, line["receipt"], amount_minor)
