@@ -37,7 +37,7 @@ EVENTS_OF_TERMS: Final = frozenset(
         *("cancelled", "expired", "paid_early", "assigned", "matched"),
         *("sweep_planned", "swept", "overdue", "overdue_withdrawn"),
         *("overdue_corrected", "defaulted", "paid_short", "bank_data_late"),
-        *("waived", "date_moved", "reduced", "closed"),
+        *("waived", "interest_returned", "date_moved", "reduced", "closed"),
         *("disputed", "dispute_extended", "dispute_ended"),
     )
 )
