@@ -104,8 +104,7 @@ rule = Rule(
         "bad_deadline": (
             "refused",
             "the deadline is not usable",
-            "A deadline lies in the future, at most 90 days ahead, and where one"
-            " person offers above its band more than a day.",
+            "It lies in the future, at most 90 days ahead, and past any cooling time.",
             "Choose another deadline.",
         ),
         "cooling": (

@@ -309,7 +309,7 @@ def is_change(ctx: Context, known: Record | None) -> bool:
 def register_account(ctx: Context, body: RegisterAccount) -> None:
     """Register an account, or plan its change; the attester verifies it."""
     known = ctx.read("payout_account", body.currency, body.member)
-    pending = {
+    pending: Record = {
         "attester": body.attester,
         "commitment": body.commitment,
         "from_time": ctx.time,
