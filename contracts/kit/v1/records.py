@@ -70,8 +70,9 @@ def index_tile(tile: Record) -> Places:
     """Order live tiles by group and by holder, retired ones by line and group.
 
     ``live``: of a receivable, by group, then by start; ``holdings``: of a
-    member; ``pledged``: those of its units that are, by lender and loan; ``retired``: those one line of a sweep retired; ``retired_groups``:
-    those of a group.
+    member; ``pledged``: those of its units that are, by lender and loan;
+    ``retired``: those one line of a sweep retired; ``retired_groups``: those of
+    a group.
     """
     start = order_key(tile["lo"])
     receivable, group = tile["scope"], group_key(tile)
