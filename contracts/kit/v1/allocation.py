@@ -7,8 +7,13 @@ the debtor can take is excess and goes to suspense.
 """
 
 from contracts.kit.v1.arithmetic import allocate_pro_rata
-from contracts.kit.v1.books import DAY_MS, move_books
-from contracts.kit.v1.calendars import OFFSET_MINUTES_MAX, date_of_ms
+from contracts.kit.v1.books import move_books
+from contracts.kit.v1.calendars import (
+    OFFSET_MINUTES_MAX,
+    add_days,
+    date_of_ms,
+    ms_of_date,
+)
 from contracts.kit.v1.numbers import normalise_number
 from contracts.kit.v1.owed import is_due, is_open, need_minor
 from contracts.kit.v1.rule import Context, Record, order_key
@@ -161,7 +166,7 @@ def suspend(ctx: Context, receipt: Record, amount_minor: int) -> None:
     """Put money of a receipt into suspense; it goes back when it has aged."""
     after = {**receipt, "suspense_minor": receipt["suspense_minor"] + amount_minor}
     if not receipt["suspense_minor"]:
-        after["suspense_ms"] = ctx.time
+        after["suspense_date"] = date_of_ms(ctx.time, 0)
         ctx.schedule(receipt, "suspense", suspense_end_ms(ctx, after))
     ctx.write(after)
     move_books(ctx, receipt["account"], suspense_minor=amount_minor)
@@ -169,7 +174,7 @@ def suspend(ctx: Context, receipt: Record, amount_minor: int) -> None:
 
 
 def suspense_end_ms(ctx: Context, receipt: Record) -> int:
-    """Return when money in suspense goes back by itself.
+    """Return when money in suspense goes back by itself, after so many whole days.
 
     Whose terms it falls under is not known, so the account's most patient
     programme decides.
@@ -178,7 +183,7 @@ def suspense_end_ms(ctx: Context, receipt: Record) -> int:
     terms = ctx.scan("terms", receipt["account"], limit=OWED_MAX)
     if terms:
         days = max([days_term(programme, "suspense_days") for programme in terms])
-    return int(receipt["suspense_ms"]) + days * DAY_MS
+    return ms_of_date(add_days(receipt["suspense_date"], days + 1), 0)
 
 
 def owes_anything(ctx: Context, account: str, debtor: str) -> bool:
