@@ -128,10 +128,8 @@ def _accept_late(stage: Stage) -> str:
     client = stage.session("tier-three").client
     client.request("POST", VALIDATE, file.envelope(), ENVELOPE_TYPE)
     stage.set_clock(stage.today + timedelta(days=2))
-    # Once the expired offer is tidied away there is none to accept.
     error = stage.refused(
-        lambda: client.submit(file.envelope(), file.transaction, WAIT_S),
-        *("offer_expired", "not_found"),
+        lambda: client.submit(file.envelope(), file.transaction, WAIT_S), "offer_over"
     )
     what = f"offer {offer} accepted a day after its deadline"
     return _tell_refusal(stage, what, error)

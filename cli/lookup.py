@@ -32,15 +32,14 @@ PATHS: Final = {
 # Where to look for what was not found.
 LISTED_BY: Final = {
     "member": "run: allonge member list",
-    "offer": "It may be accepted, taken back or lapsed; see: run: allonge inbox",
     "deal": "run: allonge deal list",
     "payout": "run: allonge payout list",
     "order": "run: allonge freeze list",
-    "quote": "It may have expired or been taken; see: run: allonge quote list",
-    "request": "run: allonge quote list",
     "programme": "run: allonge programme show",
     "receipt": "run: allonge bank receipts",
 }
+# What has a time and is tidied away after it is answered as late, always.
+GONE: Final = {"offer": "offer_over", "quote": "quote_over", "request": "request_over"}
 # Fields that hold the id of a member.
 PARTY_FIELDS: Final = (
     *("debtor", "supplier", "giver", "receiver", "holder", "payee", "owner"),
@@ -74,7 +73,8 @@ class Lookup:
 
         Raises:
             LedgerError: ``bad_id``, ``bad_id_check``, ``wrong_id_kind``
-                before any network call; ``not_found``, ``ambiguous_id``.
+                before any network call; ``not_found`` or one of ``GONE``,
+                ``ambiguous_id``.
         """
         check_id(text, kind)
         try:
@@ -82,7 +82,11 @@ class Lookup:
                 return self.record(kind, self._identified(text))
             return self.record(kind, find_id(text, lambda: self._ids(kind)))
         except LedgerError as error:
-            if error.row.kind == "not_found" and kind in LISTED_BY:
+            if error.row.kind != "not_found":
+                raise
+            if kind in GONE:
+                raise LedgerError(GONE[kind], found=text[:60]) from error
+            if kind in LISTED_BY:
                 error.details["fix"] = LISTED_BY[kind]
             raise
 

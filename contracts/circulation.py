@@ -83,11 +83,11 @@ rule = Rule(
             "An overdue holding passes only to a receiver who signs to know.",
             "Sign with --aware if you accept it overdue.",
         ),
-        "offer_expired": (
+        "offer_over": (
             "stale",
-            "the offer has expired",
-            "Block time is after the offer's deadline.",
-            "Ask for a new offer.",
+            "the offer is not open any more",
+            "It was accepted, declined, withdrawn or overtaken, or its time is over.",
+            "What is open: run: allonge inbox",
         ),
         "offer_changed": (
             "stale",
@@ -321,7 +321,12 @@ def sign_accept(ctx: Context, body: Answer) -> list[Signer]:
 
 
 @rule.action(
-    "offer.accept", Answer, signers=sign_accept, on=("offer", "offer"), business=True
+    "offer.accept",
+    Answer,
+    signers=sign_accept,
+    on=("offer", "offer"),
+    business=True,
+    gone="offer_over",
 )
 def accept(ctx: Context, body: Answer) -> None:
     """Cut the part out and move it, all or nothing."""
@@ -330,7 +335,7 @@ def accept(ctx: Context, body: Answer) -> None:
     if not same or made["lo"] != body.part.lo or made["hi"] != body.part.hi:
         ctx.refuse("offer_changed", offer=body.offer)
     if made["until_ms"] < ctx.time:
-        ctx.refuse("offer_expired", until_ms=made["until_ms"])
+        ctx.refuse("offer_over", until_ms=made["until_ms"])
     if made.get("from_ms", 0) > ctx.time:
         ctx.refuse("cooling", from_ms=made["from_ms"])
     record = need_live(ctx, body.receivable)
@@ -354,7 +359,13 @@ def sign_decline(ctx: Context, body: EndOffer) -> list[Signer]:
     return [Signer(ctx.need("offer", body.offer)["receiver"], "decline")]
 
 
-@rule.action("offer.decline", EndOffer, signers=sign_decline, on=("offer", "offer"))
+@rule.action(
+    "offer.decline",
+    EndOffer,
+    signers=sign_decline,
+    on=("offer", "offer"),
+    gone="offer_over",
+)
 def decline(ctx: Context, body: EndOffer) -> None:
     """The receiver does not want it; the tile is free."""
     end_offer(ctx, ctx.need("offer", body.offer), "declined")
@@ -365,7 +376,13 @@ def sign_withdraw(ctx: Context, body: EndOffer) -> list[Signer]:
     return [Signer(ctx.need("offer", body.offer)["giver"], "decline")]
 
 
-@rule.action("offer.withdraw", EndOffer, signers=sign_withdraw, on=("offer", "offer"))
+@rule.action(
+    "offer.withdraw",
+    EndOffer,
+    signers=sign_withdraw,
+    on=("offer", "offer"),
+    gone="offer_over",
+)
 def withdraw(ctx: Context, body: EndOffer) -> None:
     """The giver takes it back before it is accepted; the tile is free."""
     end_offer(ctx, ctx.need("offer", body.offer), "withdrawn")

@@ -53,11 +53,11 @@ rule = Rule(
             "Two of the lenders asked are one, or belong to one group.",
             "Ask one of them.",
         ),
-        "request_expired": (
+        "request_over": (
             "stale",
-            "the request has expired",
-            "Block time is after its deadline.",
-            "Wait until the seller asks again.",
+            "the request for a price is not open any more",
+            "Its time is over, or the seller's business has ended.",
+            "Wait until the seller asks again; what is open: run: allonge quote list",
         ),
         "request_changed": (
             "stale",
@@ -71,11 +71,11 @@ rule = Rule(
             "Discount, fees, net or price differ from what the terms give.",
             "run: allonge quote give --help",
         ),
-        "quote_expired": (
+        "quote_over": (
             "stale",
-            "the quote has expired",
-            "Block time is after its deadline.",
-            "run: allonge quote request --help",
+            "the quote is not open any more",
+            "It was taken, its time is over, or its lender's business has ended.",
+            "Ask for a new price; what is open: run: allonge quote list",
         ),
         "registration_missing": (
             "refused",
@@ -227,7 +227,12 @@ def sign_quote(ctx: Context, body: Quote) -> list[Signer]:
 
 
 @rule.action(
-    "sale.quote", Quote, signers=sign_quote, on=("request", "request"), business=True
+    "sale.quote",
+    Quote,
+    signers=sign_quote,
+    on=("request", "request"),
+    business=True,
+    gone="request_over",
 )
 def quote(ctx: Context, body: Quote) -> None:
     """Write a firm price whose figures are right."""
@@ -237,7 +242,7 @@ def quote(ctx: Context, body: Quote) -> None:
     if [request[name] for name in names] != list(said):
         ctx.refuse("request_changed", request=request["id"])
     if request["until_ms"] < ctx.time:
-        ctx.refuse("request_expired", until_ms=request["until_ms"])
+        ctx.refuse("request_over", until_ms=request["until_ms"])
     record = need_live(ctx, body.receivable)
     programme = ctx.need("programme", record["programme"])
     check_open_until(ctx, body.until_ms)
@@ -313,7 +318,14 @@ def sign_take(ctx: Context, body: Take) -> list[Signer]:
     return [Signer(made["seller"], "give", amount, made["currency"])]
 
 
-@rule.action("sale.take", Take, signers=sign_take, on=("quote", "quote"), business=True)
+@rule.action(
+    "sale.take",
+    Take,
+    signers=sign_take,
+    on=("quote", "quote"),
+    business=True,
+    gone="quote_over",
+)
 def take(ctx: Context, body: Take) -> None:
     """Lock the part until the price is paid."""
     made = ctx.need("quote", body.quote)
@@ -323,7 +335,7 @@ def take(ctx: Context, body: Take) -> None:
     if to_record(body.price) != made["price"]:
         ctx.refuse("quote_changed", quote=body.quote)
     if made["until_ms"] < ctx.time:
-        ctx.refuse("quote_expired", until_ms=made["until_ms"])
+        ctx.refuse("quote_over", until_ms=made["until_ms"])
     check_same(ctx, body.receivable, body.input)
     record = need_live(ctx, body.receivable)
     tile = need_free_tile(ctx, body.receivable, body.input.lo, body.input.rev)

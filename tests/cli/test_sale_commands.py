@@ -49,7 +49,7 @@ def test_a_direct_sale_moves_on_the_sellers_word(stage: Stage) -> None:
     quote = offer_price(stage, "0.00", "--direct", "--recourse")
     assert stage.refusal("debtor", "show", quote) == "not_found"
     deal = take(stage, quote)
-    assert stage.refusal("alpha", "take", quote) == "not_found"
+    assert stage.refusal("alpha", "take", quote) == "quote_over"
     for reader in ("alpha", "lender"):
         rows = stage.do(reader, "deal", "list")["items"]
         assert [(row["id"], row["state"]) for row in rows] == [(deal, "open")]

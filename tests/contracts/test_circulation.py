@@ -145,19 +145,19 @@ below the minimum  | deal part_min_minor=10,
                    | live                      | offer 0 9              | part_too_small
 a whole tile       | live                      | offer 0 1000000        | ok
 settled            | paid 999995,
-                   | offer 0 5, receive 5 k2   | take                   | not_found
+                   | offer 0 5, receive 5 k2   | take                   | offer_over
 """
 
 ANSWERS = """
 receiver is suspended | live, offer 0 5 idle         | take           | member_suspended
-no such offer         | live, offer 0 5, take        | take           | not_found
+no such offer         | live, offer 0 5, take        | take           | offer_over
 for the receiver      | live, offer 0 5              | take by=gamma  | wrong_signers
 another receivable    | live, offer 0 5              | take of=other  | offer_changed
 a smaller part        | live, offer 0 5              | take hi=-1     | offer_changed
 a shifted part        | live, offer 5 9              | take lo=1 hi=1 | offer_changed
 at the deadline       | live, offer 0 5, deadline 0  | take           | ok
-one ms late           | live, offer 0 5, deadline 1  | take           | offer_expired
-an hour late          | live, offer 0 5, wait 2      | take           | not_found
+one ms late           | live, offer 0 5, deadline 1  | take           | offer_over
+an hour late          | live, offer 0 5, wait 2      | take           | offer_over
 overdue, not said     | live days=3, offer 0 5 days=9,
                       | wait 3, close                | take           | overdue_unaware
 overdue, said         | live days=3, offer 0 5 days=9,
@@ -169,20 +169,20 @@ before them           | deal record_days=3, live days=10,
 transfers used up     | deal transfer_max=1, live, transfer 0 5,
                       | offer 0 5 gamma              | take           | not_transferable
 a sweep took units    | live days=3, offer 0 5 days=9,
-                      | wait 3, receive 9            | take           | not_found
+                      | wait 3, receive 9            | take           | offer_over
 a sweep elsewhere     | live days=3, transfer 0 5, offer 5 9 gamma tile=5 days=9,
-                      | wait 3, receive 9            | take           | not_found
+                      | wait 3, receive 9            | take           | offer_over
 all of a tile         | live, offer 0 1000000        | take           | ok
 the middle of a tile  | live, offer 5 9              | take           | ok
 """
 
 ENDS = """
-decline nothing         | live, offer 0 5, take       | refuse           | not_found
+decline nothing         | live, offer 0 5, take       | refuse           | offer_over
 for the receiver        | live, offer 0 5             | refuse by=alpha  | wrong_signers
 declined                | live, offer 0 5             | refuse           | ok
 declined, offered again | live, offer 0 5, refuse     | offer 0 5        | ok
 declined when expired   | live, offer 0 5, deadline 1 | refuse           | ok
-withdraw nothing        | live, offer 0 5, refuse     | withdraw         | not_found
+withdraw nothing        | live, offer 0 5, refuse     | withdraw         | offer_over
 for the giver           | live, offer 0 5             | withdraw by=beta | wrong_signers
 withdrawn               | live, offer 0 5             | withdraw         | ok
 withdrawn, then split   | live, offer 0 5, withdraw   | split 5          | ok

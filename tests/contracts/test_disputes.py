@@ -33,7 +33,7 @@ up to it                    | soft, receive 9 names=it | reduce 999991 | ok
 of an insolvent supplier    | soft, ruin alpha       | reduce 5 | insolvent
 of the supplier's own       | soft                   | reduce 5 | ok
 the highest first           | soft, offer 0 5, reduce 5 | held alpha | 999995
-an offer of the tile ends   | soft, offer 0 5, reduce 5 | take | not_found
+an offer of the tile ends   | soft, offer 0 5, reduce 5 | take | offer_over
 frees exposure              | soft, reduce 5         | exposed | 999995
 the state tells             | soft, reduce 5         | state | part_paid
 all of it                   | soft, reduce 1000000   | state | settled

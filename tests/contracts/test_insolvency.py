@@ -39,7 +39,7 @@ dismissed by another     | live, ruin alpha       | lift operator lender | no_ch
 """
 
 HOLDERS = """
-its offers lapse              | live, offer 0 5, ruin alpha | take | not_found
+its offers lapse              | live, offer 0 5, ruin alpha | take | offer_over
 an offer to it stands         | live, offer 0 5, ruin beta | take | ok
 it gives nothing more         | live, ruin alpha       | transfer 0 5 | insolvent
 nor offers                    | live, ruin alpha       | offer 0 5 | insolvent

@@ -80,8 +80,8 @@ merged                     | live, freeze_units 0 5 | merge 0 5 | frozen
 merged from the left       | live, freeze_units 5 10 | merge 0 5 | frozen
 cancelled                  | live, freeze_units 0 5 | void | frozen
 what lies beside passes on | live, freeze_units 0 5 | transfer 5 9 tile=5 | ok
-an offer of them ends      | live, offer 0 1, freeze_units 0 5 | take | not_found
-one of the same tile too   | live, offer 9 10, freeze_units 0 5 | take | not_found
+an offer of them ends      | live, offer 0 1, freeze_units 0 5 | take | offer_over
+one of the same tile too   | live, offer 9 10, freeze_units 0 5 | take | offer_over
 one beside it stands       | live, split 9, offer 9 10 tile=9,
                            | freeze_units 0 5       | take | ok
 its lock is gone           | live, offer 9 10,
@@ -103,7 +103,7 @@ a frozen member's units        | live supplier=gamma,
 a frozen member offers nothing | live supplier=gamma,
                                | freeze_member gamma    | offer 0 5 | frozen
 its offers end                 | live supplier=gamma, offer 0 5,
-                               | freeze_member gamma    | take | not_found
+                               | freeze_member gamma    | take | offer_over
 it may receive                 | live, freeze_member gamma | transfer 0 5 gamma | ok
 of a member released           | live supplier=gamma, freeze_member gamma,
                                | lift                   | transfer 0 5 | ok
@@ -236,8 +236,8 @@ and leaves the rest          | sold, freeze_amount 250,
 of an insolvent seller       | sold, ruin alpha       | deal_state | open
 stands and is paid           | sold, ruin alpha, price | deal_state | moved
 to its administrator         | sold, ruin alpha, price | payable alpha sent_on | 99250
-its request has lapsed       | live, ask 0 5, ruin alpha | bid | not_found
-its quote has lapsed         | live, ask 0 5, bid, ruin lender | buy | not_found
+its request has lapsed       | live, ask 0 5, ruin alpha | bid | request_over
+its quote has lapsed         | live, ask 0 5, bid, ruin lender | buy | quote_over
 """
 
 def answer(stage: Stage, row: Row) -> str:

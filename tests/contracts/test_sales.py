@@ -48,7 +48,7 @@ while it is offered   | live, offer 0 5    | ask 0 5              | ok
 """
 
 QUOTES = """
-no such request       | live               | bid by=lender        | not_found
+no such request       | live               | bid by=lender        | request_over
 for the lender        | live, ask 0 100000 | bid by=alpha         | wrong_signers
 for another lender    | live, ask 0 100000 | bid by=lender_two    | wrong_signers
 another receivable    | live, ask 0 100000 | bid of=other         | request_changed
@@ -56,8 +56,8 @@ to another seller     | live, ask 0 100000 | bid seller=beta      | request_chan
 a smaller part        | live, ask 0 100000 | bid hi=-1            | request_changed
 a shifted part        | live, ask 5 100000 | bid lo=-1 hi=-1      | request_changed
 at its deadline       | live, ask 0 100000, pause_until 0 | bid                  | ok
-one ms late           | live, ask 0 100000, pause_until 1 | bid | request_expired
-long after it         | live, ask 0 100000, wait 9 | bid by=lender        | not_found
+one ms late           | live, ask 0 100000, pause_until 1 | bid | request_over
+long after it         | live, ask 0 100000, wait 9 | bid by=lender        | request_over
 settled meanwhile     | live days=3, ask 0 100000, wait 3,
                       | receive 1000000 | bid | not_transferable
 until now             | live, ask 0 100000 | bid days=0           | bad_deadline
@@ -90,7 +90,7 @@ two lenders           | live, ask 0 100000 lender+lender_two, bid | bid 1 | ok
 """
 
 TAKES = """
-no such quote        | live, ask 0 100000, priced | buy by=alpha         | not_found
+no such quote        | live, ask 0 100000, priced | buy by=alpha         | quote_over
 for the seller       | quoted             | buy by=lender        | wrong_signers
 another buyer        | quoted             | buy lender_two       | quote_changed
 another receivable   | quoted             | buy of=other         | quote_changed
@@ -99,9 +99,9 @@ another net          | quoted             | buy net_minor=99999  | quote_changed
 another pay-by       | quoted             | buy pay_by_ms=1      | quote_changed
 recourse added       | quoted             | buy recourse=with    | quote_changed
 at its deadline      | quoted, pause_until 0 | buy                  | ok
-one ms late          | quoted, pause_until 1 | buy                  | quote_expired
-long after it        | quoted, wait 2     | buy                  | not_found
-twice                | quoted, buy        | buy                  | not_found
+one ms late          | quoted, pause_until 1 | buy                  | quote_over
+long after it        | quoted, wait 2     | buy                  | quote_over
+twice                | quoted, buy        | buy                  | quote_over
 an older revision    | quoted, split 500000 | buy rev=-1           | stale_input
 locked               | quoted, offer 0 100000 | buy                  | part_locked
 sold to another      | live, ask 0 100000 lender+lender_two, bid, buy,

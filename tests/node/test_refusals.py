@@ -48,4 +48,4 @@ def test_an_offer_that_ends_with_the_block_is_expired_not_missing(
     outcome = ticket.outcomes[0]
     assert outcome is not None
     assert outcome.error is not None
-    assert outcome.error.code == "offer_expired"
+    assert outcome.error.code == "offer_over"

@@ -152,6 +152,7 @@ class Action(NamedTuple):
         on: kind of the record acted on and the body field with its id;
             empty for acts that create.
         business: new business, closed to suspended members.
+        gone: code where the record acted on is not there.
     """
 
     act: str
@@ -160,6 +161,7 @@ class Action(NamedTuple):
     apply: ActFunction
     on: tuple[str, str] | None
     business: bool
+    gone: str
 
 
 class Kind(NamedTuple):
@@ -215,11 +217,12 @@ class Rule:
         signers: SignersFunction,
         on: tuple[str, str] | None = None,
         business: bool = False,
+        gone: str = "not_found",
     ) -> Callable[[ActFunction], ActFunction]:
         """Register the handler of an act."""
 
         def add(apply: ActFunction) -> ActFunction:
-            self.actions[act] = Action(act, payload, signers, apply, on, business)
+            self.actions[act] = Action(act, payload, signers, apply, on, business, gone)
             return apply
 
         return add
