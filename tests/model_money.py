@@ -11,9 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 from tests.model_records import (
-    DAY_MS,
+    DEFAULTS,
     REMITTER,
-    ZONE_MS,
     Group,
     Line,
     Offer,
@@ -27,6 +26,7 @@ from tests.model_records import (
     parse_date,
     share,
     strict_number,
+    zone_date,
 )
 
 
@@ -34,7 +34,7 @@ class MoneyModel:
     """What happens to money, on one collection account of one debtor."""
 
     def __init__(self, programme: dict[str, Any]) -> None:
-        self.terms = programme
+        self.terms = {**DEFAULTS, **programme}
         self.reason = ""
         self.now = 0
         self.receivables: dict[str, Receivable] = {}
@@ -44,6 +44,8 @@ class MoneyModel:
         self.lines: list[Line] = []
         self.claims: dict[tuple[str, str], int] = {}  # holder, receivable
         self.refunds: list[Line] = []  # money on its way back to its remitter
+        self.prices: list[Line] = []  # what deals paid to who parted with units
+        self.insolvent: set[str] = set()
         self.payments: dict[str, list[list[tuple[Line, int]]]] = {}  # by holder
         self.entries: list[tuple[str, int]] = []  # booking date, signed amount
         self.closed = ""
@@ -54,8 +56,7 @@ class MoneyModel:
     @property
     def today(self) -> str:
         """The date in the programme's zone."""
-        days = (self.now + ZONE_MS) // DAY_MS
-        return (dt.date(1970, 1, 1) + dt.timedelta(days=days)).isoformat()
+        return zone_date(self.now)
 
     def is_business_day(self, day: dt.date) -> bool:
         """Tell whether banks work: a make-up workday beats everything."""
@@ -76,6 +77,10 @@ class MoneyModel:
         """Tell whether the adjusted due date has begun."""
         return self.adjust(rec.due_date) <= self.today
 
+    def follow_up(self) -> None:
+        """Do what follows from an operation of itself."""
+        self.place_idle()
+
     def place_idle(self) -> None:
         """Give money that waits for nothing to what is due and needs it."""
         for receipt in self.receipts.values():
@@ -91,16 +96,23 @@ class MoneyModel:
 
     def accruals(self, rec: Receivable, date: str) -> dict[Group, int]:
         """Return unit-days after the due date, by group, retired units included."""
-        start = parse_date(self.adjust(rec.due_date))
         sums = dict.fromkeys(groups_of(rec.tiles), 0)
         for tile in rec.tiles:
-            end = parse_date(tile.line.value_date if tile.line else date)
-            sums[tile.group] += tile.size * max(0, (end - start).days)
+            sums[tile.group] += tile.size * self.days_late(rec, tile, date)
         return sums
+
+    def days_late(self, rec: Receivable, tile: Tile, date: str) -> int:
+        """Return the days after the due date on which a tile's units were owed."""
+        start = parse_date(self.adjust(rec.due_date))
+        end = tile.line.value_date if tile.line else tile.gone_date or date
+        return max(0, (parse_date(end) - start).days)
 
     def interest_total(self, rec: Receivable, date: str) -> int:
         """Return late interest to a date, paid or not, rounded once half up."""
-        unit_days = sum(self.accruals(rec, date).values())
+        return self.rounded(sum(self.accruals(rec, date).values()))
+
+    def rounded(self, unit_days: int) -> int:
+        """Return late interest on so many unit-days, rounded half up."""
         parts = 1_000_000 * self.terms["late_basis"]
         exact = Fraction(unit_days * self.terms["late_rate_ppm"], parts)
         return math.floor(exact + Fraction(1, 2))
@@ -115,14 +127,17 @@ class MoneyModel:
 
     def interest_due(self, rec: Receivable, date: str) -> int:
         """Return late interest of the receivable that is still to be paid."""
-        return max(0, self.interest_total(rec, date) - self.interest_paid(rec))
+        done = self.interest_paid(rec) + sum(rec.waived.values())
+        return max(0, self.interest_total(rec, date) - done)
 
     def interest_by_group(self, rec: Receivable, date: str) -> dict[Group, int]:
         """Return what each group is owed of the interest, by lowest unit."""
         sums = self.accruals(rec, date)
         shares = share(self.interest_total(rec, date), list(sums.values()))
         return {
-            group: max(0, part - self.interest_paid(rec, group))
+            group: max(
+                0, part - self.interest_paid(rec, group) - rec.waived.get(group, 0)
+            )
             for group, part in zip(sums, shares, strict=True)
         }
 
@@ -216,8 +231,11 @@ class MoneyModel:
         named = self.named(names, payer)
         receipt = self.receipts[ref] = Receipt(ref, amount, value_date)
         self.book(amount)
-        if payer not in {None, self.terms["debtor"]} or not (payer or named):
+        strange = payer not in {None, self.terms["debtor"]} or not (payer or named)
+        bankrupt = self.terms["debtor"] in self.insolvent
+        if strange or bankrupt:
             receipt.suspense = amount
+            receipt.administered = not strange
             return
         first = min(amount, self.room(named, value_date)) if named else 0
         if named:
@@ -237,6 +255,8 @@ class MoneyModel:
         receipt, rec = self.find_receipt(ref), self.receivables.get(rid)
         if rec is None or not self.is_open(rec):
             raise RefusedError("not open")
+        able = self.terms["debtor"] not in self.insolvent
+        need(that=able, reason="the debtor is insolvent")
         need(that=0 < amount <= receipt.suspense, reason="not in suspense")
         room = self.room(rec, receipt.value_date)
         need(that=amount <= room, reason="more than is owed")
@@ -276,6 +296,7 @@ class MoneyModel:
         """Money in suspense is sent back where it came from."""
         receipt = self.find_receipt(ref)
         need(that=0 < amount <= receipt.suspense, reason="not in suspense")
+        need(that=not receipt.administered, reason="for the administrator")
         receipt.suspense -= amount
         self.refund(receipt, amount)
 
@@ -320,11 +341,34 @@ class MoneyModel:
             if sum(parts):
                 owed = held.get(group, 0) + unpaid[group]
                 line = Line(receipt.ref, rec.rid, *group, date, *parts, owed)
+                line.in_default = rec.default
                 self.retire(rec, line)
+                self.lines.append(line)
                 self.pay_out(line)
-        if not self.owed(rec, date):
-            rec.overdue = False
+        # Money valued in time but booked after the close corrects the judgement.
+        in_time = date <= self.adjust(rec.due_date)
+        if not self.owed(rec, date) or (in_time and self.is_short(rec)):
+            self.clear_overdue(rec)
         return money - principal - interest
+
+    def days_between(self, rec: Receivable, date: str) -> int:
+        """Return the days from the adjusted due date to a date."""
+        return (parse_date(date) - parse_date(self.adjust(rec.due_date))).days
+
+    def is_short(self, rec: Receivable) -> bool:
+        """Tell whether too little is missing, and not for long, to be overdue.
+
+        Choices: principal alone is measured; days count to the last closed day.
+        """
+        days = self.days_between(rec, self.closed or self.today)
+        little = rec.outstanding <= self.terms["tolerance_minor"]
+        return little and days < self.terms["tolerance_days"]
+
+    def clear_overdue(self, rec: Receivable) -> None:
+        """Withdraw overdue, and default with it; both may be judged again."""
+        rec.overdue = rec.default = False
+        for line in self.lines:
+            line.in_default = line.in_default and line.rid != rec.rid
 
     def retire(self, rec: Receivable, line: Line) -> None:
         """Retire units of the line's group from the highest downwards."""
@@ -339,23 +383,39 @@ class MoneyModel:
                 else:
                     tile.line = line
                 left -= part
-                for offer in self.offers.values():
-                    offer.is_open = offer.is_open and offer.tile is not tile
+                self.end_offers(tile)
+
+    def end_offers(self, tile: Tile) -> None:
+        """End the offers on a tile."""
+        for offer in self.offers.values():
+            offer.is_open = offer.is_open and offer.tile is not tile
 
     def pay_out(self, line: Line) -> None:
         """Make the line's payout due, less what its holder has to give back."""
-        self.lines.append(line)
         claim = self.claims.get((line.holder, line.rid), 0)
         kept = min(claim, line.net)
         if claim:
             self.claims[line.holder, line.rid] = claim - kept
         line.due = line.net - kept
+        for orders, part in self.holding(line).items():
+            moved = min(part, line.due)
+            line.held[orders] = moved
+            line.due -= moved
+
+    def holding(self, line: Line) -> dict[frozenset[str], int]:
+        """Return what orders hold of a new line's payout."""
+        del line
+        return {}
 
     # Payouts
 
-    def payouts_of(self, holder: str) -> list[Line]:
-        """Return what a holder's payouts consist of."""
-        return [x for x in self.lines + self.refunds if x.holder == holder]
+    def payouts(self) -> list[Line]:
+        """Return what all payouts consist of."""
+        return self.lines + self.refunds + self.prices
+
+    def payee(self, holder: str) -> str:
+        """Return to whom a holder's payouts go."""
+        return "administrator:" + holder if holder in self.insolvent else holder
 
     @operation
     def pay_payouts(self, holder: str) -> None:
@@ -378,20 +438,24 @@ class MoneyModel:
     def send(self, holder: str) -> None:
         """Send what is due; from now on it can no longer be cancelled."""
         need(that=not self.blocked, reason="account blocked")
-        lines = [line for line in self.payouts_of(holder) if line.due]
+        lines = [
+            line
+            for line in self.payouts()
+            if line.due and self.payee(line.holder) == holder
+        ]
         need(that=bool(lines), reason="nothing is due")
         for line in lines:
-            line.sent, line.due = line.sent + line.due, 0
+            line.sent_to[holder] = line.sent_to.get(holder, 0) + line.due
+            line.due = 0
 
     def settle(self, holder: str) -> None:
         """Take what was sent for paid, as one payment."""
-        lines = [line for line in self.payouts_of(holder) if line.sent]
+        lines = [line for line in self.payouts() if line.sent_to.get(holder)]
         need(that=bool(lines), reason="nothing was sent")
-        payment = [(line, line.sent) for line in lines]
+        payment = [(line, line.sent_to.pop(holder)) for line in lines]
         self.payments.setdefault(holder, []).append(payment)
         for line, amount in payment:
-            line.sent -= amount
-            line.paid += amount
+            line.paid_to[holder] = line.paid_to.get(holder, 0) + amount
         self.book(-sum(amount for _, amount in payment))
 
     @operation
@@ -404,7 +468,7 @@ class MoneyModel:
         self.check_day()
         for line, amount in payments.pop():
             line.due += amount
-            line.paid -= amount
+            line.paid_to[holder] -= amount
         self.book(total)
 
     # Reversal
@@ -418,7 +482,7 @@ class MoneyModel:
         order = self.by_due_date(self.receivables)
         lines = [line for line in self.lines if line.ref == original_ref]
         lines.sort(key=lambda line: order.index(line.rid))
-        left = receipt.unswept + sum(line.net for line in lines)
+        left = receipt.unswept + receipt.priced + sum(x.net for x in lines)
         need(that=0 < amount <= left, reason="more than is left of the receipt")
         self.reversals[ref] = amount
         receipt.reversed += amount
@@ -426,9 +490,16 @@ class MoneyModel:
         part = min(amount, receipt.suspense)
         receipt.suspense -= part
         rest = self.take_back(receipt, amount - part)
+        if receipt.priced:
+            self.return_price(receipt, rest)
+            return
         parts = share(rest, [line.net for line in lines])
         for line, part in zip(lines, parts, strict=True):
             self.undo(line, part)
+
+    def return_price(self, receipt: Receipt, amount: int) -> None:
+        """Take back the price of a deal."""
+        del receipt, amount
 
     def undo(self, line: Line, amount: int) -> None:
         """Take an amount back from a line: its units, interest and payout."""
@@ -438,13 +509,16 @@ class MoneyModel:
         self.reopen(rec, line, principal)
         line.principal -= principal
         line.interest -= amount - principal
-        unsent = min(amount, line.due)
-        line.due -= unsent
+        unsent = line.cancel(amount)
         if amount > unsent:
-            key = line.holder, line.rid
-            self.claims[key] = self.claims.get(key, 0) + amount - unsent
+            self.charge(line.holder, line.rid, amount - unsent)
         if settled and amount:
-            rec.overdue = False
+            rec.stage = "live"  # closed uncollectable is over too
+            self.clear_overdue(rec)
+
+    def charge(self, holder: str, rid: str, amount: int) -> None:
+        """Let a holder owe money to the collection account."""
+        self.claims[holder, rid] = self.claims.get((holder, rid), 0) + amount
 
     def reopen(self, rec: Receivable, line: Line, units: int) -> None:
         """Make units that a line retired live again, lowest first."""
@@ -457,23 +531,3 @@ class MoneyModel:
                 rec.tiles.append(Tile(tile.lo, tile.lo + part, *tile.group))
                 tile.lo += part
             units -= part
-
-    # Day close
-
-    def balance(self, date: str) -> int:
-        """Return what the account should hold at the end of a date."""
-        return sum(amount for booked, amount in self.entries if booked <= date)
-
-    @operation
-    def close_day(self, date: str, closing: int) -> None:
-        """Close a day on its balance and judge what is overdue, or block."""
-        parse_date(date)
-        need(that=self.closed < date <= self.today, reason="not the next day")
-        self.blocked = closing != self.balance(date)
-        if self.blocked:
-            return
-        self.closed = date
-        idle = sum(r.unassigned + r.suspense for r in self.receipts.values())
-        for rec in self.open_receivables():
-            if self.adjust(rec.due_date) <= date:
-                rec.overdue = idle < self.owed(rec, date)

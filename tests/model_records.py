@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 DAY_MS = 86_400_000
 ZONE_MS = 480 * 60_000
@@ -17,14 +17,31 @@ class Places(Protocol):
 
     reason: str
 
-    def place_idle(self) -> None:
-        """Give money that waits for nothing to what is due and needs it."""
+    def follow_up(self) -> None:
+        """Do what follows from an operation of itself."""
 
 
 M = TypeVar("M", bound=Places)
 P = ParamSpec("P")
 
 REMITTER = "remitter"  # stands for whoever a payment came from
+RECOURSE = " with recourse"  # ends the name of a transferor that stands in
+
+DEFAULTS: dict[str, Any] = {
+    "recourse_trigger": "default",
+    "recourse_days": 30,
+    "recourse_price": "face_interest",
+    "late_close_days": 3,
+    "day_basis": "booking",
+    "tolerance_minor": 0,
+    "tolerance_days": 0,
+    "undertaking": "absolute",
+    "dispute_days": 30,
+    "suspense_days": 90,
+    "payout_min_minor": 0,
+    "payout_days": 30,
+    "exposure_max_minor": None,
+}
 
 Group = tuple[str, tuple[str, ...]]  # holder, chain of transferors
 Invoice = tuple[str, str, int, int]  # number, issue date, amount, amount used
@@ -53,7 +70,7 @@ def operation(
             model.reason = str(refusal)
             return "refused"
         model.reason = ""
-        model.place_idle()
+        model.follow_up()
         return "ok"
 
     return answer
@@ -100,13 +117,31 @@ class Line:
     interest: int
     owed: int  # what the group was owed just before
     due: int = 0  # of its payout, not yet sent to the bank
-    sent: int = 0  # of its payout, sent and not yet paid
-    paid: int = 0  # of its payout, paid and not returned
+    held: dict[frozenset[str], int] = field(default_factory=dict)  # by orders
+    sent_to: dict[str, int] = field(default_factory=dict)  # and not yet paid
+    paid_to: dict[str, int] = field(default_factory=dict)  # and not returned
+    in_default: bool = False  # swept while the receivable was in default
 
     @property
     def net(self) -> int:
         """What the line paid and nobody took back."""
         return self.principal + self.interest
+
+    @property
+    def kept_back(self) -> int:
+        """What orders hold of its payout."""
+        return sum(self.held.values())
+
+    def cancel(self, amount: int) -> int:
+        """Cancel up to an amount of what is not sent, what is free first."""
+        left = amount - min(amount, self.due)
+        self.due -= amount - left
+        for orders in sorted(self.held, key=sorted):
+            part = min(left, self.held[orders])
+            self.held[orders] -= part
+            left -= part
+        self.held = {orders: part for orders, part in self.held.items() if part}
+        return amount - left
 
 
 @dataclass
@@ -118,6 +153,20 @@ class Tile:
     holder: str
     chain: tuple[str, ...]
     line: Line | None = None  # the line that retired it
+    gone: str = ""  # "redeemed", "reduced" or "waived" if no payment retired it
+    gone_date: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the debtor still owes it."""
+        return not self.line and not self.gone
+
+    @property
+    def kind(self) -> str:
+        """What has become of the units, in one word."""
+        if self.is_live:
+            return "live"
+        return "reduced" if self.gone in {"reduced", "waived"} else "retired"
 
     @property
     def size(self) -> int:
@@ -141,6 +190,9 @@ class Receipt:
     unassigned: int = 0
     returned: int = 0
     reversed: int = 0
+    priced: int = 0  # paid the price of a deal
+    deal: str = ""  # the deal whose price it paid
+    administered: bool = False  # in suspense for the debtor's administrator
     waiting: dict[str, int] = field(default_factory=dict)  # by receivable
 
     @property
@@ -165,6 +217,13 @@ class Receivable:
     holds_uses: bool = True
     confirmed: int = 0  # order of confirmation
     overdue: bool = False
+    overdue_ms: int = 0  # since when
+    default: bool = False
+    default_ms: int = 0  # since when
+    waived: dict[Group, int] = field(default_factory=dict)  # late interest
+    reduction_claim: int = 0  # on the supplier
+    passed: bool = False  # ever, whoever holds it now
+    steps: list[tuple[int, int, int]] = field(default_factory=list)  # lo, hi, when
     tiles: list[Tile] = field(default_factory=list)
 
     @property
@@ -175,7 +234,7 @@ class Receivable:
     @property
     def live(self) -> list[Tile]:
         """Live tiles, lowest first."""
-        return sorted((t for t in self.tiles if not t.line), key=lambda t: t.lo)
+        return sorted((t for t in self.tiles if t.is_live), key=lambda t: t.lo)
 
     @property
     def outstanding(self) -> int:
@@ -198,10 +257,69 @@ class Offer:
     is_open: bool = True
 
 
+@dataclass
+class Deal:
+    """A price agreed for part of a tile: what moves when it is paid."""
+
+    did: str
+    kind: str  # "sale", "recourse", "redemption" or "repurchase"
+    rid: str
+    tile: Tile
+    lo: int
+    hi: int
+    seller: str  # who holds the part and is paid
+    buyer: str  # who pays
+    price: int
+    pay_by_ms: int
+    before: Group
+    after: Group
+    span: tuple[int, int]  # the whole tile, which stays locked as it is
+    state: str = "open"  # then "done" or "lapsed"; done may become "returned"
+    claim: int = 0  # on the buyer, for a price that went back
+    shortfall: int = 0  # named by a payee who was paid directly
+
+
+@dataclass
+class Freeze:
+    """An order that keeps units or a member's all from moving."""
+
+    order_id: str
+    rid: str  # empty if it covers a member
+    lo: int
+    hi: int
+    member: str
+    amount: int | None  # a member's, up to so much
+    expires_ms: int
+    in_force: bool = True
+
+
+@dataclass
+class Dispute:
+    """An amount the debtor says it does not owe."""
+
+    dispute_id: str
+    rid: str
+    amount: int
+    deadline_ms: int
+    is_open: bool = True
+
+
+def zone_date(ms: int) -> str:
+    """Return the date in the programme's zone."""
+    days = (ms + ZONE_MS) // DAY_MS
+    return (dt.date(1970, 1, 1) + dt.timedelta(days=days)).isoformat()
+
+
+def transferor(chain: tuple[str, ...]) -> tuple[str, bool]:
+    """Return the last transferor of a chain and whether it stands in."""
+    name = chain[-1].removesuffix(RECOURSE)
+    return name, name != chain[-1]
+
+
 def groups_of(tiles: Iterable[Tile]) -> list[Group]:
     """Return the groups by their lowest live unit, or retired if none is live."""
     lowest: dict[Group, tuple[bool, int]] = {}
     for tile in tiles:
-        place = bool(tile.line), tile.lo
+        place = not tile.is_live, tile.lo
         lowest[tile.group] = min(lowest.get(tile.group, place), place)
     return sorted(lowest, key=lambda group: lowest[group][1])
