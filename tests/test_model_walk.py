@@ -28,7 +28,22 @@ ACTS = {
     "issued": ["accept_issue", "accept_issue", "decline_issue", "cancel"],
     "live": ["pay_early", "pay_early", "pay_early", "cancel_live"],
     "part_paid": ["pay_early"],
+    "overdue": ["waive"],
+    "default": ["waive", "close_uncollectable"],
+    "recovering": ["waive", "close_uncollectable"],
 }
+TERMS: list[dict[str, Any]] = [
+    {},
+    INTEREST_FIRST,
+    {
+        "undertaking": "subject_to_defences",
+        "tolerance_minor": 9,
+        "tolerance_days": 2,
+        "grace_days": 3,
+        "exposure_max_minor": 350,
+    },
+    {**INTEREST_FIRST, "recourse_trigger": "overdue", "late_rate_ppm": 900_000},
+]
 
 
 class Walk(RuleBasedStateMachine):
@@ -57,8 +72,8 @@ class Walk(RuleBasedStateMachine):
         self.count += 1
         return f"x{self.count}"
 
-    @initialize(terms=st.sampled_from([{}, INTEREST_FIRST]))
-    def begin(self, terms: dict[str, str]) -> None:
+    @initialize(terms=st.sampled_from(TERMS))
+    def begin(self, terms: dict[str, Any]) -> None:
         """Begin with two receivables due on one day."""
         self.model = new(record_days=1, part_min_minor=2, **terms)
         self.enter("R0")
@@ -122,10 +137,110 @@ class Walk(RuleBasedStateMachine):
         start, end = sorted(data.draw(st.tuples(*[st.integers(lo, hi)] * 2)))
         return lo, start, end
 
-    @rule(data=st.data(), rid=RIDS, to=MEMBERS, aware=st.booleans())
-    def transfer(self, data: st.DataObject, rid: str, to: str, aware: bool) -> None:
+    @rule(
+        data=st.data(),
+        rid=RIDS,
+        to=MEMBERS,
+        aware=st.booleans(),
+        recourse=st.booleans(),
+    )
+    def transfer(
+        self, data: st.DataObject, rid: str, to: str, aware: bool, recourse: bool
+    ) -> None:
         """Pass on a part at once."""
-        self.try_out("transfer", rid, *self.tile(data, rid), to, aware=aware)
+        place = self.tile(data, rid)
+        self.try_out("transfer", rid, *place, to, aware=aware, recourse=recourse)
+
+    @rule(
+        data=st.data(),
+        kind=st.sampled_from(["take", "take", "redeem", "repurchase"]),
+        rid=RIDS,
+        to=MEMBERS,
+        price=st.integers(0, 60),
+        days=st.integers(0, 30),
+    )
+    def deal(
+        self, data: st.DataObject, kind: str, rid: str, to: str, price: int, days: int
+    ) -> None:
+        """Agree on a price for a part."""
+        buyer = [] if kind == "redeem" else [to]
+        pay_by_ms = self.model.now + days * 24 * 3_600_000
+        place = self.tile(data, rid)
+        self.try_out(kind, self.next_id(), rid, *place, *buyer, price, pay_by_ms)
+
+    @rule(data=st.data(), rid=RIDS)
+    def recourse_call(self, data: st.DataObject, rid: str) -> None:
+        """Call on a transferor."""
+        place = rid, self.tile(data, rid)[0]
+        pay_by_ms = self.model.now + 9 * 24 * 3_600_000
+        self.try_out("recourse_call", self.next_id(), *place, pay_by_ms)
+
+    @precondition(lambda self: self.model.deals())
+    @rule(
+        data=st.data(),
+        wrong=st.sampled_from([0, 0, 0, 1]),
+        way=st.sampled_from(["account", "direct"]),
+    )
+    def pay_for_deal(self, data: st.DataObject, wrong: int, way: str) -> None:
+        """Pay a price, mostly the right one."""
+        did = self.some(data, self.model.deals())
+        price = self.model.agreed[did].price if did in self.model.agreed else 1
+        if way == "direct":
+            self.try_out("received", did, wrong)
+        else:
+            self.try_out("pay_deal", self.next_id(), did, price + wrong)
+
+    @precondition(lambda self: self.model.prices)
+    @rule(data=st.data(), part=st.booleans())
+    def return_price(self, data: st.DataObject, part: bool) -> None:
+        """Let a price go back."""
+        line = data.draw(st.sampled_from(self.model.prices))
+        self.try_out("reverse", self.next_id(), line.ref, line.owed - part)
+
+    @rule(
+        data=st.data(),
+        rid=RIDS,
+        member=st.none() | MEMBERS,
+        amount=st.none() | AMOUNTS,
+        hours=st.integers(0, 99),
+    )
+    def freeze(
+        self,
+        data: st.DataObject,
+        rid: str,
+        member: str | None,
+        amount: int | None,
+        hours: int,
+    ) -> None:
+        """Freeze units or a member."""
+        until_ms = self.model.now + hours * 3_600_000
+        if member:
+            self.try_out("freeze_member", self.next_id(), member, amount, until_ms)
+        else:
+            where = self.tile(data, rid)[1:]
+            self.try_out("freeze", self.next_id(), rid, *where, until_ms)
+
+    @rule(data=st.data(), act=st.sampled_from(["release", "end_dispute"]))
+    def end_order(self, data: st.DataObject, act: str) -> None:
+        """End an order or a dispute."""
+        model = self.model
+        things = model.freezes if act == "release" else model.disputes
+        self.try_out(act, self.some(data, things))
+
+    @rule(rid=RIDS, amount=AMOUNTS, act=st.sampled_from(["dispute", "reduce"]))
+    def defend(self, rid: str, amount: int, act: str) -> None:
+        """Dispute or reduce what is owed."""
+        if act == "reduce":
+            self.try_out("reduce", rid, amount // 4)
+        else:
+            deadline_ms = self.model.now + 48 * 3_600_000
+            self.try_out("dispute", self.next_id(), rid, amount, deadline_ms)
+
+    @rule(member=st.sampled_from("BBBBCCPSD"), really=st.integers(0, 5))
+    def insolvency(self, member: str, really: int) -> None:
+        """Let a member fail, not too often."""
+        if not really:
+            self.try_out("insolvency", member)
 
     @rule(data=st.data(), rid=RIDS, to=MEMBERS, hours=st.integers(0, 99))
     def offer(self, data: st.DataObject, rid: str, to: str, hours: int) -> None:
@@ -189,6 +304,8 @@ class Walk(RuleBasedStateMachine):
     @rule(holder=st.sampled_from("SSSPB"), back=st.booleans())
     def payouts(self, holder: str, back: bool) -> None:
         """Pay a holder, and let it come back."""
+        if holder in self.model.insolvent:
+            holder = "administrator:" + holder
         amount = self.model.payable(holder)
         self.try_out("pay_payouts", holder)
         if back:
