@@ -95,7 +95,17 @@ def agree(stage: Stage) -> JSONObject:
     for supplier in SUPPLIERS:
         register_payee(stage, supplier)
     stage.voice.tell("payout accounts of three suppliers registered and verified")
+    let_audit(stage)
     return {"account": account, "payees": len(SUPPLIERS), "programme": programme}
+
+
+def let_audit(stage: Stage) -> None:
+    """Let the auditor see everything, for as long as a grant may last."""
+    auditor = name_id("member", stage.member("auditor"))
+    guardian = name_id("member", stage.member("lender"))
+    words = ("member", "grant", "give", auditor, "--all", "--until", "399d")
+    stage.act("operator lender", *words, "--guardian", guardian)
+    stage.voice.tell("operator and lender let the auditor see all of it, for 399 days")
 
 
 def _write_terms(stage: Stage) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from importlib.metadata import version
 from typing import Annotated, Any, Final
 
@@ -34,7 +35,7 @@ from node.openapi import describe_interface
 from node.problems import describe_problem, problem_response
 from node.streams import Cursor, Streams
 from node.submitting import check_parameters, json_response
-from node.views import Page, parse_cursor
+from node.views import Page
 from node.visibility import Reader, Sight, of_transaction
 
 READABLE: Final = {
@@ -112,14 +113,19 @@ def _open_session(request: Request) -> Session:
     return Session(node, grant, reader)
 
 
+Granted = Annotated[Session, Depends(_open_session)]
+
+
 def _take_page(
+    request: Request,
+    session: Granted,
     limit: Annotated[int, Query(ge=1, le=PAGE_ITEMS_MAX)] = PAGE_ITEMS,
     cursor: str = "",
 ) -> Page:
-    return Page(limit, parse_cursor(cursor))
+    cursors, bound = session.node.cursors, f"{session.reader.member} {request.url.path}"
+    return Page(limit, cursors.open(cursor, bound), partial(cursors.seal, bound=bound))
 
 
-Granted = Annotated[Session, Depends(_open_session)]
 Paged = Annotated[Page, Depends(_take_page)]
 Item = Annotated[str, Path(min_length=1, max_length=200)]
 
@@ -370,7 +376,7 @@ for _plural, _kind in READABLE.items():
 # -- proofs, blocks, events --------------------------------------------------------
 
 
-@granted.get("/v1/records/{kind}/{item}")
+@granted.get("/v1/records/{kind}/{item:path}")
 def show_record(
     session: Granted, kind: Item, item: Item, scope: Annotated[str, Query()] = ""
 ) -> Response:
@@ -445,18 +451,26 @@ def _raise_refusal(session: Session, transaction: str) -> None:
 def show_block(
     session: Granted, height: Annotated[int, Path(ge=0, le=2**53)]
 ) -> Response:
-    """Return a block's header and ids; bodies only for auditors."""
+    """Return a block's header, and its transactions that a reader may see.
+
+    Under a grant of the whole chain it has receipts and events as well.
+    """
     block = session.node.store.block(height)
-    found: JSONObject = {"header": decode(block.header)}
-    if height:
-        found["ids"] = [parse_transaction(raw).id for raw in block.transactions]
-    if session.reader.sees_all:
-        found |= {
-            "events": [load_record(raw) for raw in block.events],
-            "receipts": [load_record(raw) for raw in block.receipts],
-            "transactions": [encode_base64(raw) for raw in block.transactions],
+    made = [parse_transaction(raw) for raw in block.transactions] if height else []
+
+    def show(sight: Sight) -> JSONObject:
+        seen = [one for one in made if sight.may_see(of_transaction(one))]
+        found: JSONObject = {
+            "header": decode(block.header),
+            "ids": [one.id for one in seen],
+            "transactions": [encode_base64(one.envelope.raw) for one in seen],
         }
-    return session.answer(lambda _: found)
+        if sight.sees_all:
+            found["events"] = [load_record(raw) for raw in block.events]
+            found["receipts"] = [load_record(raw) for raw in block.receipts]
+        return found
+
+    return session.answer(show)
 
 
 @granted.get("/v1/events")
@@ -488,9 +502,10 @@ async def stream_events(
 def export_ledger(
     session: Granted, start: Annotated[int, Query(alias="from", ge=0, le=0)] = 0
 ) -> Response:
-    """Return the whole ledger as an export; for auditors and regulators."""
+    """Return the whole ledger as an export, under a grant of all of it."""
     del start
-    if not session.reader.sees_all:
+    node = session.node
+    if not node.writer.gate.read(lambda: node.look(session.reader).sees_all):
         raise LedgerError("not_found", found="export")
     facts = describe_ledger(session.node.store)
     pieces = export_pieces(facts, session.node.store.blocks())

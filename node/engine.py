@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,15 +19,16 @@ from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 from ledger.execution import Prepared, prepare_act, rehearse_act
 from ledger.sealing import Candidate
-from ledger.state import Layer, read_record
+from ledger.state import Layer
 from ledger.store import Store
 from ledger.transactions import Transaction
 from node.checkpoints import Checkpoints, load_log_key
 from node.clock import Clock, FileClock
 from node.config import SNAPSHOT_BLOCKS
+from node.cursors import Cursors
 from node.grants import Grants
 from node.history import History
-from node.visibility import Reader, Sight, visible_state
+from node.visibility import Reader, Sight, find_reader, visible_state
 from node.writer import Outcome, Writer, end_process
 
 RECENT_BLOCKS: Final = 256
@@ -45,6 +46,7 @@ class Node:
         writer: seals.
         history: the derived index of events.
         checkpoints: the node's signed heads.
+        cursors: makes places in lists and streams that tell nothing.
         grants: verifies who reads.
     """
 
@@ -76,6 +78,7 @@ class Node:
         )
         self.history = History(self.store)
         key = load_log_key(self.store.folder)
+        self.cursors = Cursors(key.seed)
         self.checkpoints = Checkpoints(chain, self.writer.gate, key)
         self.grants = Grants(chain)
         self.on_events: Callable[[], None] = _nothing
@@ -141,7 +144,7 @@ class Node:
 
     def look(self, reader: Reader) -> Sight:
         """Return a fresh look of a reader at the head; use it within the gate."""
-        return Sight(reader, self.chain.state, self.chain.header.time, self.history)
+        return Sight(reader, self.chain.state, self.times_ms()[0], self.history)
 
     def prepare(
         self, reader: Reader, act: str, body: JSONObject, *, check: bool = False
@@ -166,7 +169,7 @@ class Node:
         situation = self.chain.situation(self.clock.now_ms())
         layer = Layer(sight.state, self.chain.state.kinds)
         prepared = prepare_act(layer, act, body, situation)
-        if reader.member not in prepared.by and not reader.sees_all:
+        if reader.member not in prepared.by and not sight.sees_all:
             raise LedgerError("not_found", found=act)
         if check and prepared.by == (reader.member,):
             spent = Layer(self.chain.state, self.chain.state.kinds)
@@ -205,22 +208,17 @@ class Node:
         Whether a record exists, and who must sign for it, would otherwise be
         told to anybody who names it in an act.
         """
-        readers = [self._reader_of(member) for member in transaction.by]
-        if any(reader.sees_all for reader in readers):
+        state = self.chain.state
+        sights = [self.look(find_reader(state, member)) for member in transaction.by]
+        if any(sight.sees_all for sight in sights):
             return error
-        state = visible_state(*(self.look(reader) for reader in readers))
         situation = self.chain.situation(self.clock.now_ms())
-        layer = Layer(state, self.chain.state.kinds)
+        layer = Layer(visible_state(*sights), state.kinds)
         try:
             prepare_act(layer, transaction.act, transaction.body, situation)
         except LedgerError as seen:
             return seen
         return error
-
-    def _reader_of(self, member: str) -> Reader:
-        record = read_record(self.chain.state, "member", member)
-        roles: Sequence[str] = [] if record is None else record["roles"]
-        return Reader(member, frozenset(roles))
 
     # -- following ------------------------------------------------------------------
 

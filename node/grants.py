@@ -20,7 +20,7 @@ from ledger.keys import verify_signature
 from ledger.state import read_record
 from ledger.transactions import TYPE_READ, Envelope, parse_envelope
 from node.config import GRANT_BYTES_MAX, GRANT_MS_MAX
-from node.visibility import Reader
+from node.visibility import Reader, find_reader
 
 SCHEME: Final = "Allonge "
 GRANTS_KEPT: Final = 4_096
@@ -31,8 +31,8 @@ register(
         "bad_grant",
         "unauthenticated",
         "no valid grant to read",
-        "Reading needs a read.v1 envelope signed by one active key of a member.",
-        "run: allonge wallet show",
+        "Reading needs a fresh signature by one active key of a member.",
+        "See the wallet's key and member: run: allonge wallet show",
     ),
     Code(
         "grant_expired",
@@ -135,7 +135,4 @@ class Grants:
 
     def _find_reader(self, grant: Grant) -> Reader:
         self._find_key(grant)
-        record = read_record(self._chain.state, "member", grant.member)
-        if record is None:
-            raise LedgerError("bad_grant", expected="a member")
-        return Reader(grant.member, frozenset(record["roles"]))
+        return find_reader(self._chain.state, grant.member)

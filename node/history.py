@@ -43,11 +43,6 @@ class PlacedEvent:
     content: JSONObject
     cause: Transaction | None
 
-    @property
-    def cursor(self) -> str:
-        """Its place as clients name it."""
-        return f"{self.height}.{self.position}"
-
 
 def place_events(block: Block) -> tuple[PlacedEvent, ...]:
     """Return the events of a block with their causes."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Final, NamedTuple
@@ -30,10 +30,13 @@ DIGITS_MAX: Final = 15
 
 
 class Cursor(NamedTuple):
-    """The place of the last event that is known."""
+    """The last event that is known: its block, and its number there.
+
+    A number that no event of the block has is a place before its first.
+    """
 
     height: int
-    position: int
+    tag: int
 
     @classmethod
     def parse(cls, text: str) -> Cursor:
@@ -47,7 +50,7 @@ class Cursor(NamedTuple):
             part.isascii() and part.isdecimal() and len(part) <= DIGITS_MAX
             for part in parts
         ):
-            raise LedgerError("bad_request", expected="height.position")
+            raise LedgerError("bad_request", expected="height.number")
         return cls(int(parts[0]), int(parts[1]))
 
 
@@ -110,7 +113,7 @@ class Streams:
             after: the last event it knows; None for only what comes.
         """
         node = self._node
-        cursor = after or Cursor(node.history.height + 1, -1)
+        cursor = after or Cursor(node.history.height + 1, 0)
         yield b": open\n\n"
         while not self._stopping and self._holds(grant):
             changed = self._changed
@@ -138,11 +141,18 @@ class Streams:
         found = []
         for height in range(cursor.height, last + 1):
             placed = node.history.placed(height)
-            first = cursor.position + 1 if height == cursor.height else 0
+            first = self._find_next(placed, cursor) if height == cursor.height else 0
             found += node.writer.gate.read(
                 partial(_encode_visible, node, reader, placed[first:])
             )
-        return found, Cursor(last + 1, -1)
+        return found, Cursor(last + 1, 0)
+
+    def _find_next(self, placed: Sequence[PlacedEvent], cursor: Cursor) -> int:
+        """Return the position behind a cursor's event."""
+        for event in placed if cursor.tag else ():
+            if self._node.cursors.tag(event.height, event.position) == cursor.tag:
+                return event.position + 1
+        return 0
 
 
 def _encode_visible(
@@ -150,7 +160,7 @@ def _encode_visible(
 ) -> list[bytes]:
     sight = node.look(reader)
     return [
-        _encode_event(event, describe_event(sight, event))
+        _encode_event(node, event, describe_event(sight, event))
         for event in placed
         if sight.may_see(of_event(event))
     ]
@@ -161,7 +171,6 @@ def describe_event(sight: Sight, event: PlacedEvent) -> JSONObject:
     told: JSONObject = {
         "event": strip_event(sight, event.content),
         "height": event.height,
-        "position": event.position,
         "time": event.time,
     }
     cause = event.cause
@@ -170,10 +179,11 @@ def describe_event(sight: Sight, event: PlacedEvent) -> JSONObject:
     return told
 
 
-def _encode_event(event: PlacedEvent, told: JSONObject) -> bytes:
+def _encode_event(node: Node, event: PlacedEvent, told: JSONObject) -> bytes:
+    place = f"{event.height}.{node.cursors.tag(event.height, event.position)}"
     name = str(event.content["event"]).encode("ascii", "replace")
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (
-        event.cursor.encode(),
+        place.encode(),
         name,
         dump_json(told),
     )

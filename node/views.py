@@ -6,8 +6,6 @@ from lists, counts and cursors alike.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,7 +22,6 @@ from node.streams import describe_event
 from node.visibility import Sight, of_event, walk_tiles
 
 PROPOSED: Final = ("submitted", "countered", "issued")
-CURSOR_CHARACTERS_MAX: Final = 400
 FACTS: Final = (
     *("account", "adjusted_date", "currency", "debtor", "due_date", "face_minor"),
     *("programme", "state", "supplier"),
@@ -43,26 +40,12 @@ class Page:
     Attributes:
         limit: items at most, 1 to 500.
         after: sort key of the last item known, empty from the start.
+        seal: makes a cursor of a sort key.
     """
 
     limit: int
-    after: str = ""
-
-
-def parse_cursor(text: str) -> str:
-    """Return the sort key in a cursor.
-
-    Raises:
-        LedgerError: ``bad_request``.
-    """
-    if len(text) > CURSOR_CHARACTERS_MAX:
-        raise LedgerError("bad_request", expected="a cursor of this interface")
-    try:
-        return base64.b64decode(text.encode(), b"-_", validate=True).decode()
-    except (ValueError, binascii.Error) as error:
-        raise LedgerError("bad_request", expected="a cursor of this interface") from (
-            error
-        )
+    after: str
+    seal: Callable[[str], str]
 
 
 def page_of(rows: Iterable[Maybe], page: Page) -> JSONObject:
@@ -72,8 +55,7 @@ def page_of(rows: Iterable[Maybe], page: Page) -> JSONObject:
     for count, (sort, item) in enumerate(rows):
         full = len(items) >= page.limit and item is not None
         if full or count >= PAGE_ROWS_MAX:
-            cursor = base64.b64encode(last.encode(), b"-_").decode()
-            return {"items": items, "next_cursor": cursor}
+            return {"items": items, "next_cursor": page.seal(last)}
         last = sort
         if item is not None:
             items.append(item)
@@ -133,7 +115,7 @@ def list_payout_accounts(sight: Sight, member: str) -> JSONObject:
 
 
 def list_kind(sight: Sight, kind: str, page: Page) -> JSONObject:
-    """Return all programmes or accounts."""
+    """Return all records of a kind."""
     return page_of(_scan(sight.state, "all", kind, page.after), page)
 
 
@@ -192,35 +174,20 @@ def _planned_changes(sight: Sight, currencies: Sequence[str]) -> Iterator[JSONOb
 
 def list_receivables(sight: Sight, state: str | None, page: Page) -> JSONObject:
     """Return the receivables a reader is party to, by due date."""
-    streams = [_as_party(sight, page.after), _as_holder(sight, page.after)]
-    if sight.reader.sees_all:
-        streams = [_of_supplier(sight, page.after, m) for m in _suppliers(sight)]
+    holders = [_as_holder(sight, one, page.after) for one in (sight, *sight.views)]
+    streams = (_of_members(sight, "parties", page.after), *holders)
     rows = _distinct(merge(*streams, key=lambda row: row[0]))
     return page_of(_only(rows, lambda r: state in (None, r["state"])), page)
 
 
-def _as_party(sight: Sight, after: str) -> Iterator[Row]:
-    return _scan(sight.state, "parties", sight.reader.member, after)
-
-
-def _as_holder(sight: Sight, after: str) -> Iterator[Row]:
-    ever = sight.history.ever_held(sight.reader.member)
+def _as_holder(sight: Sight, holder: Sight, after: str) -> Iterator[Row]:
+    ever = sight.history.ever_held(holder.reader.member)
     rows = []
-    for item in {*sight.held, *sight.offered, *ever}:
+    for item in {*holder.held, *holder.offered, *ever}:
         record = read_record(sight.state, "receivable", item)
         if record is not None:
             rows.append((record["adjusted_date"] + "/" + item, record))
     return iter(sorted((row for row in rows if row[0] > after), key=lambda row: row[0]))
-
-
-def _suppliers(sight: Sight) -> list[str]:
-    members = scan_records(sight.base, "members", "")
-    return [record["id"] for record in members if "supplier" in record["roles"]]
-
-
-def _of_supplier(sight: Sight, after: str, member: str) -> Iterator[Row]:
-    rows = _scan(sight.state, "parties", member, after)
-    return _only(rows, lambda record: record["supplier"] == member)
 
 
 def _distinct(rows: Iterable[Row]) -> Iterator[Row]:
@@ -353,8 +320,13 @@ def _with_facts(sight: Sight, tile: JSONObject) -> JSONObject:
 
 def list_own(sight: Sight, index: str, page: Page) -> JSONObject:
     """Return the records of an index of both sides of which the reader is one."""
-    rows = _scan(sight.state, index, sight.reader.member, page.after)
-    return page_of(rows, page)
+    return page_of(_of_members(sight, index, page.after), page)
+
+
+def _of_members(sight: Sight, index: str, after: str) -> Iterator[Row]:
+    """Yield what an index has for a reader, or for whom it was granted."""
+    streams = [_scan(sight.state, index, member, after) for member in sight.members]
+    return _distinct(merge(*streams, key=lambda row: row[0]))
 
 
 def list_inbox(sight: Sight) -> JSONObject:
@@ -448,9 +420,8 @@ def list_payouts(
 ) -> JSONObject:
     """Return payouts of an account, of a payee, or of the reader."""
     if payee or not account:
-        streams = [
-            _scan(sight.state, "payees", payee or sight.reader.member, page.after)
-        ]
+        payees = [payee] if payee else sight.members
+        streams = [_scan(sight.state, "payees", p, page.after) for p in payees]
     else:
         need(sight, "account", account)
         partitions = [account]
@@ -473,7 +444,7 @@ def list_payouts(
 def list_receipts(sight: Sight, account: str, page: Page) -> JSONObject:
     """Return incoming money of an account that is not distributed yet."""
     found: dict[str, JSONObject] = {}
-    listed = sight.reader.sees_all or sight.runs_account(account)
+    listed = any(s.sees_all or s.runs_account(account) for s in (sight, *sight.views))
     for receipt in scan_records(sight.state, "suspense", account):
         if listed or receipt["debtor"]:
             found[receipt["id"]] = receipt

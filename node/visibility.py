@@ -2,9 +2,10 @@
 
 A member sees what it is party to, for the time it is. The debtor sees what it
 owes but neither holders nor prices; whoever has passed a part on keeps its own
-steps; the operator sees members, not commerce; auditors and regulators see
-everything. What one may not see does not exist: reads go through a state in
-which such records are absent, so lists, counts and errors cannot tell.
+steps; the operator sees members, not commerce; auditors and regulators see what
+a grant in force covers, and by their role alone nothing. What one may not see
+does not exist: reads go through a state in which such records are absent, so
+lists, counts and errors cannot tell.
 """
 
 from __future__ import annotations
@@ -20,8 +21,7 @@ from ledger.state import Entry, Partition, State, read_record, scan_records
 from ledger.transactions import Transaction
 from node.history import History, PlacedEvent
 
-ALL_SEEING: Final = frozenset(("auditor", "regulator"))
-LIVE: Final = "live"
+GRANTED_ROLES: Final = frozenset(("auditor", "regulator"))
 # Acts that both sides of a receivable's terms may see.
 ACTS_OF_TERMS: Final = frozenset(
     f"receivable.{verb}"
@@ -60,6 +60,10 @@ PASSING: Final = (
 )
 # What names competitors is seen by who signed it; each is asked apart.
 ACTS_OF_ONE: Final = frozenset(("sale.request",))
+# States of a payout that has still to reach its payee.
+UNPAID: Final = (
+    *("due", "small", "held", "instructed", "accepted", "rejected", "returned"),
+)
 # Counts of holders are holders' business.
 HIDDEN_FIELDS: Final = frozenset(("groups", "lines", "pieces"))
 
@@ -75,10 +79,12 @@ class Reader(NamedTuple):
     member: str
     roles: frozenset[str]
 
-    @property
-    def sees_all(self) -> bool:
-        """Whether nothing is hidden from it."""
-        return bool(self.roles & ALL_SEEING)
+
+def find_reader(state: State, member: str) -> Reader:
+    """Return a member with the roles that it has."""
+    record = read_record(state, "member", member)
+    roles: Sequence[str] = [] if record is None else record["roles"]
+    return Reader(member, frozenset(roles))
 
 
 class Sight:
@@ -87,23 +93,71 @@ class Sight:
     Attributes:
         reader: who looks.
         base: the whole state.
-        time: block time of the head; deadlines are judged by it.
+        time: what deadlines are judged by, those of grants too.
         history: what happened.
     """
 
     def __init__(
-        self, reader: Reader, base: State, time: int, history: History
+        self,
+        reader: Reader,
+        base: State,
+        time: int,
+        history: History,
+        *,
+        alone: bool = False,
     ) -> None:
-        """Look once; a new sight is made for every request."""
+        """Look once; a new sight is made for every request.
+
+        Args:
+            reader: who looks.
+            base: the whole state.
+            time: now.
+            history: what happened.
+            alone: leave out what was granted to the reader; a grant of a
+                member's data does not hand on what that member was granted.
+        """
         self.reader = reader
         self.base = base
         self.time = time
         self.history = history
+        self._alone = alone
 
     @cached_property
     def state(self) -> State:
         """The state as far as the reader may see it."""
-        return self.base if self.reader.sees_all else visible_state(self)
+        return self.base if self.sees_all else visible_state(self)
+
+    @cached_property
+    def grants(self) -> Mapping[str, frozenset[str]]:
+        """What is granted to it now: the ids of each kind that is covered."""
+        found: dict[str, set[str]] = {}
+        if not self._alone and self.reader.roles & GRANTED_ROLES:
+            after = f"{self.time:016d}/"
+            rows = scan_records(self.base, "grants", self.reader.member, after)
+            for grant in rows:
+                if grant["until_ms"] > self.time >= grant["from_time"]:
+                    ids = found.setdefault(grant["covers"], set())
+                    ids.add(grant.get("subject", ""))
+        return {kind: frozenset(ids) for kind, ids in found.items()}
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether nothing is hidden from it."""
+        return "all" in self.grants
+
+    @cached_property
+    def views(self) -> Sequence[Sight]:
+        """The sights of members whose data it was granted."""
+        seen = (self.base, self.time, self.history)
+        readers = (find_reader(self.base, m) for m in self.grants.get("member", ()))
+        return [Sight(reader, *seen, alone=True) for reader in readers]
+
+    @cached_property
+    def members(self) -> Sequence[str]:
+        """Whose lists it reads: its own, those granted, or everybody's."""
+        if self.sees_all or self.grants.keys() & {"programme", "receivable"}:
+            return [row["id"] for row in scan_records(self.base, "members", "")]
+        return [self.reader.member, *(view.reader.member for view in self.views)]
 
     def may_see(self, thing: Mapping[str, Any]) -> bool:
         """Say whether the reader may see a record, transaction or event.
@@ -111,14 +165,39 @@ class Sight:
         Args:
             thing: a record; or what ``of_transaction`` and ``of_event`` give.
         """
-        if self.reader.sees_all:
-            return True
-        rule = AUDIENCES.get(thing["kind"])
-        return rule is not None and rule(self, thing)
+        return (
+            self.sees_all
+            or any(self._fits(word, thing) for word in AUDIENCES[thing["kind"]])
+            or any(view.may_see(thing) for view in self.views)
+            or self._is_covered(thing)
+        )
+
+    def _fits(self, word: str, thing: Mapping[str, Any]) -> bool:
+        asked = QUESTIONS.get(word)
+        if asked is not None:
+            return asked(self, thing)
+        value = thing.get(word)
+        member = self.reader.member
+        return value == member or (isinstance(value, list) and member in value)
+
+    def _is_covered(self, thing: Mapping[str, Any]) -> bool:
+        """Say whether a thing is of a programme or receivable it was granted."""
+        kinds = [kind for kind in ("programme", "receivable") if kind in self.grants]
+        return bool(kinds) and any(
+            kind in kinds and item in self.grants[kind]
+            for kind, item in find_ties(self, thing)
+        )
 
     def sees(self, kind: str, item: str, scope: str = "") -> bool:
         """Say whether a record exists that the reader may see."""
         return read_record(self.state, kind, item, scope) is not None
+
+    def sees_alone(self, kind: str, item: str) -> bool:
+        """Say whether a record exists that it may see as its party."""
+        record = read_record(self.base, kind, item)
+        return record is not None and any(
+            self._fits(word, record) for word in AUDIENCES[kind]
+        )
 
     def is_any(self, *members: object) -> bool:
         """Say whether the reader is one of these members."""
@@ -185,6 +264,12 @@ class Sight:
             return False
         record = read_record(self.base, "account", account)
         return record is not None and self.is_any(record["owner"], record["attester"])
+
+    def owned(self, currency: str) -> Sequence[str]:
+        """Return the collection accounts in a currency that it owns."""
+        accounts = scan_records(self.base, "all", "account")
+        own = (a for a in accounts if self.is_any(a["owner"]))
+        return [account["id"] for account in own if account["currency"] == currency]
 
     def owes_through(self, account: str) -> bool:
         """Say whether it is the debtor of a programme on a collection account."""
@@ -265,9 +350,48 @@ def of_event(event: PlacedEvent) -> JSONObject:
 
 def strip_event(sight: Sight, content: JSONObject) -> JSONObject:
     """Return an event without what counts holders."""
-    if sight.reader.sees_all:
+    if sight.sees_all:
         return content
     return {name: content[name] for name in content if name not in HIDDEN_FIELDS}
+
+
+# -- what a thing is of ---------------------------------------------------------------
+
+# Fields that tie a thing to a receivable, and scopes that do.
+TIES: Final = (
+    *("programme", "receivable", "offer", "deal", "quote", "request", "dispute"),
+    *("payto", "misdirected", "line", "discrepancy"),
+)
+WHOLES: Final = {
+    "exposure": "programme",
+    "programme": "programme",
+    "receivable": "receivable",
+}
+PARENTS: Final = {"tile": "receivable", "interest": "receivable", "answer": "payto"}
+
+
+def find_ties(sight: Sight, thing: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the programmes and receivables that a thing is or names."""
+    kind = thing["kind"]
+    fields = thing.get("body", thing.get("content", thing))
+    named = [(name, fields[name]) for name in TIES if name in fields and name != kind]
+    if kind in PARENTS:
+        named.append((PARENTS[kind], thing["scope"]))
+    if kind in WHOLES:
+        yield WHOLES[kind], thing["id"]
+    for name, item in named:
+        if name in WHOLES.values() and isinstance(item, str):
+            yield name, item
+        found = _find_tied(sight, name, item) if isinstance(item, str) else None
+        if found is not None:
+            yield from find_ties(sight, found)
+
+
+def _find_tied(sight: Sight, name: str, item: str) -> Mapping[str, Any] | None:
+    if name != "offer":
+        return read_record(sight.base, name, item)
+    made = sight.history.find_transaction(item)  # offers that ended leave no record
+    return None if made is None else of_transaction(made)
 
 
 # -- who sees which kind of thing -----------------------------------------------------
@@ -278,20 +402,21 @@ def _everyone(sight: Sight, thing: Mapping[str, Any]) -> bool:
     return True
 
 
-def _key(sight: Sight, key: Mapping[str, Any]) -> bool:
-    return sight.is_any(key["member"]) or "operator" in sight.reader.roles
+def _operator(sight: Sight, thing: Mapping[str, Any]) -> bool:
+    del thing
+    return "operator" in sight.reader.roles
 
 
-def _policy(sight: Sight, policy: Mapping[str, Any]) -> bool:
-    return sight.is_any(policy["id"]) or "operator" in sight.reader.roles
+def _banks(sight: Sight, thing: Mapping[str, Any]) -> bool:
+    """Who owns or attests the account of a thing."""
+    return sight.runs_account(thing.get("account"))
 
 
-def _grant(sight: Sight, grant: Mapping[str, Any]) -> bool:
-    sides = ("auditor", "guardian", "member", "operator", "subject")
-    return sight.is_any(*(grant.get(side) for side in sides))
+def _banks_of_claim(sight: Sight, claim: Mapping[str, Any]) -> bool:
+    return sight.runs_account(claim["scope"])
 
 
-def _exposure(sight: Sight, record: Mapping[str, Any]) -> bool:
+def _exposed(sight: Sight, record: Mapping[str, Any]) -> bool:
     debtor, _, whole = record["id"].partition("/")
     if whole:
         return sight.is_any(debtor)
@@ -301,105 +426,70 @@ def _exposure(sight: Sight, record: Mapping[str, Any]) -> bool:
     )
 
 
-def _own_scope(sight: Sight, record: Mapping[str, Any]) -> bool:
-    return sight.is_any(record["scope"])
-
-
-def _programme(sight: Sight, programme: Mapping[str, Any]) -> bool:
-    if sight.is_any(programme["debtor"], *programme["lenders"]):
-        return True
-    listed = programme.get("suppliers")
-    if listed is None and "supplier" in sight.reader.roles:
-        return True
-    if listed is not None and sight.is_any(*listed):
+def _eligible(sight: Sight, programme: Mapping[str, Any]) -> bool:
+    """Any supplier, if none is named; and who holds or is offered what is under it."""
+    if "suppliers" not in programme and "supplier" in sight.reader.roles:
         return True
     return programme["id"] in sight.programmes
 
 
-def _account(sight: Sight, account: Mapping[str, Any]) -> bool:
-    return sight.is_any(account["owner"], account["attester"])
-
-
-def _payout_account(sight: Sight, record: Mapping[str, Any]) -> bool:
-    planned = record.get("next", {}).get("attester")
-    return sight.is_any(record["member"], record.get("attester"), planned)
-
-
-def _receivable(sight: Sight, record: Mapping[str, Any]) -> bool:
-    if sight.is_any(record["debtor"], record["supplier"]):
+def _pays_to(sight: Sight, record: Mapping[str, Any]) -> bool:
+    """Who is to verify a change, and who owns an account that owes a payout."""
+    if sight.is_any(record.get("next", {}).get("attester")):
         return True
+    places = (
+        ("payouts", f"{account}/{record['scope']}/{state}")
+        for account in sight.owned(record["id"])
+        for state in UNPAID
+    )
+    return any(True for place in places for _ in sight.base.entries(place, "", 1))
+
+
+def _holder(sight: Sight, record: Mapping[str, Any]) -> bool:
+    """Who has, had to the end, or is being given a part of a receivable."""
     item = record["id"]
     return sight.holds(item) or item in sight.offered or sight.was_paid(item)
 
 
-def _invoice(sight: Sight, invoice: Mapping[str, Any]) -> bool:
-    return sight.is_any(invoice["debtor"], invoice["seller"])
+def _holds_it(sight: Sight, thing: Mapping[str, Any]) -> bool:
+    return sight.holds(thing["receivable"])
 
 
-def _holder(sight: Sight, record: Mapping[str, Any]) -> bool:
-    return sight.is_any(record["holder"])
+def _of_receivable(sight: Sight, thing: Mapping[str, Any]) -> bool:
+    return sight.sees_alone("receivable", thing["receivable"])
 
 
-def _offer(sight: Sight, offer: Mapping[str, Any]) -> bool:
-    return sight.is_any(offer["giver"], offer["receiver"])
+def _of_receipt(sight: Sight, share: Mapping[str, Any]) -> bool:
+    return sight.sees_alone("receipt", share["scope"])
 
 
-def _asking(sight: Sight, record: Mapping[str, Any]) -> bool:
-    return sight.is_any(record["seller"], record["lender"])
-
-
-def _deal(sight: Sight, deal: Mapping[str, Any]) -> bool:
+def _receives_price(sight: Sight, deal: Mapping[str, Any]) -> bool:
     # Who attests or keeps its account has to know the price and the reference.
-    if sight.is_any(deal["payer"], deal["payee"]):
-        return True
     return deal["way"] == "account" and sight.runs_account(deal["account"])
 
 
-def _entry(sight: Sight, entry: Mapping[str, Any]) -> bool:
-    return sight.is_any(entry.get("payer")) or sight.runs_account(entry["account"])
+def _price(sight: Sight, receipt: Mapping[str, Any]) -> bool:
+    if "deal" not in receipt:
+        return False
+    passed = "passed_minor" in receipt
+    own = sight.is_any(receipt["payer"])
+    return own or (passed and sight.sees_alone("deal", receipt["deal"]))
 
 
-def _receipt(sight: Sight, receipt: Mapping[str, Any]) -> bool:
-    account = receipt["account"]
-    if sight.is_any(receipt["debtor"]) or sight.runs_account(account):
-        return True
-    if "deal" in receipt:
-        own = sight.is_any(receipt["payer"])
-        return own or (
-            "passed_minor" in receipt and sight.sees("deal", receipt["deal"])
-        )
+def _unknown_payer(sight: Sight, receipt: Mapping[str, Any]) -> bool:
     # Money nobody is known to have paid can be matched by any debtor of the
     # account who is told its id; no list names it.
-    return bool(
-        not receipt["debtor"]
-        and receipt["suspense_minor"]
-        and sight.owes_through(account)
+    open_money = not receipt["debtor"] and receipt["suspense_minor"]
+    return bool(open_money and "deal" not in receipt) and sight.owes_through(
+        receipt["account"]
     )
 
 
-def _share(sight: Sight, share: Mapping[str, Any]) -> bool:
-    return sight.sees("receipt", share["scope"])
-
-
-def _sweep(sight: Sight, sweep: Mapping[str, Any]) -> bool:
-    if sight.runs_account(sweep["account"]) or sight.holds(sweep["receivable"]):
-        return True
-    return sight.was_paid(sweep["receivable"])
-
-
-def _payout(sight: Sight, payout: Mapping[str, Any]) -> bool:
-    return sight.is_any(payout["payee"]) or sight.runs_account(payout["account"])
-
-
-def _discrepancy(sight: Sight, found: Mapping[str, Any]) -> bool:
-    return sight.runs_account(found["account"])
-
-
 def _misdirected(sight: Sight, report: Mapping[str, Any]) -> bool:
-    """Show a report to who made it and whom it names, not a holder to the debtor."""
+    """Show a report to the banks, and to the debtor unless it names a holder."""
     record = read_record(sight.base, "receivable", report["receivable"])
-    if record is None or sight.is_any(report["reporter"], report["recipient"]):
-        return record is not None
+    if record is None:
+        return False
     known = (record["debtor"], record["supplier"])
     sides = (report["reporter"] in known, report["recipient"] in known)
     return sight.runs_account(record["account"]) or (
@@ -407,13 +497,10 @@ def _misdirected(sight: Sight, report: Mapping[str, Any]) -> bool:
     )
 
 
-def _order(sight: Sight, order: Mapping[str, Any]) -> bool:
-    """Show an order to who placed it and whom it binds; others see its effects."""
-    sides = [order.get(name) for name in ("placer", "guardian", "member")]
-    if sight.is_any(*sides) or sight.runs_account(order.get("account")):
-        return True
+def _ordered(sight: Sight, order: Mapping[str, Any]) -> bool:
+    """Show an order to whom it binds; others see its effects."""
     if "receipt" in order:
-        return sight.sees("receipt", order["receipt"])
+        return sight.sees_alone("receipt", order["receipt"])
     item, member = order.get("receivable", ""), sight.reader.member
     own = scan_records(sight.base, "holdings", member, f"{item}/")
     tiles = takewhile(lambda tile: tile["scope"] == item, own) if item else ()
@@ -421,30 +508,6 @@ def _order(sight: Sight, order: Mapping[str, Any]) -> bool:
         return True
     held = scan_records(sight.base, "ordered", order["id"])
     return any(payout["payee"] == member for payout in held)
-
-
-def _contest(sight: Sight, record: Mapping[str, Any]) -> bool:
-    return sight.sees("receivable", record["receivable"])
-
-
-def _reduction(sight: Sight, record: Mapping[str, Any]) -> bool:
-    return sight.is_any(record["debtor"], record["supplier"])
-
-
-def _closing(sight: Sight, record: Mapping[str, Any]) -> bool:
-    return sight.is_any(*record["holders"])
-
-
-def _payto(sight: Sight, payto: Mapping[str, Any]) -> bool:
-    return sight.is_any(payto["debtor"]) or sight.holds(payto["receivable"])
-
-
-def _answer(sight: Sight, answer: Mapping[str, Any]) -> bool:
-    return sight.is_any(answer["id"])
-
-
-def _claim(sight: Sight, claim: Mapping[str, Any]) -> bool:
-    return sight.is_any(claim["payee"]) or sight.runs_account(claim["scope"])
 
 
 def _transaction(sight: Sight, made: Mapping[str, Any]) -> bool:
@@ -471,7 +534,7 @@ def _acts_on_own(sight: Sight, body: Mapping[str, Any]) -> bool:
     if isinstance(offer, str) and sight.is_party_to_offer(offer):
         return True
     kinds = [kind for kind in KINDS_IN_ACTS if isinstance(body.get(kind), str)]
-    return any(sight.sees(kind, body[kind]) for kind in kinds)
+    return any(sight.sees_alone(kind, body[kind]) for kind in kinds)
 
 
 def _is_side_of_terms(sight: Sight, body: Mapping[str, Any]) -> bool:
@@ -497,9 +560,9 @@ def _event(sight: Sight, event: Mapping[str, Any]) -> bool:
         return sight.is_any(content["member"]) or "operator" in sight.reader.roles
     if "receivable" in content:
         of_terms = content["event"] in EVENTS_OF_TERMS
-        return of_terms and sight.sees("receivable", content["receivable"])
+        return of_terms and sight.sees_alone("receivable", content["receivable"])
     kinds = [kind for kind in KINDS_IN_EVENTS if kind in content]
-    return any(sight.sees(kind, content[kind]) for kind in kinds)
+    return any(sight.sees_alone(kind, content[kind]) for kind in kinds)
 
 
 # What acts are on whose bodies name no member.
@@ -511,44 +574,72 @@ KINDS_IN_EVENTS: Final = (
     *("order", "dispute"),
 )
 
-AUDIENCES: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
-    "answer": _answer,
-    "account": _account,
-    "calendar": _everyone,
-    "chain": _everyone,
-    "claim": _claim,
-    "closing": _closing,
-    "deal": _deal,
-    "discrepancy": _discrepancy,
-    "dispute": _contest,
-    "entry": _entry,
-    "event": _event,
-    "exposure": _exposure,
-    "grant": _grant,
-    "interest": _holder,
-    "invoice": _invoice,
-    "key": _key,
-    "line": _holder,
-    "member": _everyone,
-    "misdirected": _misdirected,
-    "offer": _offer,
-    "order": _order,
-    "payout": _payout,
-    "payto": _payto,
-    "payout_account": _payout_account,
-    "person": _own_scope,
-    "policy": _policy,
-    "programme": _programme,
-    "quote": _asking,
-    "receipt": _receipt,
-    "receivable": _receivable,
-    "recovery": _policy,
-    "reduction": _reduction,
-    "request": _asking,
-    "rule_file": _everyone,
-    "share": _share,
-    "sweep": _sweep,
-    "tile": _holder,
-    "total": _own_scope,
-    "transaction": _transaction,
+QUESTIONS: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
+    "+act": _transaction,
+    "+banks": _banks,
+    "+banks_of_claim": _banks_of_claim,
+    "+eligible": _eligible,
+    "+event": _event,
+    "+everyone": _everyone,
+    "+exposed": _exposed,
+    "+holder": _holder,
+    "+holds_it": _holds_it,
+    "+misdirected": _misdirected,
+    "+of_receipt": _of_receipt,
+    "+of_receivable": _of_receivable,
+    "+operator": _operator,
+    "+ordered": _ordered,
+    "+pays_to": _pays_to,
+    "+price": _price,
+    "+receives_price": _receives_price,
+    "+unknown_payer": _unknown_payer,
 }
+
+# Who sees a kind of thing: fields that name a member or several, and questions.
+# What is not named here, or has no word, is shown under a grant of all alone.
+_WORDS: Final = {
+    "account": "owner attester",
+    "answer": "id",
+    "calendar": "+everyone",
+    "chain": "+everyone",
+    "claim": "payee +banks_of_claim",
+    "closing": "holders",
+    "deal": "payer payee +receives_price",
+    "discrepancy": "+banks",
+    "dispute": "+of_receivable",
+    "entry": "payer +banks",
+    "event": "+event",
+    "exposure": "+exposed",
+    "grant": "auditor guardian member operator subject",
+    "interest": "holder",
+    "invoice": "debtor seller",
+    "job": "",
+    "key": "member +operator",
+    "line": "holder",
+    "member": "+everyone",
+    "misdirected": "reporter recipient +misdirected",
+    "near": "",
+    "offer": "giver receiver",
+    "order": "placer guardian member +banks +ordered",
+    "payout": "payee +banks",
+    "payout_account": "member attester +pays_to",
+    "payto": "debtor +holds_it",
+    "person": "scope",
+    "policy": "id +operator",
+    "programme": "debtor lenders suppliers +eligible",
+    "quarantine": "",
+    "quote": "seller lender",
+    "receipt": "debtor +banks +price +unknown_payer",
+    "receivable": "debtor supplier +holder",
+    "recovery": "id +operator",
+    "reduction": "debtor supplier",
+    "request": "seller lender",
+    "rule_file": "+everyone",
+    "share": "+of_receipt",
+    "standing": "",
+    "sweep": "+banks",  # it counts holders, and its cursor names one
+    "tile": "holder",
+    "total": "scope",
+    "transaction": "+act",
+}
+AUDIENCES: Final = {kind: words.split() for kind, words in _WORDS.items()}

@@ -10,14 +10,19 @@ import pytest
 from ledger.names import short_id
 from tests.cli.test_walkthrough import HEADER, _found_programme, submit
 from tests.cli.wallets import Stage, open_stage
+from tests.world import World
 
 TODAY = "2026-01-05"
+
+
+def _let_audit(world: World) -> None:
+    world.let_see_all("auditor")
 
 
 @pytest.fixture
 def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Return a stage with a programme."""
-    with open_stage(tmp_path, monkeypatch) as stage:
+    with open_stage(tmp_path, monkeypatch, _let_audit) as stage:
         _found_programme(stage, tmp_path)
         yield stage
 

@@ -47,6 +47,7 @@ class Setting:
 
 def prepare(world: World) -> None:
     """Let three receivables be live, one of them in default."""
+    world.let_see_all("auditor")
     world.open_account()
     world.open_programme(undertaking="subject_to_defences", tenor_norm_days=365)
     MADE.clear()

@@ -21,6 +21,7 @@ from tests.world import World, ms_of
 
 def prepare(world: World) -> None:
     """Make claims of two suppliers, of which one passes a part to the lender."""
+    world.let_see_all("auditor")
     world.open_account()
     world.open_programme()
     for name in ("alpha", "beta", "lender"):

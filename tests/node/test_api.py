@@ -38,6 +38,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A node whose world has a programme, a receivable and two holders."""
     folder = tmp_path_factory.mktemp("api")
     world = found_world(folder)
+    world.let_see_all("auditor")
     world.open_account()
     world.open_programme()
     receivable = world.issue_live(100_000, "2026-04-01")

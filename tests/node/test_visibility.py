@@ -47,6 +47,7 @@ def play(world: World) -> dict[str, str]:
     ``paid``: alpha and beta hold it and are paid on its due day.
     ``submitted``: alpha proposes, the debtor has not answered.
     """
+    world.let_see_all("auditor", "regulator")
     things = {"account": world.open_account()}
     suppliers = [world.member(n) for n in ("alpha", "beta")]
     things["programme"] = world.open_programme(suppliers=sorted(suppliers))
@@ -204,9 +205,9 @@ LISTS = {
     "/v1/receivables": [0, 4, 0, 0, 4, 4, 4, 2, 2, 0, 0],
     "/v1/receivables?state=live": [0, 2, 0, 0, 2, 2, 2, 1, 2, 0, 0],
     "/v1/holdings": [0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0],
-    "/v1/offers": [0, 0, 0, 0, 0, 0, 1, 0, 1, 0, 0],
+    "/v1/offers": [0, 0, 0, 0, 1, 1, 1, 0, 1, 0, 0],
     "/v1/orders": [0, 0, 0, 0, 2, 2, 0, 1, 0, 1, 0],
-    "/v1/payouts": [0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0],
+    "/v1/payouts": [0, 0, 0, 0, 2, 2, 1, 1, 0, 0, 0],
     "/v1/payouts?account={account}": [None, None, None, 2, 2, 2, *[None] * 5],
     "/v1/payouts?payee={beta}": [0, 0, 0, 1, 1, 1, 0, 1, 0, 0, 0],
     "/v1/inbox": [0, 1, 0, 3, 0, 0, 0, 0, 1, 0, 0],
