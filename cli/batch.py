@@ -38,7 +38,7 @@ register(
         "refused",
         "the ledger says something else than the line",
         "The line's amount is not that of the receivable it names.",
-        "Compare both; what the ledger says: run: allonge show ID",
+        "Compare both; what the ledger says: run: allonge show RECEIVABLE",
     ),
 )
 

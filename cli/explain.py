@@ -22,7 +22,7 @@ register(
         "not_found",
         "no such code",
         "No part of this release uses a code of this name.",
-        "run: allonge errors",
+        "See them all: run: allonge errors",
     ),
 )
 

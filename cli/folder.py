@@ -51,7 +51,7 @@ register(
         kind="not_found",
         title="no such wallet",
         cause="There is no wallet of this name in the wallet folder.",
-        fix="run: allonge wallet init",
+        fix="Make one: run: allonge wallet init",
     ),
     Code(
         code="wallet_exists",

@@ -53,7 +53,7 @@ register(
         title="a test key does not sign here",
         cause="The key file is marked as a test key and the chain is not, or "
         "not known to be, a test chain.",
-        fix="Make a real key with: run: allonge wallet init --wallet NAME",
+        fix="Make a real key: run: allonge wallet init --wallet NAME",
     ),
 )
 

@@ -68,8 +68,8 @@ register(
         title="wrong passphrase, or the key file is damaged",
         cause="The two cannot be told apart: only the right passphrase on the "
         "unchanged file opens it.",
-        fix="Type it again; if it is right, rebuild the key from paper with: "
-        "run: allonge wallet restore",
+        fix="Type it again; if it is right, rebuild the key from paper: run: allonge "
+        "wallet restore --wallet NAME",
     ),
     Code(
         code="key_version",
@@ -84,7 +84,7 @@ register(
         title="the passphrase of this key file is too cheap to guess",
         cause="Its derivation cost is below the named bound, and it is not "
         "marked as a test key.",
-        fix="Make a new key with: run: allonge wallet init",
+        fix="Make a new key: run: allonge wallet init --wallet NAME",
     ),
     Code(
         code="key_cost_high",
@@ -92,7 +92,7 @@ register(
         title="the key file asks for too much work",
         cause="Its derivation cost is over the named bound: a damaged or a "
         "planted file.",
-        fix="Rebuild the key from paper with: run: allonge wallet restore",
+        fix="Rebuild the key from paper: run: allonge wallet restore --wallet NAME",
     ),
     Code(
         code="bad_label",

@@ -49,7 +49,7 @@ register(
         "refused",
         "the node could not do it",
         "The node's process ended with an error; it is named above.",
-        "run: allonge node doctor",
+        "Check the node: run: allonge node doctor",
     ),
 )
 

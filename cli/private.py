@@ -37,7 +37,7 @@ register(
         kind="unauthorised",
         title="others have access to this file",
         cause="Someone else on this machine could read or exchange it.",
-        fix="run: chmod 600 FILE",
+        fix="Keep it to yourself: run: chmod 600 FILE",
     ),
     Code(
         code="file_exists",

@@ -24,7 +24,7 @@ register(
         "malformed",
         "not a draft",
         "The file is no draft of this release, or is damaged.",
-        "Make it from the invoice with: run: allonge draft INVOICE",
+        "Make it from the invoice: run: allonge draft FILE",
     ),
     Code(
         "terms_missing",

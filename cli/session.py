@@ -43,7 +43,7 @@ register(
         "malformed",
         "the wallet knows no node, chain or member yet",
         "A wallet trusts one chain, compared once by another channel.",
-        "run: allonge wallet connect URL --chain HASH --member ID",
+        "Connect it: run: allonge wallet connect URL --chain HASH --member MEMBER",
     ),
 )
 

@@ -79,7 +79,7 @@ register(
         kind="malformed",
         title="the command line is not understood",
         cause="A command, option or value is unknown, missing or malformed.",
-        fix="run: allonge --help",
+        fix="See what can be typed: run: allonge --help",
     ),
     Code(
         code="declined",
@@ -93,7 +93,7 @@ register(
         kind="unavailable",
         title="the outcome is not known",
         cause="It was sent and no answer came; it may be on the ledger.",
-        fix="Ask before sending again: run: allonge receipt ID",
+        fix="Ask before sending again: run: allonge receipt TRANSACTION",
     ),
     Code(
         code="interrupted",
@@ -107,7 +107,7 @@ register(
         kind="malformed",
         title="nobody to ask",
         cause="The command needs an answer and is not run from a terminal.",
-        fix="Give the answer by an option; see: run: allonge --help",
+        fix="Give the answer by an option; which one says: run: allonge --help",
     ),
     Code(
         code="bad_passphrase",

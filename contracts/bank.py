@@ -65,7 +65,7 @@ rule = Rule(
             "unauthorised",
             "not the attester of this account",
             "Only the account's attester says what happened on it.",
-            "run: allonge member account",
+            "See who it is: run: allonge show ACCOUNT",
         ),
         "file_hash_missing": (
             "refused",
@@ -113,7 +113,7 @@ rule = Rule(
             "refused",
             "no payout has this end-to-end id",
             "A payment or return names an attempt of ours.",
-            "run: allonge payout list",
+            "See what was ordered: run: allonge payout list",
         ),
         "amount_mismatch": (
             "refused",
@@ -125,7 +125,7 @@ rule = Rule(
             "stale",
             "the payout is not in the right state",
             "Due, then instructed, then paid; a return reopens it.",
-            "run: allonge payout list",
+            "See its state: run: allonge payout list",
         ),
         "unknown_original": (
             "refused",

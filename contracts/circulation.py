@@ -56,14 +56,14 @@ rule = Rule(
         "not_mergeable": (
             "refused",
             "these holdings cannot be joined",
-            "Holder and chain of transferors must be identical, nothing locked.",
-            "run: allonge lineage ID",
+            "They lie side by side, came the same way to one holder, and are free.",
+            "See both: run: allonge lineage RECEIVABLE",
         ),
         "not_transferable": (
             "refused",
             "the receivable no longer circulates",
             "It is settled or ended, or its transfers are used up.",
-            "run: allonge show ID",
+            "See its state: run: allonge show RECEIVABLE",
         ),
         "claim_open": (
             "refused",
@@ -91,9 +91,9 @@ rule = Rule(
         ),
         "offer_changed": (
             "stale",
-            "the holding behind the offer has changed",
-            "The locked tile is no longer what was offered.",
-            "Ask for a new offer.",
+            "not what the offer says",
+            "Receivable or part differ from the offer.",
+            "See what is offered: run: allonge inbox",
         ),
         "bad_receiver": (
             "refused",
@@ -111,7 +111,7 @@ rule = Rule(
             "refused",
             "the offer cannot be accepted yet",
             "One person made it above its band; for a day it can only withdraw it.",
-            "Accept it later; from when on says: run: allonge show ID",
+            "Accept it later; from when on says: run: allonge show OFFER",
         ),
     },
 )

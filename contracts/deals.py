@@ -50,7 +50,7 @@ rule = Rule(
             "stale",
             "the deal is no longer open",
             "It was paid, has lapsed, or its part was touched meanwhile.",
-            "run: allonge deal list",
+            "See what is open: run: allonge deal list",
         ),
         "wrong_way": (
             "refused",

@@ -54,7 +54,7 @@ rule = Rule(
             "stale",
             "another amount is owed by now",
             "A waiver names the principal left, and interest up to what it forgives.",
-            "Prepare it again: run: allonge waive ID",
+            "Prepare it again: run: allonge waive RECEIVABLE --prepare FILE",
         ),
     },
 )

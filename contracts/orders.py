@@ -77,7 +77,7 @@ rule = Rule(
             "refused",
             "not what such an order covers",
             "Each kind of order names its own things, and all of them.",
-            "run: allonge freeze --help",
+            "See what they cover: run: allonge freeze --help",
         ),
         "bad_expiry": (
             "refused",
@@ -95,13 +95,13 @@ rule = Rule(
             "stale",
             "the order is not in force",
             "It was released, or its time has passed.",
-            "run: allonge freeze list",
+            "See what is in force: run: allonge freeze list",
         ),
         "not_vacant": (
             "refused",
             "the account has its attester",
             "A successor is named after the attester's insolvency only.",
-            "run: allonge member account",
+            "See it: run: allonge show ACCOUNT",
         ),
     },
 )

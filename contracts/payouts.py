@@ -44,7 +44,7 @@ rule = Rule(
             "refused",
             "the account is blocked",
             "Its attester is insolvent and no successor is named.",
-            "run: allonge member account",
+            "See it: run: allonge show ACCOUNT",
         ),
         "no_mandate": (
             "refused",
@@ -56,7 +56,7 @@ rule = Rule(
             "refused",
             "the payee has no verified account",
             "A payout goes to an account its attester has verified.",
-            "run: allonge member account --help",
+            "Ask the payee to register one: run: allonge member account --help",
         ),
     },
 )

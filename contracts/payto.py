@@ -39,7 +39,7 @@ rule = Rule(
             "stale",
             "the change is not open any more",
             "It was made, refused or has lapsed.",
-            "run: allonge show ID",
+            "See the receivable: run: allonge show RECEIVABLE",
         ),
     },
 )

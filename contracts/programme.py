@@ -45,13 +45,13 @@ rule = Rule(
             "unauthorised",
             "not a settlement bank or agent",
             "Collection accounts belong to banks and agents and are attested by them.",
-            "Name a member with that role; see run: allonge member list",
+            "Name a member with that role: run: allonge member list",
         ),
         "not_a_lender": (
             "unauthorised",
             "not a lender",
             "A programme is signed by at least one lender.",
-            "Name a member with that role; see run: allonge member list",
+            "Name a member with that role: run: allonge member list",
         ),
         "bad_terms": (
             "refused",
@@ -63,13 +63,13 @@ rule = Rule(
             "stale",
             "no change of the payout account is planned",
             "It was never registered, was stopped, or counts already.",
-            "run: allonge member show",
+            "See your account: run: allonge member show",
         ),
         "account_mismatch": (
             "refused",
             "the account does not fit",
             "Currency, attester or owner differ from what is asked for.",
-            "run: allonge member account",
+            "See it: run: allonge show ACCOUNT",
         ),
     },
 )

@@ -61,7 +61,7 @@ rule = Rule(
             "stale",
             "not possible in this state",
             "The receivable has moved on since.",
-            "run: allonge show ID",
+            "See its state: run: allonge show RECEIVABLE",
         ),
         "deadline_passed": (
             "stale",
@@ -85,7 +85,7 @@ rule = Rule(
             "refused",
             "the tenor is over the programme's cap",
             "Days from confirmation to the adjusted due date exceed the cap.",
-            "Agree on an earlier due date with: run: allonge counter ID",
+            "Agree on an earlier due date: run: allonge counter RECEIVABLE --due DATE",
         ),
         "reason_needed": (
             "refused",

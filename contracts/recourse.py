@@ -42,19 +42,19 @@ rule = Rule(
             "refused",
             "no recourse to whoever passed it on",
             "The immediate transferor gave it without recourse, or there is none.",
-            "run: allonge lineage ID",
+            "See who passed it on, and how: run: allonge lineage RECEIVABLE",
         ),
         "no_transferor": (
             "refused",
             "nobody has passed it on",
             "Only who passed a holding to its holder can buy it back.",
-            "run: allonge lineage ID",
+            "See who passed it on: run: allonge lineage RECEIVABLE",
         ),
         "recourse_not_due": (
             "refused",
             "recourse has not begun",
             "The programme names what begins it: overdue, or default.",
-            "run: allonge show ID",
+            "See its state: run: allonge show RECEIVABLE",
         ),
         "notice_passed": (
             "refused",
@@ -66,7 +66,7 @@ rule = Rule(
             "stale",
             "the price is another one",
             "The programme's formula gives another price on this day.",
-            "Prepare it again: run: allonge recourse ID",
+            "Prepare it again: run: allonge recourse HOLDING",
         ),
         "not_redeemable": (
             "refused",

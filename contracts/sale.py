@@ -63,13 +63,13 @@ rule = Rule(
             "stale",
             "not what the request asks for",
             "Receivable, seller or part differ from the request.",
-            "run: allonge quote list",
+            "See what is asked: run: allonge quote list",
         ),
         "price_wrong": (
             "refused",
             "the figures of the price are wrong",
             "Discount, fees, net or price differ from what the terms give.",
-            "run: allonge quote give --help",
+            "Let the wallet compute it: run: allonge quote give --help",
         ),
         "quote_over": (
             "stale",
@@ -81,13 +81,13 @@ rule = Rule(
             "refused",
             "the sale is not registered",
             "The programme demands a registry record before money moves.",
-            "run: allonge take --help",
+            "Give its number and date: run: allonge take --help",
         ),
         "quote_changed": (
             "stale",
             "not what the quote says",
             "Buyer, part or price differ, or another member holds the part.",
-            "run: allonge quote list",
+            "See what is quoted: run: allonge quote list",
         ),
     },
 )

@@ -43,7 +43,7 @@ rule = Rule(
             "refused",
             "more than there is",
             "The amount is more than what is in suspense, waiting or owed.",
-            "run: allonge bank receipts",
+            "See what there is: run: allonge bank receipts",
         ),
         "not_vouched": (
             "unauthorised",
@@ -61,7 +61,7 @@ rule = Rule(
             "unauthorised",
             "not a party to the receivable",
             "Its debtor, supplier and holders report, on one of themselves.",
-            "Name supplier, debtor or a holder; see run: allonge show ID",
+            "Name supplier, debtor or a holder: run: allonge lineage RECEIVABLE",
         ),
     },
 )

@@ -35,21 +35,22 @@ register(
         "malformed",
         "not an export of a ledger",
         "The first line is not that of an export of a version known here.",
-        "Export again with: run: allonge audit export",
+        "Export again: run: allonge audit export SOURCE -o FILE",
     ),
     Code(
         "export_damaged",
         "tampered",
         "the export is damaged",
         "Bytes of the file contradict the digests and counts it carries.",
-        "Keep it as evidence and export again with: run: allonge audit export",
+        "Keep it as evidence and export again: run: allonge audit export SOURCE -o "
+        "FILE",
     ),
     Code(
         "export_cut",
         "incomplete",
         "the export ends too early",
         "The file ends before the closing line that its first line promises.",
-        "Copy or export it again with: run: allonge audit export",
+        "Copy it again, or export again: run: allonge audit export SOURCE -o FILE",
     ),
 )
 

@@ -39,7 +39,7 @@ register(
         "refused",
         "the key is registered already",
         "A key belongs to one member for ever.",
-        "Make another key with: run: allonge wallet init",
+        "Make another key: run: allonge wallet init --wallet NAME",
     ),
     Code(
         "last_admin",
@@ -67,7 +67,7 @@ register(
         "refused",
         "a recovery is under way",
         "It takes effect at its time unless a key of the member vetoes it.",
-        "Wait, or run: allonge member key veto",
+        "Wait, or stop it: run: allonge member key veto",
     ),
     Code(
         "no_recovery",

@@ -28,8 +28,8 @@ register(
     Code(
         "bad_root",
         "tampered",
-        "a root does not cover what is there",
-        "A Merkle root of a header differs from the one over the block's bytes.",
+        "a block's fingerprint does not fit its content",
+        "What a block's header promises is not what the block holds.",
         "Keep the copy as evidence; audit another one.",
     ),
     Code(
@@ -43,8 +43,8 @@ register(
         "bad_secret",
         "tampered",
         "another salt secret than the genesis names",
-        "Without the secret that genesis commits to no state root can be checked.",
-        "Export again with: run: allonge audit export",
+        "Without the secret that the genesis commits to nothing can be checked.",
+        "Export again: run: allonge audit export SOURCE -o FILE",
     ),
 )
 

@@ -36,7 +36,7 @@ register(
         "refused",
         "nothing to grant or remove",
         "A role is granted once; one that is removed is there, and is not the last.",
-        "run: allonge member show ID",
+        "See what it has: run: allonge member show MEMBER",
     ),
     Code(
         "bad_grant_terms",

@@ -48,7 +48,7 @@ register(
         "refused",
         "another part reaches into it",
         "A part of this receivable overlaps the interval that should be free.",
-        "run: allonge balance",
+        "See what you hold: run: allonge balance",
     ),
 )
 

@@ -25,7 +25,7 @@ register(
         "tampered",
         "a sweep paid something else than the holdings say",
         "Recomputed from the units before it, a distribution comes out different.",
-        "Show it with: run: allonge audit explain",
+        "Show it: run: allonge audit explain SOURCE HEIGHT",
     ),
 )
 

@@ -25,8 +25,7 @@ register(
         "malformed",
         "not a table of the documented form",
         "The text is no CSV, or its columns are not the documented ones.",
-        "The command's --help lists the columns, as does: run: allonge bank import "
-        "--help",
+        "The columns are listed by: run: allonge bank import --help",
     ),
     Code(
         "bad_csv_row",

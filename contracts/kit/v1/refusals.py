@@ -1,6 +1,6 @@
 """Codes with which the kit itself refuses, for every rule that uses it."""
 
-DEFECT = "The rule asked the kit for something that has no answer."
+DEFECT = "The rules asked for a computation that has no answer: a defect of theirs."
 REPORT = "Report it; nothing was changed."
 
 # code -> kind, title, cause, fix
@@ -9,7 +9,7 @@ REFUSALS = {
         "stale",
         "the part is locked",
         "An offer, or another lock, binds this holding.",
-        "run: allonge inbox",
+        "See what binds it: run: allonge inbox",
     ),
     "no_channel": (
         "unauthorised",
@@ -21,13 +21,13 @@ REFUSALS = {
         "refused",
         "an order freezes these units",
         "Frozen units stay where they are until the order ends.",
-        "run: allonge freeze list",
+        "See the order: run: allonge freeze list",
     ),
     "insolvent": (
         "refused",
         "the member is insolvent",
         "It begins no new business; its administrator is named in the order.",
-        "run: allonge freeze list",
+        "See the order: run: allonge freeze list",
     ),
     "disputed_unaware": (
         "refused",
@@ -39,7 +39,7 @@ REFUSALS = {
         "refused",
         "not a part of the holding",
         "The part lies outside the holding or is empty.",
-        "run: allonge balance",
+        "See what you hold: run: allonge balance",
     ),
     "invoice_differs": (
         "refused",
@@ -51,18 +51,18 @@ REFUSALS = {
         "refused",
         "the invoice is used up",
         "Uses over all receivables never exceed the invoice's amount.",
-        "run: allonge show ID",
+        "Claim less with --use, or ask the debtor what it counts against it.",
     ),
     "near_duplicate": (
         "refused",
         "an invoice looks like one already used",
         "A number that differs only in form may be the same claim twice.",
-        "Let the debtor sign that it is different: run: allonge confirm ID",
+        "The debtor says so: run: allonge confirm RECEIVABLE --different SHA256",
     ),
     "bad_date": (
         "refused",
         "not a usable date",
-        "A date lies outside the years the calendar can compute.",
+        "The years that calendars reach to do not have it.",
         "Choose another date.",
     ),
     "books_negative": (
