@@ -12,7 +12,13 @@ from typing import Any, Final
 import click
 
 from cli.folder import open_folder
-from cli.terminal import json_option, print_facts, print_json, wallet_options
+from cli.terminal import (
+    json_option,
+    print_facts,
+    print_json,
+    unread_option,
+    wallet_options,
+)
 from ledger.errors import Code, LedgerError, register
 
 _URL: Final = re.compile(r"https?://[!-~]{1,240}")
@@ -39,6 +45,7 @@ register(
 )
 @click.option("--member", metavar="HASH", help="The member this key signs for.")
 @wallet_options
+@unread_option
 @json_option
 def connect(url: str, *, wallet: str, home: str | None, **given: Any) -> None:
     """Pin the chain of a node to this wallet, for good, and the node's URL.

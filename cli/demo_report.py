@@ -8,6 +8,7 @@ from shlex import quote
 from cli.amounts import format_amount
 from cli.demo_cast import CAST, SUPPLIERS, TITLES
 from cli.demo_stage import Stage, expect
+from cli.terminal import called_name
 from ledger.encoding import JSONObject
 
 COLUMNS = (
@@ -132,6 +133,7 @@ def draw_interest(report: JSONObject, currency: str) -> str:
 
 def suggest(stage: Stage, *, is_kept: bool) -> list[str]:
     """Return what to try next."""
+    program = called_name()
     lines = ["Try next:"]
     if is_kept:
         folder = quote(str(stage.folder))
@@ -139,13 +141,13 @@ def suggest(stage: Stage, *, is_kept: bool) -> list[str]:
         wallet = f"--home {folder}/home --passphrase-file {folder}/passphrase"
         block = f"{stage.facts['confirmed_height']} --genesis {stage.facts['chain']}"
         lines += [
-            f"  allonge node start {folder} --clock {folder}/clock --port {port}",
-            f"  allonge lineage {stage.facts['name']} --wallet tier-two {wallet}",
-            f"  allonge audit explain {folder}/ledger.export {block}",
+            f"  {program} node start {folder} --clock {folder}/clock --port {port}",
+            f"  {program} lineage {stage.facts['name']} --wallet tier-two {wallet}",
+            f"  {program} audit explain {folder}/ledger.export {block}",
         ]
     else:
         lines += [
-            "  allonge demo --keep DIR       keep the ledger, the wallets and files",
-            "  allonge demo --file INVOICE   with your own invoice (UBL 2.1 or CII)",
+            f"  {program} demo --keep DIR       keep the ledger, the wallets and files",
+            f"  {program} demo --file INVOICE   with your own invoice (UBL 2.1 or CII)",
         ]
-    return [*lines, "  allonge errors stale_input    what a refusal means"]
+    return [*lines, f"  {program} errors stale_input    what a refusal means"]

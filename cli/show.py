@@ -12,6 +12,7 @@ import click
 
 from cli.people import FULL, check_id, name_id
 from cli.session import Session, with_node
+from cli.terminal import called_name
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -212,7 +213,7 @@ def answer_to(session: Session, row: JSONObject) -> str:
     """Return the command that agrees to what waits, or deals with it."""
     kind = str(row.get("kind", ""))
     if kind == "file":
-        return f"allonge {row['fix']}" if row["fix"] else "others sign"
+        return f"{called_name()} {row['fix']}" if row["fix"] else "others sign"
     verb = ANSWERS.get(kind, "show ID" if "id" in row else "")
     if kind == "receivable":
         verb = "confirm ID" if row.get("debtor") == session.member else "accept ID"
@@ -226,7 +227,7 @@ def answer_to(session: Session, row: JSONObject) -> str:
     words = verb.replace("ID", name or str(row.get("id", "")))
     if kind == "dispute":
         words = words.replace("RECEIVABLE", name_id("receivable", row["receivable"]))
-    return f"allonge {words}" if verb else ""
+    return f"{called_name()} {words}" if verb else ""
 
 
 @click.command("show")

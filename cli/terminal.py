@@ -13,6 +13,7 @@ from __future__ import annotations
 import getpass
 import os
 import re
+import shlex
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -146,6 +147,13 @@ passphrase_option = click.option(
     metavar="FILE",
     help="Read the passphrase from a file of mode 600, or a pipe.",
 )
+# So that one line of options serves every command of a script.
+unread_option = click.option(
+    "--passphrase-file",
+    metavar="FILE",
+    expose_value=False,
+    help="Taken and not read: no passphrase is needed.",
+)
 amount_option = click.option(
     "--type-amount",
     metavar="AMOUNT",
@@ -186,7 +194,19 @@ def print_text(text: str) -> None:
 
 def print_note(text: str) -> None:
     """Write one line for the user to stderr."""
-    click.echo(printable(text), err=True)
+    click.echo(printable(as_called(text)), err=True)
+
+
+def called_name() -> str:
+    """Return how to call this program: by its name, or by the path it was called by."""
+    called = Path(sys.argv[0])
+    found = str(called.parent) in os.environ.get("PATH", "").split(os.pathsep)
+    return PROGRAM if found or called.name != PROGRAM else shlex.quote(str(called))
+
+
+def as_called(text: str) -> str:
+    """Return a text whose commands can be run as they stand."""
+    return text.replace(f"run: {PROGRAM} ", f"run: {called_name()} ")
 
 
 def print_facts(facts: Mapping[str, object]) -> None:
@@ -260,18 +280,15 @@ def describe_error(error: LedgerError) -> JSONObject:
         for name, value in error.details.items()
         if re.fullmatch(r"[a-z][a-z0-9_]*", name)
     }
-    return (
-        {"fix": row.fix}
-        | details
-        | {
-            "code": error.code,
-            "kind": row.kind,
-            "title": row.title,
-            "cause": row.cause,
-            "expected": _plain(error.expected),
-            "found": _plain(error.found),
-        }
-    )
+    return details | {
+        "fix": as_called(str(details.get("fix", row.fix))),
+        "code": error.code,
+        "kind": row.kind,
+        "title": row.title,
+        "cause": row.cause,
+        "expected": _plain(error.expected),
+        "found": _plain(error.found),
+    }
 
 
 def _plain(value: object) -> object:
@@ -283,7 +300,7 @@ def _plain(value: object) -> object:
 
 
 def print_error(error: LedgerError, *, as_json: bool = False) -> None:
-    """Write an error: one line and its fix to stderr, or JSON to stdout."""
+    """Write an error to stderr: a line, its cause, its fix; or JSON to stdout."""
     facts = describe_error(error)
     if as_json:
         print_json(facts)
@@ -296,8 +313,9 @@ def print_error(error: LedgerError, *, as_json: bool = False) -> None:
     if wants_colour(sys.stderr):
         head = click.style(head, fg="red", bold=True)
     click.echo(f"{head}: {printable(', '.join(parts))}", err=True)
-    if facts["fix"]:
-        click.echo(f"\nfix: {printable(facts['fix'])}", err=True)
+    for name in ("cause", "fix"):
+        if facts[name]:
+            click.echo(f"{name}: {printable(facts[name])}", err=True)
 
 
 def read_passphrase(

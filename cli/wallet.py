@@ -25,6 +25,7 @@ from cli.terminal import (
     print_note,
     read_answer,
     read_passphrase,
+    unread_option,
     wallet_options,
 )
 from ledger.encoding import JSONObject
@@ -142,6 +143,7 @@ def _ask_recovery() -> str:
 
 @wallet.command("show")
 @wallet_options
+@unread_option
 @json_option
 def show_wallet(*, wallet: str, home: str | None, as_json: bool) -> None:
     """Show a wallet's key, chain and member; needs no passphrase."""

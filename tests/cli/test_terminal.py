@@ -77,7 +77,7 @@ def test_every_failure_has_a_code_and_an_exit_code(
     status: int,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Stdout stays empty, stderr has one line and a fix, never a traceback."""
+    """Stdout stays empty, stderr has what, why and a fix, never a traceback."""
     assert run_command(command_that(raising(error)), []) == status
     out, err = capsys.readouterr()
     assert out == ""
@@ -85,7 +85,8 @@ def test_every_failure_has_a_code_and_an_exit_code(
     assert "Traceback" not in err
     assert "secret" not in err
     if registry().get(code):
-        assert "\n\nfix: " in err
+        assert "\ncause: " in err
+        assert "\nfix: " in err
 
 
 @pytest.mark.parametrize(("error", "code", "status"), FAILURES, ids=FAILURE_IDS)
@@ -363,3 +364,23 @@ def test_each_registered_command_loads(name: str) -> None:
     """The table of commands points at commands."""
     result = CliRunner().invoke(main_module.allonge, [name, "--help"])
     assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("called", "path", "named"),
+    [
+        ("/opt/bin/allonge", "/usr/bin:/opt/bin", "allonge"),
+        ("/opt/bin/allonge", "/usr/bin", "/opt/bin/allonge"),
+        (".venv/bin/allonge", "/usr/bin", ".venv/bin/allonge"),
+        ("/opt/my bin/allonge", "/usr/bin", "'/opt/my bin/allonge'"),
+        ("/usr/lib/pytest", "/usr/bin", "allonge"),
+    ],
+)
+def test_a_fix_names_the_program_as_it_was_called(
+    called: str, path: str, named: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the bare name leads nowhere, the path that did is shown."""
+    monkeypatch.setattr("sys.argv", [called])
+    monkeypatch.setenv("PATH", path)
+    fix = describe_error(LedgerError("usage"))["fix"]
+    assert fix == f"See what can be typed: run: {named} --help"
