@@ -223,9 +223,7 @@ class DealsModel(PassingModel):
         need(that=ref not in self.receipts, reason="applied once")
         need(that=amount > 0, reason="no amount")
         self.check_day()
-        receipt = Receipt(ref, amount, self.today, deal=did)
-        self.receipts[ref] = receipt
-        self.book(amount)
+        receipt = self.keep(Receipt(ref, amount, self.today, deal=did))
         if deal.buyer == self.terms["debtor"] and deal.buyer in self.insolvent:
             receipt.suspense, receipt.administered = amount, True
         elif deal.state != "open" or amount != deal.price:
@@ -301,6 +299,9 @@ class DealsModel(PassingModel):
         frozen = self.frozen(deal.rid, deal.buyer, deal.lo, deal.hi)
         if not same or frozen or rec.stage != "live":
             return False
+        steps = [step for step in rec.steps if step[:2] == (deal.lo, deal.hi)]
+        if deal.kind == "recourse":
+            rec.steps.remove(steps[-1])  # notice runs as if it had not been
         for tile in tiles:
             lo, hi = max(tile.lo, deal.lo), min(tile.hi, deal.hi)
             self._pass_on(rec, tile, lo, hi, deal.before)

@@ -210,6 +210,13 @@ class MoneyModel:
         """Refuse to book on a day that is closed."""
         need(that=self.today > self.closed, reason="the day is closed")
 
+    def keep(self, receipt: Receipt) -> Receipt:
+        """Record a credit with its receipt."""
+        receipt.booked_ms = self.now
+        self.receipts[receipt.ref] = receipt
+        self.book(receipt.amount)
+        return receipt
+
     def book(self, amount: int) -> None:
         """Record a credit (or, negative, a debit) of today."""
         self.entries.append((self.today, amount))
@@ -229,8 +236,7 @@ class MoneyModel:
         parse_date(value_date)
         self.check_day()
         named = self.named(names, payer)
-        receipt = self.receipts[ref] = Receipt(ref, amount, value_date)
-        self.book(amount)
+        receipt = self.keep(Receipt(ref, amount, value_date))
         strange = payer not in {None, self.terms["debtor"]} or not (payer or named)
         bankrupt = self.terms["debtor"] in self.insolvent
         if strange or bankrupt:
@@ -392,6 +398,7 @@ class MoneyModel:
 
     def pay_out(self, line: Line) -> None:
         """Make the line's payout due, less what its holder has to give back."""
+        line.made_ms = self.now
         claim = self.claims.get((line.holder, line.rid), 0)
         kept = min(claim, line.net)
         if claim:

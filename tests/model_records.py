@@ -121,6 +121,7 @@ class Line:
     sent_to: dict[str, int] = field(default_factory=dict)  # and not yet paid
     paid_to: dict[str, int] = field(default_factory=dict)  # and not returned
     in_default: bool = False  # swept while the receivable was in default
+    made_ms: int = 0
 
     @property
     def net(self) -> int:
@@ -192,6 +193,7 @@ class Receipt:
     reversed: int = 0
     priced: int = 0  # paid the price of a deal
     deal: str = ""  # the deal whose price it paid
+    booked_ms: int = 0
     administered: bool = False  # in suspense for the debtor's administrator
     waiting: dict[str, int] = field(default_factory=dict)  # by receivable
 

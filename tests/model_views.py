@@ -1,7 +1,7 @@
 """What can be seen of the naive model, and the invariants it keeps."""
 
 from tests.model_deals import DealsModel
-from tests.model_records import REMITTER, Invoice, Receivable, strict_number
+from tests.model_records import DAY_MS, REMITTER, Invoice, Receivable, strict_number
 
 
 class ViewsModel(DealsModel):
@@ -75,6 +75,35 @@ class ViewsModel(DealsModel):
     def held(self, holder: str) -> int:
         """Return payouts of a holder that orders hold."""
         return sum(x.kept_back for x in self.payouts() if x.holder == holder)
+
+    def accumulating(self, payee: str) -> int:
+        """Return what is due to a payee and too little to be paid unasked.
+
+        Choices: one payout that is old enough, or of a settled receivable, takes
+        all others along; what goes back to its remitter never waits.
+        """
+        lines = self.lines + self.prices
+        mine = [x for x in lines if x.due and self.payee(x.holder) == payee]
+        total = sum(line.due for line in mine)
+        wait_ms = self.terms["payout_days"] * DAY_MS
+        ripe = any(
+            self.now >= line.made_ms + wait_ms or self.state(line.rid) == "settled"
+            for line in mine
+        )
+        return 0 if ripe or total >= self.terms["payout_min_minor"] else total
+
+    def suspense_aged(self) -> int:
+        """Return what is in suspense so long that it is to be returned.
+
+        Choice: nothing returns by itself, somebody instructs it; what is an
+        administrator's does not age.
+        """
+        wait_ms = self.terms["suspense_days"] * DAY_MS
+        return sum(
+            receipt.suspense
+            for receipt in self.receipts.values()
+            if self.now > receipt.booked_ms + wait_ms and not receipt.administered
+        )
 
     def deals(self) -> dict[str, str]:
         """Return what has become of the deals."""

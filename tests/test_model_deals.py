@@ -217,6 +217,18 @@ def test_notice_time(extra_ms: int, answer: str) -> None:
     assert model.recourse_call("d", "R", 0, at(day(60))) == answer
 
 
+def test_a_price_that_goes_back_undoes_the_step() -> None:
+    """B has its part and its first notice time again, and owes what it was sent."""
+    model = defaulted("B", recourse_price="face")
+    do(model.advance_to(at(day(20))), model.recourse_call("d", "R", 0, at(day(30))))
+    do(model.pay_deal("p", "d", FACE), model.pay_payouts("B"))
+    do(model.advance_to(at(day(21))), model.reverse("r", "p", FACE))
+    assert (holders(model), model.claim("B", "R")) == ([(0, FACE, "B")], FACE)
+    do(model.advance_to(at(day(32)) + 1))
+    assert model.recourse_call("e", "R", 0, at(day(40))) == "refused"
+    model.check()
+
+
 def test_recourse_when_overdue() -> None:
     """The programme may let overdue be enough, and a payment ends the call."""
     model = new(recourse_trigger="overdue", recourse_price="face", grace_days=9)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.model import Model
-from tests.test_model import DUE, at, close, day, do, live, new, pay
+from tests.test_model import DAY_MS, DUE, at, close, day, do, live, new, pay
 from tests.test_model_deals import FACE, SOON, defaulted, holders
 
 DEFENCES = {"undertaking": "subject_to_defences"}
@@ -285,6 +285,26 @@ def test_an_insolvent_holders_payouts_go_to_its_administrator() -> None:
     do(model.pay_payouts("administrator:S"))
     assert (model.paid("S"), model.paid("administrator:S")) == (0, 67)
     model.check()
+
+
+def test_small_payouts_accumulate_and_suspense_ages() -> None:
+    """Below 30 waits 30 days or for settlement; 90 days are enough in suspense."""
+    model = new(payout_min_minor=30)
+    live(model, "R", 100)
+    start = model.now
+    do(pay(model, "a", 20, "R"), model.pay_early("R"))
+    do(model.receipt("x", 7, DUE, "X", None))
+    assert model.accumulating("S") == 20
+    do(model.advance_to(start + 30 * DAY_MS))
+    assert model.accumulating("S") == 0
+    do(model.pay_payouts("S"), pay(model, "b", 10, "R"), model.pay_early("R"))
+    assert (model.payable("S"), model.accumulating("S")) == (10, 10)
+    do(model.advance_to(start + 90 * DAY_MS))
+    assert model.suspense_aged() == 0
+    do(model.advance_to(start + 90 * DAY_MS + 1))
+    assert model.suspense_aged() == 7
+    do(model.return_suspense("x", 7))
+    assert model.suspense_aged() == 0
 
 
 def plant_price(model: Model) -> None:

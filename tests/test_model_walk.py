@@ -14,6 +14,7 @@ from hypothesis.stateful import (
     rule,
 )
 
+from tests.model_records import Tile, transferor
 from tests.test_model import DUE, INTEREST_FIRST, START, at, day, new
 
 MEMBERS = st.sampled_from("SPBCD")
@@ -27,7 +28,7 @@ ACTS = {
     "countered": OPEN_ACTS,
     "issued": ["accept_issue", "accept_issue", "decline_issue", "cancel"],
     "live": ["pay_early", "pay_early", "pay_early", "cancel_live"],
-    "part_paid": ["pay_early"],
+    "part_paid": ["pay_early", "waive"],
     "overdue": ["waive"],
     "default": ["waive", "close_uncollectable"],
     "recovering": ["waive", "close_uncollectable"],
@@ -37,7 +38,7 @@ TERMS: list[dict[str, Any]] = [
     INTEREST_FIRST,
     {
         "undertaking": "subject_to_defences",
-        "tolerance_minor": 9,
+        "tolerance_minor": 60,
         "tolerance_days": 2,
         "grace_days": 3,
         "exposure_max_minor": 350,
@@ -168,12 +169,25 @@ class Walk(RuleBasedStateMachine):
         place = self.tile(data, rid)
         self.try_out(kind, self.next_id(), rid, *place, *buyer, price, pay_by_ms)
 
-    @rule(data=st.data(), rid=RIDS)
-    def recourse_call(self, data: st.DataObject, rid: str) -> None:
-        """Call on a transferor."""
-        place = rid, self.tile(data, rid)[0]
+    @precondition(lambda self: self.passed())
+    @rule(data=st.data(), back=st.booleans(), price=st.integers(1, 60))
+    def step_back(self, data: st.DataObject, back: bool, price: int) -> None:
+        """Call on a transferor, or let it buy its part back."""
+        rid, tile = data.draw(st.sampled_from(self.passed()))
         pay_by_ms = self.model.now + 9 * 24 * 3_600_000
-        self.try_out("recourse_call", self.next_id(), *place, pay_by_ms)
+        if back:
+            member = transferor(tile.chain)[0]
+            place = rid, tile.lo, tile.lo, tile.hi
+            what = *place, member, price, pay_by_ms
+            self.try_out("repurchase", self.next_id(), *what)
+        else:
+            what = rid, tile.lo, pay_by_ms
+            self.try_out("recourse_call", self.next_id(), *what)
+
+    def passed(self) -> list[tuple[str, Tile]]:
+        """Return the live tiles that somebody passed on."""
+        recs = self.model.receivables.values()
+        return [(rec.rid, tile) for rec in recs for tile in rec.live if tile.chain]
 
     @precondition(lambda self: self.model.deals())
     @rule(
@@ -202,7 +216,7 @@ class Walk(RuleBasedStateMachine):
         rid=RIDS,
         member=st.none() | MEMBERS,
         amount=st.none() | AMOUNTS,
-        hours=st.integers(0, 99),
+        hours=st.integers(-200, 99),
     )
     def freeze(
         self,
@@ -317,10 +331,19 @@ class Walk(RuleBasedStateMachine):
         today = self.model.today
         self.try_out("close_day", today, self.model.balance(today) + wrong)
 
-    @rule(member=MEMBERS, act=st.sampled_from(["suspend", "resume", "resume"]))
+    @rule(member=MEMBERS, act=st.sampled_from(["suspend"] + ["resume"] * 5))
     def standing(self, member: str, act: str) -> None:
         """Suspend or resume a member."""
         self.try_out(act, member)
+
+    @precondition(lambda self: self.model.today >= day(-1))
+    @rule(days=st.integers(1, 5))
+    def let_days_close(self, days: int) -> None:
+        """Let days pass that the bank closes one by one."""
+        for _ in range(days):
+            self.try_out("advance_to", self.model.now + 24 * 3_600_000)
+            today = self.model.today
+            self.try_out("close_day", today, self.model.balance(today))
 
     @rule(hours=st.sampled_from([-1, 1, 24, 24 * 7]))
     def wait(self, hours: int) -> None:
