@@ -45,7 +45,7 @@ ALIKE = ("chain", "holder", "noticed", "returned_ms")
 rule = Rule(
     "receivable",
     part="circulation",
-    writes=("deal", "offer", "tile"),
+    writes=("deal", "interest", "offer", "tile"),
     refusals={
         "part_too_small": (
             "refused",

@@ -27,6 +27,7 @@ rule = Rule(
         "account",
         "deal",
         "exposure",
+        "interest",
         "line",
         "offer",
         "receipt",

@@ -24,7 +24,6 @@ from contracts.kit.v1 import (
     add_exposure,
     bound,
     days_term,
-    disputed_minor,
     find_freeze,
     is_open,
     need_disposal,
@@ -32,6 +31,7 @@ from contracts.kit.v1 import (
     need_unfrozen,
     order_key,
     owed_at,
+    owes_back,
     paid_state,
     reduce_units,
     release_unassigned,
@@ -108,6 +108,13 @@ def need_contestable(ctx: Context, receivable: str) -> Record:
     return record
 
 
+def need_repaid(ctx: Context, record: Record, holder: str) -> None:
+    """Refuse a holder who was paid, while nothing else is left to repay that from."""
+    programme = ctx.need("programme", record["programme"])
+    if owes_back(ctx, programme, record, holder):
+        ctx.refuse("claim_open", receivable=record["id"])
+
+
 # -- reductions ------------------------------------------------------------------------
 
 
@@ -170,6 +177,7 @@ def reduce(ctx: Context, body: Reduce) -> None:
     if "sweep" in record:
         ctx.refuse("sweep_running", receivable=record["id"])
     need_disposal(ctx, record["supplier"])
+    need_repaid(ctx, record, record["supplier"])
     if body.amount_minor > record["live_minor"] - record["waiting_minor"]:
         ctx.refuse("over_owed", live_minor=record["live_minor"])
     item = ctx.allocate("reduction")
@@ -178,6 +186,7 @@ def reduce(ctx: Context, body: Reduce) -> None:
         tile = need_part(ctx, record["id"], part)
         if body.order is None:
             need_unfrozen(ctx, tile)
+            need_repaid(ctx, record, tile["holder"])
         units = min(left, part.units_minor)
         if units:
             reduce_units(ctx, tile, units, item)
@@ -259,10 +268,12 @@ def sign_open(ctx: Context, body: Open) -> list[Signer]:
 def open_dispute(ctx: Context, body: Open) -> None:
     """Record what is contested until the programme's deadline."""
     record = need_contestable(ctx, body.receivable)
-    free = record["live_minor"] - disputed_minor(ctx, record)
-    if body.amount_minor > free:
-        ctx.refuse("over_owed", live_minor=record["live_minor"])
     disputes = record.get("disputes", [])
+    # What was contested and lapsed, or was conceded, is not contested again.
+    contested = sum([row["amount_minor"] for row in disputes])
+    contested += record.get("contested_minor", 0)
+    if body.amount_minor > record["live_minor"] - contested:
+        ctx.refuse("over_owed", live_minor=record["live_minor"])
     if len(disputes) >= DISPUTES_MAX:
         ctx.refuse("limit_exceeded", disputes_max=DISPUTES_MAX)
     programme = ctx.need("programme", record["programme"])
@@ -374,6 +385,9 @@ def end_dispute(ctx: Context, dispute: Record, state: str) -> Record:
     record = ctx.need("receivable", dispute["receivable"])
     ctx.write({**dispute, "state": state})
     rows = [row for row in record["disputes"] if row["id"] != dispute["id"]]
+    if state != "agreed":
+        contested = record.get("contested_minor", 0) + dispute["amount_minor"]
+        record["contested_minor"] = contested
     ctx.emit("dispute_ended", receivable=record["id"], state=state)
     if rows:
         return {**record, "disputes": rows}
@@ -420,6 +434,8 @@ def close(ctx: Context, body: Close) -> None:
     for holder in body.holders:
         if holder not in missing:
             ctx.refuse("not_holder", holder=holder)
+        need_disposal(ctx, holder)
+        need_repaid(ctx, record, holder)
     agreed = add_agreed(ctx, record["id"], body.holders)
     if any(holder not in agreed for holder in missing):
         ctx.emit("closing_agreed", receivable=record["id"])

@@ -82,7 +82,9 @@ by the supplier              | soft                 | contest 5 by=alpha | wrong
 more than is owed            | soft                   | contest 1000001 | over_owed
 all of it                    | soft                   | contest 1000000 | ok
 more than is left            | soft, contest 999999   | contest 2 | over_owed
-what a lapsed one contested  | soft, contest 999999, past 1 | contest 2 | ok
+what a lapsed one contested  | soft, contest 999999, past 1 | contest 2 | over_owed
+what was conceded            | soft, contest 999999, concede | contest 2 | over_owed
+what none has contested yet  | soft, contest 999999, past 1 | contest 1 | ok
 stands at its last moment    | soft, contest 999999, past 0 | contest 2 | over_owed
 parts pass to who knows      | soft, contest 5        | transfer 0 5 | disputed_unaware
 and says so                  | soft, contest 5        | transfer 0 5 aware=1 | ok

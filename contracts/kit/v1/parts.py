@@ -9,11 +9,14 @@ anything else happens to their tile; a ``freeze`` stays on its units, wherever
 they go, until it is released or its time has passed.
 """
 
-from contracts.kit.v1.records import LIVE, REDUCED, RETIRED
-from contracts.kit.v1.rule import Context, Record
+from contracts.kit.v1.arithmetic import accrue
+from contracts.kit.v1.owed import late_days, today
+from contracts.kit.v1.records import LIVE, REDUCED, RETIRED, group_key
+from contracts.kit.v1.rule import Context, Record, order_key
 from contracts.kit.v1.standing import need_disposal, need_unfrozen
 
 LASTING = ("freeze",)
+GROUP_PAGE = 100
 
 
 def need_tile(ctx: Context, receivable: str, lo: int, rev: int) -> Record:
@@ -157,8 +160,61 @@ def move_tile(ctx: Context, tile: Record, receiver: str, recourse: str) -> Recor
         "rev": tile["rev"] + 1,
         "transfers": tile["transfers"] + 1,
     }
+    carry_interest(ctx, tile, moved)
     ctx.write(moved)
     return moved
+
+
+def carry_interest(ctx: Context, tile: Record, moved: Record) -> None:
+    """Let interest that a tile's units were paid go with them to another group.
+
+    Else they would be owed it once more, and other groups would get less.
+    """
+    given: Record | None = ctx.read("interest", group_key(tile), tile["scope"])
+    if given is None:
+        return
+    record = ctx.need("receivable", tile["scope"])
+    programme = ctx.need("programme", record["programme"])
+    days = late_days(programme, record, today(ctx, programme))
+    own = accrue(tile["hi"] - tile["lo"], programme["late_ppm"], days)
+    units = accrue(count_group(ctx, tile), programme["late_ppm"], days)
+    whole = units + int(given["accumulator"])
+    taken: Record | None = ctx.read("interest", group_key(moved), tile["scope"])
+    if taken is None:
+        names = ("holder", "pledge", "recourse_class", "scope")
+        taken = {name: moved[name] for name in names if name in moved}
+        taken = {**taken, "accumulator": "0", "kind": "interest", "paid_minor": 0}
+        taken["id"] = group_key(moved)
+    for name in ("paid_minor", "waived_minor"):
+        sum_minor = given.get(name, 0)
+        part = (2 * sum_minor * own + whole) // (2 * whole) if own else 0
+        if part:
+            given[name] = sum_minor - part
+            taken[name] = taken.get(name, 0) + part
+            ctx.write(given)
+            put_interest(ctx, taken)
+
+
+def put_interest(ctx: Context, record: Record) -> None:
+    """Write a group's interest, new or not."""
+    if ctx.read("interest", record["id"], record["scope"]) is None:
+        ctx.create(record)
+    else:
+        ctx.write(record)
+
+
+def count_group(ctx: Context, tile: Record) -> int:
+    """Return how many live units a tile's group has."""
+    name = group_key(tile)
+    after = name + "/"
+    units: int = 0
+    while True:
+        page = ctx.scan("live", tile["scope"], after, GROUP_PAGE)
+        own = [other for other in page if group_key(other) == name]
+        units += sum([other["hi"] - other["lo"] for other in own])
+        if len(own) < GROUP_PAGE:
+            return units
+        after = name + "/" + order_key(own[-1]["lo"])
 
 
 def return_tile(ctx: Context, tile: Record) -> Record:
@@ -176,6 +232,7 @@ def return_tile(ctx: Context, tile: Record) -> Record:
         "returned_ms": ctx.time,
         "rev": tile["rev"] + 1,
     }
+    carry_interest(ctx, tile, moved)
     ctx.write(moved)
     return moved
 

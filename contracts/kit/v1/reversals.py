@@ -202,9 +202,23 @@ def reopen_line(
     record = ctx.read("interest", name, receivable["id"])
     if record is not None:
         accumulator = int(record["accumulator"]) - gained
-        paid = record["paid_minor"] - interest
-        ctx.write({**record, "accumulator": str(accumulator), "paid_minor": paid})
+        ctx.write({**record, "accumulator": str(accumulator)})
+        take_paid(ctx, receivable["id"], name, interest)
     return gained
+
+
+def take_paid(ctx: Context, receivable: str, name: str, amount_minor: int) -> None:
+    """Count interest of a group as not paid; what went on with its units, of others."""
+    own = ctx.need("interest", name, receivable)
+    found, rest = [own], amount_minor
+    if own["paid_minor"] < rest:
+        known = ctx.scan("interest", receivable, limit=LINES_MAX)
+        found += [record for record in known if record["id"] != name]
+    for record in found:
+        taken = min(rest, record["paid_minor"])
+        if taken:
+            ctx.write({**record, "paid_minor": record["paid_minor"] - taken})
+            rest -= taken
 
 
 def cancel_payout(ctx: Context, line: Record, amount_minor: int) -> int:
@@ -261,7 +275,6 @@ def take_interest(ctx: Context, account: str, line: Record, amount_minor: int) -
             "reversed_interest_minor": back,
         }
     )
-    group: Record = ctx.need("interest", group_key(line), line["receivable"])
-    ctx.write({**group, "paid_minor": group["paid_minor"] - amount_minor})
+    take_paid(ctx, line["receivable"], group_key(line), amount_minor)
     move_books(ctx, account, claims_minor=claim, payable_minor=-cancelled)
     allocate_rest(ctx, line["receipt"], amount_minor)
