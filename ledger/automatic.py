@@ -16,7 +16,7 @@ from ledger.encoding import JSONObject, load_record
 from ledger.errors import InvariantBroken, LedgerError
 from ledger.execution import Situation, open_context, run_metered
 from ledger.gas import Meter
-from ledger.invariants import check_changes, touched
+from ledger.invariants import check_layer
 from ledger.kernel import MANIFEST_HASH
 from ledger.state import Layer, State, key_of, record_key, scan_records
 
@@ -122,7 +122,7 @@ def _run_handler(
     )
     if raw is not None:
         run_metered(lambda: handler(ctx, load_record(raw)), meter)
-    check_changes(touched(layer), layer.kinds, situation.rulebook.check_changes)
+    check_layer(layer, situation.rulebook.check_changes)
     return ctx.take_events()
 
 

@@ -87,9 +87,8 @@ class Context:
 
     def read(self, kind: str, item: str, scope: str = "") -> Any:
         """Return a record, None if there is none."""
-        raw = self._layer.get(self._key(kind, item, scope))
         self._charge(GAS_READ)
-        return None if raw is None else load_record(raw)
+        return self._layer.copy(self._key(kind, item, scope))
 
     def need(self, kind: str, item: str, scope: str = "") -> Any:
         """Return a record.

@@ -129,6 +129,21 @@ def load_record(raw: bytes) -> JSONObject:
     return record
 
 
+def find_nested(record: JSONObject) -> tuple[str, ...]:
+    """Return the names of a decoded record's fields that are lists or objects."""
+    return tuple([name for name in record if type(record[name]) not in _LEAVES])
+
+
+def copy_part(part: Any) -> Any:
+    """Return a copy, all the way down, of a list or object out of a record."""
+    if type(part) is dict:
+        return {
+            name: item if type(item) in _LEAVES else copy_part(item)
+            for name, item in part.items()
+        }
+    return [item if type(item) in _LEAVES else copy_part(item) for item in part]
+
+
 def digest(raw: bytes) -> bytes:
     """Return SHA-256 of the bytes."""
     return sha256(raw).digest()

@@ -19,7 +19,31 @@ CheckChanges = Callable[[list[Change]], str]
 
 def touched(layer: Layer) -> list[Change]:
     """Return before and after of every record a layer changes."""
+    layer.settle()
     return [(record, layer.after[key]) for key, record in layer.before.items()]
+
+
+def check_layer(layer: Layer, declared: CheckChanges) -> None:
+    """Return if the invariants hold over what a savepoint touched.
+
+    Raises:
+        LedgerError: ``invariant_broken``, with the invariant's name.
+    """
+    check_changes(touched(layer), layer.kinds, declared)
+    layer.sound.update(layer.writes)
+
+
+def check_backstop(layer: Layer, declared: CheckChanges) -> None:
+    """Return if the invariants hold over a whole block.
+
+    What every savepoint left sound, and nobody has written since, is sound:
+    sums of sound changes are. Anything else has all of it looked at again.
+
+    Raises:
+        LedgerError: ``invariant_broken``, with the invariant's name.
+    """
+    if layer.sound != layer.writes:
+        check_changes(touched(layer), layer.kinds, declared)
 
 
 def check_changes(changes: list[Change], kinds: Kinds, declared: CheckChanges) -> None:

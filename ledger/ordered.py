@@ -14,8 +14,10 @@ from typing import Final
 Row = tuple[str, bytes]  # sort key, what stands there
 
 RUN_ROWS: Final = 512
-# From this share of a run on, changing it row by row costs more than anew.
+# From this share of a run on, changing it row by row costs more than anew, and
+# so few rows never do.
 ROWS_PER_CHANGE: Final = 16
+FEW_ROWS: Final = 4
 # Sorts after every record key, so that all rows of one sort key come before.
 _LAST_KEY: Final = b"\xff" * 33
 
@@ -53,6 +55,10 @@ class OrderedRows:
 
     def change(self, delta: Mapping[Row, bool]) -> None:
         """Have the rows that are true in the delta, and none that are false."""
+        if len(delta) <= FEW_ROWS:
+            for row, wanted in delta.items():
+                self._change_one(row, wanted=wanted)
+            return
         rows = sorted(delta)
         start = 0
         if not self._runs:
@@ -70,6 +76,27 @@ class OrderedRows:
             self._settle(at)
             start = end
 
+    def _change_one(self, row: Row, *, wanted: bool) -> None:
+        at = bisect_right(self._firsts, row) - 1 if len(self._firsts) > 1 else 0
+        run = self._runs[at] if at > 0 else self._first_run()
+        position = bisect_left(run, row)
+        stands = position < len(run) and run[position] == row
+        if wanted == stands:
+            return
+        if wanted:
+            run.insert(position, row)
+            self._count += 1
+        else:
+            del run[position]
+            self._count -= 1
+        self._settle(max(at, 0))
+
+    def _first_run(self) -> list[Row]:
+        if not self._runs:
+            self._runs.append([])
+            self._firsts.append(("", b""))
+        return self._runs[0]
+
     def _settle(self, at: int) -> None:
         """Bring a changed run back to its size."""
         run = self._runs[at]
@@ -82,8 +109,11 @@ class OrderedRows:
             return self._settle(at)
         else:
             pieces = [run] if run else []
-        self._runs[at : at + 1] = pieces
-        self._firsts[at : at + 1] = [piece[0] for piece in pieces]
+        if len(pieces) == 1:
+            self._firsts[at] = run[0]
+        else:
+            self._runs[at : at + 1] = pieces
+            self._firsts[at : at + 1] = [piece[0] for piece in pieces]
         return None
 
 

@@ -23,7 +23,7 @@ from ledger.execution import (
     check_keys,
     execute_transaction,
 )
-from ledger.invariants import check_changes, touched
+from ledger.invariants import check_backstop
 from ledger.log import Log, hash_leaf, root_of
 from ledger.state import Layer, State
 from ledger.statemap import StateMap
@@ -174,7 +174,7 @@ def _refusal(transaction: Transaction, error: LedgerError) -> JSONObject:
 
 def _check_backstop(layer: Layer, situation: Situation) -> None:
     try:
-        check_changes(touched(layer), layer.kinds, situation.rulebook.check_changes)
+        check_backstop(layer, situation.rulebook.check_changes)
     except LedgerError as error:
         raise InvariantBroken(f"block {situation.height}: {error.found}") from error
 

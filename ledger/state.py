@@ -10,15 +10,14 @@ the height of their last write, which the salt of the commitment needs.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from heapq import merge
 from typing import Final, Protocol
 
-from ledger.encoding import JSONObject, encode, load_record
+from ledger.encoding import JSONObject, copy_part, encode, find_nested, load_record
 from ledger.errors import LedgerError
-from ledger.gas import Meter, metered
+from ledger.gas import Meter, OutOfGas, metered
 from ledger.ordered import OrderedRows, Row
 from ledger.statemap import StateMap, commit_value, derive_salt, map_key, scope_prefix
 
@@ -27,11 +26,13 @@ DECODED_MAX: Final = 65_536
 # Every act reads those of its signers; they stay decoded from the start.
 READ_ALWAYS: Final = frozenset({"key", "member", "policy"})
 # Index functions are kit code and run on a meter; a restore must not end.
+PLACES_GAS_MAX: Final = 10**12
 RESTORE_GAS_MAX: Final = 10**15
 
 Entry = Row  # sort key, record key
 Partition = tuple[str, str]  # index, partition
-PlacesFunction = Callable[[JSONObject], list[tuple[str, str, str]]]
+Place = tuple[str, str, str]  # index, partition, sort key
+PlacesFunction = Callable[[JSONObject], list[Place]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,11 @@ class Kind:
 Kinds = Mapping[str, Kind]
 
 
-_prefix = lru_cache(maxsize=65_536)(scope_prefix)
-_key = lru_cache(maxsize=65_536)(map_key)
+# Keys made lately. Plain dictionaries: a list of what was used last costs more
+# than making a key anew now and then.
+_prefixes: dict[tuple[str, str], bytes] = {}
+_keys: dict[tuple[str, str, str], bytes] = {}
+KEYS_MAX: Final = 131_072
 
 
 def record_key(kind: Kind, item: str, scope: str) -> bytes:
@@ -67,15 +71,34 @@ def record_key(kind: Kind, item: str, scope: str) -> bytes:
         scope: the parent's id, empty for kinds without scope.
     """
     if kind.interval:
-        return _prefix(kind.name, scope) + int(item).to_bytes(8, "big") + bytes(8)
-    return _key(kind.name, scope, item)
+        return _interval_key(kind.name, scope, int(item))
+    place = (kind.name, scope, item)
+    known = _keys.get(place)
+    if known is None:
+        if len(_keys) >= KEYS_MAX:
+            _keys.clear()
+        known = _keys[place] = map_key(*place)
+    return known
+
+
+def _interval_key(kind: str, scope: str, lo: int) -> bytes:
+    known = _prefixes.get((kind, scope))
+    if known is None:
+        if len(_prefixes) >= KEYS_MAX:
+            _prefixes.clear()
+        known = _prefixes[(kind, scope)] = scope_prefix(kind, scope)
+    return known + lo.to_bytes(8, "big") + _EIGHT
+
+
+_EIGHT: Final = bytes(8)
 
 
 def key_of(kinds: Kinds, record: JSONObject) -> bytes:
     """Return the key a record stands under."""
     kind = kinds[record["kind"]]
-    item = str(record["lo"]) if kind.interval else record["id"]
-    return record_key(kind, item, record["scope"] if kind.scoped else "")
+    if kind.interval:
+        return _interval_key(kind.name, record["scope"], int(record["lo"]))
+    return record_key(kind, record["id"], record["scope"] if kind.scoped else "")
 
 
 class View(Protocol):
@@ -88,6 +111,9 @@ class View(Protocol):
 
     def load(self, key: bytes) -> JSONObject | None:
         """Return the decoded record; shared, so nobody may change it."""
+
+    def copy(self, key: bytes) -> JSONObject | None:
+        """Return the decoded record, the reader's own."""
 
     def entries(
         self, partition: Partition, after: str, limit: int | None
@@ -121,7 +147,8 @@ class State:
         self._indexes: dict[Partition, OrderedRows] = {}
         # What was decoded lately, beside the very bytes it came from: a reader
         # that is late can leave an old record here, but nobody will take it.
-        self._decoded: dict[bytes, tuple[bytes, JSONObject]] = {}
+        # With the names of the fields that are lists or objects.
+        self._decoded: dict[bytes, tuple[bytes, JSONObject, tuple[str, ...]]] = {}
 
     def get(self, key: bytes) -> bytes | None:
         """Return the record's canonical bytes, None if there is no record."""
@@ -136,10 +163,31 @@ class State:
         known = self._decoded.get(key)
         if known is not None and known[0] is stored:
             return known[1]
-        if len(self._decoded) >= DECODED_MAX:
-            self._decoded.clear()
+        return self._decode(key, stored)
+
+    def copy(self, key: bytes) -> JSONObject | None:
+        """Return the decoded record, the reader's own."""
+        stored = self.records.get(key)
+        if stored is None:
+            return None
+        known = self._decoded.get(key)
+        if known is None or known[0] is not stored:
+            record = self._decode(key, stored)
+            known = self._decoded.get(key)
+            if known is None or known[1] is not record:
+                return record
+        record = known[1].copy()
+        for name in known[2]:
+            record[name] = copy_part(record[name])
+        return record
+
+    def _decode(self, key: bytes, stored: bytes) -> JSONObject:
         record = load_record(stored[HEIGHT_BYTES:])
-        self._decoded[key] = (stored, record)
+        # Intervals are many, and most change the next time they are read.
+        if not self.kinds[record["kind"]].interval:
+            if len(self._decoded) >= DECODED_MAX:
+                self._decoded.clear()
+            self._decoded[key] = (stored, record, find_nested(record))
         return record
 
     def entries(
@@ -157,6 +205,7 @@ class State:
         self, layer: Layer, height: int
     ) -> dict[bytes, tuple[int, bytes] | None]:
         """Return what the map is told of a layer's writes made at a height."""
+        layer.settle()
         changes: dict[bytes, tuple[int, bytes] | None] = {}
         for key, raw in layer.writes.items():
             record = layer.after[key]
@@ -179,6 +228,7 @@ class State:
 
     def apply(self, layer: Layer, new_map: StateMap, height: int) -> None:
         """Make a block's writes the committed state."""
+        layer.settle()
         mark = height.to_bytes(HEIGHT_BYTES, "big")
         for key, raw in layer.writes.items():
             if raw is None:
@@ -202,7 +252,7 @@ class State:
                 self.records[key] = stored
                 record = load_record(stored[HEIGHT_BYTES:])
                 if record["kind"] in READ_ALWAYS and len(self._decoded) < DECODED_MAX:
-                    self._decoded[key] = (stored, record)
+                    self._decoded[key] = (stored, record, find_nested(record))
                 for index, partition, sort in index_entries(self.kinds, record):
                     found.setdefault((index, partition), {})[(sort, key)] = True
         for place, delta in found.items():
@@ -252,6 +302,10 @@ class Layer:
     # canonical bytes; invariants and indexes read them, nobody changes them.
     before: dict[bytes, JSONObject | None] = field(default_factory=dict)
     after: dict[bytes, JSONObject | None] = field(default_factory=dict)
+    # Writes over which invariants were found to hold, as they were then.
+    sound: dict[bytes, bytes | None] = field(default_factory=dict)
+    # Written, but neither decoded nor placed in the indexes yet.
+    _unplaced: dict[bytes, None] = field(default_factory=dict)
 
     def get(self, key: bytes) -> bytes | None:
         """Return the record's bytes as this layer sees them."""
@@ -262,53 +316,90 @@ class Layer:
     def load(self, key: bytes) -> JSONObject | None:
         """Return the decoded record; shared, so nobody may change it."""
         if key in self.writes:
+            if key in self._unplaced:
+                self.settle()
             return self.after[key]
         return self.parent.load(key)
 
+    def copy(self, key: bytes) -> JSONObject | None:
+        """Return the decoded record, the reader's own."""
+        if key in self.writes:
+            raw = self.writes[key]
+            return None if raw is None else load_record(raw)
+        return self.parent.copy(key)
+
     def put(self, key: bytes, record: JSONObject | None) -> None:
-        """Write or delete a record and keep the ordered indexes in step.
+        """Write or delete a record.
 
         Raises:
             LedgerError: ``bad_json``, the record is outside the profile.
         """
         raw = None if record is None else encode(record)
-        if key in self.writes:
-            if self.writes[key] == raw:
-                return
+        if raw != self.get(key):
+            self.writes[key] = raw
+            self._unplaced[key] = None
+
+    def settle(self) -> None:
+        """Decode what was written and keep the ordered indexes in step.
+
+        Once a record however often an act wrote it, before anybody asks. The
+        index functions are paid with the write, so no act's meter sees them.
+
+        Raises:
+            LedgerError: ``rule_fault``, no index function can place a record.
+        """
+        unplaced, self._unplaced = self._unplaced, {}
+        try:
+            with metered(Meter(PLACES_GAS_MAX)):
+                for key in unplaced:
+                    self._settle(key)
+        except (OutOfGas, Exception) as error:
+            raise LedgerError("rule_fault", found=type(error).__name__) from error
+
+    def _settle(self, key: bytes) -> None:
+        raw = self.writes[key]
+        if key in self.before:
             standing = self.after[key]
         else:
-            below = self.parent.get(key)
-            if below == raw:
-                return
-            standing = None if below is None else load_record(below)
-            self.before[key] = standing
-        self.writes[key] = raw
-        placed = None if raw is None else load_record(raw)
-        self.after[key] = placed
-        self._place(key, standing, present=False)
-        self._place(key, placed, present=True)
+            standing = self.before[key] = self.parent.load(key)
+        placed = self.after[key] = None if raw is None else load_record(raw)
+        left, taken = self._places(standing), self._places(placed)
+        if left != taken:
+            self._place(key, [place for place in left if place not in taken], -1)
+            self._place(key, [place for place in taken if place not in left], 1)
 
-    def _place(self, key: bytes, content: JSONObject | None, *, present: bool) -> None:
-        if content is None:
-            return
-        change = 1 if present else -1
-        # A record that names one place twice stands there once.
-        for index, name, sort in dict.fromkeys(index_entries(self.kinds, content)):
+    def _places(self, record: JSONObject | None) -> Collection[Place]:
+        if record is None:
+            return ()
+        function = self.kinds[record["kind"]].places
+        return () if function is None else function(record)
+
+    def _place(self, key: bytes, places: Collection[Place], change: int) -> None:
+        if len(places) > 1:
+            # A record that names one place twice stands there once.
+            places = dict.fromkeys(places)
+        for index, name, sort in places:
             partition = (index, name)
             delta = self.deltas.get(partition)
             if delta is None:
                 delta = self.deltas[partition] = {}
-            delta[(sort, key)] = present
+            delta[(sort, key)] = change > 0
             self.counts[partition] = self.counts.get(partition, 0) + change
 
     def count_rows(self, partition: Partition) -> int:
         """Return how many entries a partition has, this layer's included."""
+        if self._unplaced:
+            self.settle()
+        if not self.counts:
+            return self.parent.count_rows(partition)
         return self.parent.count_rows(partition) + self.counts.get(partition, 0)
 
     def entries(
         self, partition: Partition, after: str, limit: int | None
     ) -> Iterator[Entry]:
         """Yield index entries in order, after a sort key, this layer's included."""
+        if self._unplaced:
+            self.settle()
         delta = self.deltas.get(partition)
         if not delta:
             yield from self.parent.entries(partition, after, limit)
@@ -328,10 +419,13 @@ class Layer:
 
     def absorb(self, above: Layer) -> None:
         """Take over the writes of a layer above that succeeded; it is used up."""
+        if above._unplaced:
+            above.settle()
         self.writes.update(above.writes)
         for key, record in above.before.items():
             self.before.setdefault(key, record)
         self.after.update(above.after)
+        self.sound.update(above.sound)
         for partition, delta in above.deltas.items():
             standing = self.deltas.setdefault(partition, delta)
             if standing is not delta:

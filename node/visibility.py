@@ -308,6 +308,8 @@ class _VisibleState(State):
         raw = self.get(key)
         return None if raw is None else load_record(raw)
 
+    copy = load
+
     def entries(
         self, partition: Partition, after: str, limit: int | None
     ) -> Iterator[Entry]:
