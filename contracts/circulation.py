@@ -98,7 +98,7 @@ rule = Rule(
         "bad_receiver": (
             "refused",
             "this member cannot receive it",
-            "Debtor and present holder cannot receive a holding.",
+            "Debtor, present holder and operators cannot receive a holding.",
             "Name another member.",
         ),
         "bad_deadline": (

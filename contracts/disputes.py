@@ -33,6 +33,7 @@ from contracts.kit.v1 import (
     owed_at,
     owes_back,
     paid_state,
+    pay_small_sums,
     reduce_units,
     release_unassigned,
     sign_authority,
@@ -244,6 +245,7 @@ def count_reduced(ctx: Context, record: Record, units: int) -> None:
     elif record["state"] in ("live", "part_paid"):
         after["state"] = paid_state(after)
     ctx.write(after)
+    pay_small_sums(ctx, after)
     add_exposure(ctx, programme["id"], -units)
     release_unassigned(ctx, record["account"], record["debtor"])
 

@@ -23,6 +23,7 @@ from contracts.kit.v1 import (
     judge_lateness,
     judged_from,
     owed_at,
+    pay_small_sums,
     put_judged,
     release_locks,
     release_unassigned,
@@ -153,7 +154,7 @@ def waive(ctx: Context, body: Waive) -> None:
     }
     ctx.write(settled)
     add_exposure(ctx, programme["id"], -record["live_minor"])
-    put_judged(ctx, programme, settled, "")
+    pay_small_sums(ctx, put_judged(ctx, programme, settled, ""))
     release_unassigned(ctx, record["account"], record["debtor"])
     ctx.emit(
         "waived",

@@ -233,13 +233,13 @@ class NewProgramme(Payload):
 
 def sign_programme(ctx: Context, body: NewProgramme) -> list[Signer]:
     """The debtor and every lender named."""
-    if "debtor" not in ctx.need("member", body.debtor)["roles"]:
+    roles = ctx.need("member", body.debtor)["roles"]
+    if "debtor" not in roles or "operator" in roles:
         ctx.refuse("role_missing", role="debtor")
     signers = [Signer(body.debtor, "terms")]
     for lender in body.lenders:
-        if "lender" not in ctx.need("member", lender)["roles"]:
-            ctx.refuse("not_a_lender", member=lender)
-        if lender == body.debtor:
+        roles = ctx.need("member", lender)["roles"]
+        if "lender" not in roles or "operator" in roles or lender == body.debtor:
             ctx.refuse("not_a_lender", member=lender)
         signers.append(Signer(lender, "terms"))
     return signers

@@ -252,7 +252,8 @@ def propose(
 def check_supplier(ctx: Context, programme: Record, supplier: str) -> None:
     """Refuse suppliers the programme does not admit."""
     roles = ctx.need("member", supplier)["roles"]
-    if supplier == programme["debtor"] or "supplier" not in roles:
+    none = "supplier" not in roles or "operator" in roles
+    if none or supplier == programme["debtor"]:
         ctx.refuse("supplier_not_eligible", supplier=supplier)
     if "suppliers" in programme and supplier not in programme["suppliers"]:
         ctx.refuse("supplier_not_eligible", supplier=supplier)
@@ -527,7 +528,7 @@ def was_passed(ctx: Context, record: Record) -> bool:
 def check_unpaid(ctx: Context, record: Record) -> None:
     """Refuse to cancel what was paid in part, or draws on what it retained."""
     if "sweep" in record:
-        ctx.refuse("encumbered", receivable=record["id"])
+        ctx.refuse("sweep_running", receivable=record["id"])
     if not is_open(record) or record["retired_minor"]:
         ctx.refuse("wrong_state", state=record["state"])
     if record["interest_paid_minor"] or record["waiting_minor"]:

@@ -31,6 +31,7 @@ from contracts.kit.v1 import (
     check_receiver,
     check_same,
     is_related,
+    need_disposal,
     need_free_tile,
     need_input,
     need_live,
@@ -120,6 +121,7 @@ def ask(ctx: Context, body: Request) -> None:
     check_same(ctx, body.receivable, body.input)
     record = need_live(ctx, body.receivable)
     tile = need_input(ctx, body.input)
+    need_disposal(ctx, tile["holder"])
     check_part(ctx, record, tile, body.part.lo, body.part.hi)
     check_open_until(ctx, body.until_ms)
     check_bidders(ctx, record, tile, body.lenders)

@@ -37,6 +37,7 @@ from contracts.kit.v1 import (
     owed_at,
     paid_state,
     pay,
+    pay_small_sums,
     pro_rata_cutoff,
     rank_orders,
     release_unassigned,
@@ -541,8 +542,7 @@ def finish(ctx: Context, sweep: Record) -> None:
     elif was == "default":
         ended["state"] = "recovering"
     ctx.write(ended)
-    if ended["state"] == "settled" and ctx.scan("small", ended["id"], limit=1):
-        ctx.schedule(ended, "small", ctx.time)
+    pay_small_sums(ctx, ended)
     if was in LATE_STATES and is_in_time(receivable, sweep["value_date"]):
         ended = correct_overdue(ctx, programme, ended, sweep)
     if ended["state"] == "settled":

@@ -30,7 +30,9 @@ def extras() -> list[Actor]:
     """Return whom few tables need; a genesis has room for sixteen keys."""
     return [
         make_actor("housebank", "settlement_bank", group="house"),
-        make_actor("double", "operator", "settlement_bank"),
+        make_actor(
+            "double", "debtor", "lender", "operator", "settlement_bank", "supplier"
+        ),
         make_actor("agent", "settlement_agent"),
         make_actor("buyer", "debtor"),
         make_actor("merged", "debtor", "lender", "supplier"),

@@ -86,6 +86,7 @@ the lock expired        | live, offer 5 9,
 to nobody               | live            | transfer 0 5 nobody by=alpha | wrong_signers
 to the debtor           | live            | transfer 0 5 debtor       | bad_receiver
 to itself               | live            | transfer 0 5 alpha        | bad_receiver
+to an operator          | live            | transfer 0 5 operator     | bad_receiver
 transfers used          | deal transfer_max=1, live,
                         | transfer 0 5    | transfer 0 5 gamma        | not_transferable
 the last transfer       | deal transfer_max=2, live,
@@ -135,6 +136,7 @@ offered, expired   | live,
 to nobody          | live                      | offer 0 5 nobody       | not_found
 to the debtor      | live                      | offer 0 5 debtor       | bad_receiver
 to itself          | live                      | offer 0 5 alpha        | bad_receiver
+to an operator     | live                      | offer 0 5 operator     | bad_receiver
 until now          | live                      | offer 0 5 days=0       | bad_deadline
 until the next ms  | live                      | offer 0 5 days=0 ms=1  | ok
 until the 90th day | live                      | offer 0 5 days=90      | ok
@@ -219,7 +221,7 @@ offer                           | live days=3, transfer 5 9,
 take                            | live days=3, transfer 5 9, offer 0 1 gamma days=9,
                                 | start 9        | take                  | sweep_running
 void                            | live days=3, transfer 5 9,
-                                | start 9        | void by=debtor+alpha  | encumbered
+                                | start 9        | void by=debtor+alpha  | sweep_running
 split afterwards                | live days=3, transfer 5 9, start 9,
                                 | wait 1         | split 2               | ok
 more money                      | live days=3, transfer 5 9,

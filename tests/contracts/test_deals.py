@@ -92,6 +92,10 @@ paid elsewhere       | live days=5, transfer 100000 1000000, sold pay_days=4,
                      | pay_now 9 | deal_state | lapsed touched
 paid, price refunded | live days=5, sold pay_days=4, pay_now 900001,
                      | price | paid_out return | lender:99937
+overdue              | live days=3, wait 3, sold flat=5, close,
+                     | price | deal_state | lapsed touched
+overdue, refunded    | live days=3, wait 3, sold flat=5, close,
+                     | price | paid_out return | lender:99995
 void                 | sold               | void                 | encumbered
 split                | sold               | split 5              | part_locked
 transfer             | sold               | transfer 0 5         | part_locked

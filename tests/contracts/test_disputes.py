@@ -33,6 +33,7 @@ up to it                    | soft, receive 9 names=it | reduce 999991 | ok
 of an insolvent supplier    | soft, ruin alpha       | reduce 5 | insolvent
 of the supplier's own       | soft                   | reduce 5 | ok
 the highest first           | soft, offer 0 5, reduce 5 | held alpha | 999995
+a sale of the tile ends     | soft, sold, reduce 5   | deal_state | lapsed touched
 an offer of the tile ends   | soft, offer 0 5, reduce 5 | take | offer_over
 frees exposure              | soft, reduce 5         | exposed | 999995
 the state tells             | soft, reduce 5         | state | part_paid
@@ -91,6 +92,10 @@ and says so                  | soft, contest 5        | transfer 0 5 aware=1 | o
 at its last moment           | soft, contest 5, past 0 | transfer 0 5 | disputed_unaware
 a moment later               | soft, contest 5, past 1 | transfer 0 5 | ok
 lapsed, it is gone           | soft, contest 5, wait 31 | contested | 0
+sold ones do not move        | soft, sold, contest 5,
+                             | price                  | deal_state | lapsed touched
+but to who knows             | soft, sold aware=1, contest 5, price | deal_state | moved
+nor are taken unaware        | soft, quoted, contest 5 | buy | disputed_unaware
 offered parts too            | soft, offer 0 5, contest 5 | take | disputed_unaware
 and are taken knowingly      | soft, offer 0 5, contest 5 | take 1 | ok
 by the programme's days      | deal undertaking=subject_to_defences dispute_days=2,
@@ -134,6 +139,8 @@ by its only holder    | lost                   | give_up alpha | ok
 it is closed          | lost, give_up alpha    | state | closed
 exposure is free      | lost, give_up alpha    | exposed | 0
 the claim stays       | lost, give_up alpha    | sum_of live | 1000000
+its invoice is used   | deal, live number=C1 days=3, wait 5, close -1,
+                      | give_up alpha          | submit number=C1 | invoice_overused
 and nothing passes on | lost, give_up alpha    | transfer 0 5 aware=1 | not_transferable
 twice                 | lost, give_up alpha    | give_up alpha | wrong_state
 one of two            | lost, transfer 0 5 aware=1, give_up alpha | state | default

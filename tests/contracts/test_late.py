@@ -217,7 +217,7 @@ of interest alone   | live days=3, wait 15, receive 1000000,
                     | waive 0 2000 | state | settled
 the exposure falls  | deal tolerance_minor=1000, paid 999000, waive 1000 | exposed | 0
 offers on it end    | deal tolerance_minor=1000, live days=3, offer 0 5 days=9, wait 3,
-                    | receive 999000, offer 0 5 days=9, waive 1000 | take | not_found
+                    | receive 999000, offer 0 5 days=9, waive 1000 | take | offer_over
 reversed: only that | live days=3, wait 15, receive 1000000, waive 0 2000,
                     | reverse 500000 | sum_of live | 500000
 and interest of it  | live days=3, wait 15, receive 1000000, waive 0 2000,

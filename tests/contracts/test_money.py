@@ -104,6 +104,47 @@ swept at once when due   | live days=3, receive 9 payer=nobody,
                          | wait 3                    | match 9           | ok
 """
 
+# Money that names nothing, or not all that it pays, in one account.
+PLACING = """
+what it names first   | live days=3 face=5, live days=4 face=5, wait 4,
+                      | receive 7 names=it       | state                   | settled
+then the oldest due   | live days=3 face=5, live days=4 face=5, wait 4,
+                      | receive 7 names=it       | sum_of retired first    | 2
+the oldest due first  | live days=3 face=600, live days=4 face=400, wait 4,
+                      | receive 700              | sum_of retired          | 100
+not what is later     | live days=3 face=600, live days=9, wait 3,
+                      | receive 700              | sum_of waiting          | 0
+equal dates in ratio  | live days=3 face=600, live days=3 face=400, wait 3,
+                      | receive 500              | sum_of retired first    | 300
+on what is owed still | live days=3 face=600, live days=3 face=400, wait 3,
+                      | receive 500 names=first,
+                      | receive 250 k2           | sum_of retired first    | 550
+by an invoice's number | live days=3 face=5 number=PL-1, live days=3, wait 3,
+                      | receive 5 names=PL-1     | state first             | settled
+a number of two       | use PL-2 400, confirm, use PL-2 600, confirm,
+                      | receive 5 names=PL-2     | books unassigned        | 5
+all beyond is excess  | live days=3 face=5, live days=3 face=5, wait 3,
+                      | receive 11 names=it      | books suspense          | 1
+another payer's       | live, receive 9 payer=buyer names=it | books suspense | 9
+from an unknown payer | live, receive 9 payer=nobody names=it | sum_of waiting | 9
+one sweep a payment   | live days=3, receive 5 names=it, receive 4 k2 names=it,
+                      | wait 3                   | told swept              | 2
+"""
+
+# Units of two groups; beta's lie lowest.
+UNITS = """
+an odd one to the lowest | live days=3, transfer 0 500000, wait 3,
+                         | receive 1               | held beta  | 499999
+and to no other          | live days=3, transfer 0 500000, wait 3,
+                         | receive 1               | held alpha | 500000
+the highest are paid     | live days=3, split 500000, wait 3,
+                         | receive 500001          | transfer 0 500000 | bad_cut
+down to one part         | live days=3, split 500000, wait 3,
+                         | receive 500001          | transfer 0 499999 | ok
+by all of a holder       | live days=3, split 5, transfer 0 5, wait 3,
+                         | receive 999998          | held beta  | 0
+"""
+
 RETURNS = """
 of no receipt         | live                 | give_back 5               | not_found
 for the owner         | stray 9              | give_back 9 by=debtor     | wrong_signers
@@ -177,6 +218,12 @@ def test_entries(stage: Stage, row: Row) -> None:
 @rows(CLOSING, SUSPENSE, RETURNS, EARLY)
 def test_days_and_suspense(stage: Stage, row: Row) -> None:
     """Each closing and each word on money not assigned gets its code."""
+    assert row.answer(stage) == row.code
+
+
+@rows(PLACING, UNITS)
+def test_placing(stage: Stage, row: Row) -> None:
+    """Money goes to what it names, then to the oldest due, pro rata and to the unit."""
     assert row.answer(stage) == row.code
 
 

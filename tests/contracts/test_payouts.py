@@ -95,6 +95,14 @@ at settlement           | deal payout_min_minor=10, live days=3 face=9, wait 3,
                         | receive 9                              | payouts | due/9
 at an earlier holder's  | deal payout_min_minor=10, live days=3 face=12, wait 3,
                         | receive 9, receive 3 k2                | payouts | due/12
+settled by a waiver     | deal payout_min_minor=10 tolerance_minor=4,
+                        | live days=3 face=9, wait 3, receive 5,
+                        | waive 4                                | payouts | due/5
+by early redemption     | deal payout_min_minor=10, live face=9, pay_now 5,
+                        | redeem 0 4 3, price payer=debtor | payable alpha due | 8
+by a reduction          | deal payout_min_minor=10 undertaking=subject_to_defences,
+                        | live days=3 face=9, wait 3, receive 5,
+                        | reduce 4                               | payouts | due/5
 before its days are over | deal payout_min_minor=10 payout_days=5, paid 9,
                         | wait 4                                 | payouts | small/9
 after its days          | deal payout_min_minor=10 payout_days=5, paid 9,
@@ -155,6 +163,12 @@ held again           | deal suspense_days=5, stray 9, hold 9, hold 12,
 its hold ended       | deal suspense_days=5, stray 9, hold 9, hold 0,
                      | wait 6                                | books suspense | 0
 of nothing           | early 9                               | hold 9 | not_enough
+held by an order     | deal suspense_days=5, stray 9,
+                     | freeze receipt receipt=it via=operator vouch=lender,
+                     | wait 8                                | books suspense | 9
+until it is released | deal suspense_days=5, stray 9,
+                     | freeze receipt receipt=it via=operator vouch=lender,
+                     | wait 8, lift operator lender, wait 1  | books suspense | 0
 """
 
 MISDIRECTED = """

@@ -178,7 +178,7 @@ SCENARIOS: dict[str, tuple[Callable[[World], bool], Patch]] = {
         parties_unset,
         (
             "receivable/receivable.py",
-            'if supplier == programme["debtor"] or "supplier" not in roles:',
+            'if none or supplier == programme["debtor"]:',
             'if supplier == "":',
         ),
     ),

@@ -45,8 +45,10 @@ no zone west of the globe |      | deal offset_minutes=-721          | bad_body
 debtor is suspended       |      | deal debtor=idle                  | member_suspended
 debtor is unknown         |      | deal debtor=nobody                | not_found
 debtor is none            |      | deal debtor=alpha                 | role_missing
+debtor is an operator too |      | deal debtor=double                | role_missing
 lender is unknown         |      | deal lenders=nobody               | not_found
 lender is none            |      | deal lenders=beta                 | not_a_lender
+lender is an operator too |      | deal lenders=double               | not_a_lender
 second lender is none     |      | deal lenders=lender+bank          | not_a_lender
 debtor lends to itself    |      | deal debtor=merged lenders=merged | not_a_lender
 account is unknown        |      | deal account=x                    | not_found
@@ -100,6 +102,10 @@ it gives in its band      | alone, live supplier=delta | transfer 0 1000 | ok
 above it, not at once     | alone, live supplier=delta | transfer 0 1001 | one_person
 nor in parts of a day     | alone, live supplier=delta,
                           | transfer 0 1000 | transfer 1000 1001 tile=1000 | one_person
+nor for a price           | alone, live supplier=delta, ask 0 1001,
+                          | bid seller=delta           | buy             | one_person
+for one in its band       | alone, live supplier=delta, ask 0 1000,
+                          | bid seller=delta           | buy             | ok
 above it it may offer     | alone, live supplier=delta | offer 0 1001    | ok
 what nobody could accept  | alone,
                           | live supplier=delta | offer 0 1001 ms=-1 | bad_deadline

@@ -27,6 +27,7 @@ programme unknown      |               | submit programme=x | not_found
 nothing left           |               | submit cut=1000000 | sum_mismatch
 one unit left          |               | submit cut=999999 | ok
 supplier is none       |               | submit supplier=auditor | supplier_not_eligible
+it is an operator too  |               | submit supplier=double | supplier_not_eligible
 supplier is the debtor |               | submit supplier=debtor | supplier_not_eligible
 not named              | deal suppliers=beta | submit            | supplier_not_eligible
 named                  | deal suppliers=alpha | submit            | ok

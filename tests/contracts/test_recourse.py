@@ -100,6 +100,8 @@ a part of it           | live, transfer 0 1000 | rebuy 5 9 3 | ok
 overdue                | live days=3, transfer 0 1000, wait 3, close | rebuy 0 9 5 | ok
 back to the transferor | live, transfer 0 1000, rebuy 5 9 3,
                        | price payer=alpha | held alpha | 999004
+paid directly          | live, transfer 0 1000, rebuy 0 1000 9 way=direct,
+                       | got | held alpha | 1000000
 its chain is shorter   | live, transfer 0 1000, rebuy 0 9 3,
                        | price payer=alpha | origin | alpha
 to be joined again     | live, transfer 0 1000, rebuy 0 1000 9,

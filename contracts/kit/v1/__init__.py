@@ -30,6 +30,7 @@ from contracts.kit.v1.books import (
     net_claim,
     pay,
     pay_out,
+    pay_small_sums,
 )
 from contracts.kit.v1.calendars import (
     add_business_days,
@@ -288,6 +289,7 @@ __all__ = [
     "pass_part",
     "pay",
     "pay_out",
+    "pay_small_sums",
     "place_under_next",
     "pledge_lenders",
     "preset_breach",

@@ -221,6 +221,13 @@ def fall_due(payout: Record, date: str) -> Record:
     return payout
 
 
+def pay_small_sums(ctx: Context, receivable: Record) -> None:
+    """Let small sums of a receivable, as it stands in state, fall due if settled."""
+    settled = receivable["state"] == "settled"
+    if settled and ctx.scan("small", receivable["id"], limit=1):
+        ctx.schedule(receivable, "small", ctx.time)
+
+
 def new_payout(ctx: Context, account: Record, like: Record) -> Record:
     """Return a new payout of nothing yet, not written."""
     return {

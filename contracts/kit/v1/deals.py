@@ -8,12 +8,18 @@ price that still comes is known.
 """
 
 from contracts.kit.v1.allocation import release_unassigned
-from contracts.kit.v1.books import add_claim, move_books, pay_out, take_back
+from contracts.kit.v1.books import (
+    add_claim,
+    move_books,
+    pay_out,
+    pay_small_sums,
+    take_back,
+)
 from contracts.kit.v1.calendars import date_of_ms, ms_of_date
 from contracts.kit.v1.days import record_date
 from contracts.kit.v1.exposure import add_exposure
 from contracts.kit.v1.numbers import normalise_number
-from contracts.kit.v1.owed import is_due, is_open, today
+from contracts.kit.v1.owed import disputed_minor, is_due, is_open, today
 from contracts.kit.v1.parts import (
     cut_part,
     end_deal,
@@ -202,10 +208,12 @@ def is_possible(ctx: Context, deal: Record) -> bool:
     locked = any(lock["id"] == deal["id"] for lock in tile["locks"])
     if not locked or not is_open(record) or "sweep" in record:
         return False
-    if record["state"] not in ("live", "part_paid") and not deal["aware_overdue"]:
+    how, units = MOVES[deal["purpose"]], deal["hi"] - deal["lo"]
+    doubtful = record["state"] not in ("live", "part_paid")
+    doubtful = doubtful or (how == PASS and bool(disputed_minor(ctx, record)))
+    if doubtful and not deal["aware_overdue"]:
         return False
     programme = ctx.need("programme", record["programme"])
-    how, units = MOVES[deal["purpose"]], deal["hi"] - deal["lo"]
     if how == PASS and find_amount_freeze(ctx, record, tile, units):
         return False
     if how == RETIRE and not is_redeemable(ctx, programme, record, units):
@@ -292,6 +300,7 @@ def add_retired(ctx: Context, record: Record, units: int) -> None:
         if not after["live_minor"]:
             after["state"] = "settled"
     ctx.write(after)
+    pay_small_sums(ctx, after)
     add_exposure(ctx, record["programme"], -units)
     release_unassigned(ctx, record["account"], record["debtor"])
 

@@ -119,9 +119,9 @@ def owes_back(ctx: Context, programme: Record, record: Record, member: str) -> b
 
 
 def check_receiver(ctx: Context, record: Record, tile: Record, receiver: str) -> None:
-    """Refuse the debtor (I5), the holder itself, and whoever is no member."""
-    ctx.need("member", receiver)
-    if receiver in (record["debtor"], tile["holder"]):
+    """Refuse the debtor (I5), the holder, an operator, and whoever is no member."""
+    operates = "operator" in ctx.need("member", receiver)["roles"]
+    if operates or receiver in (record["debtor"], tile["holder"]):
         ctx.refuse("bad_receiver", receiver=receiver)
 
 
