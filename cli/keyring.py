@@ -413,6 +413,7 @@ def grant_group() -> None:
 )
 @click.option("--all", "everything", is_flag=True, help="All; operator and guardian.")
 @click.option("--programme", metavar="ID", help="One programme; operator and guardian.")
+@click.option("--receivable", metavar="ID", help="One receivable; by the same two.")
 @click.option(
     "--member", "whose", metavar="ID", help="A member's data; your own is it."
 )
@@ -443,9 +444,13 @@ def give_grant(session: Session, auditor: str, **given: Any) -> None:
 def _covers(lookup: Any, given: dict[str, Any]) -> JSONObject:
     if given["everything"]:
         return {"covers": "all"}
-    if given["programme"] is not None:
-        found = lookup.find("programme", given["programme"])["id"]
-        return {"covers": "programme", "subject": found}
+    for kind in ("programme", "receivable"):
+        text = given[kind]
+        if text is not None:
+            # An operator does not see commerce: it names it in full.
+            whole = FULL.fullmatch(text.lower())
+            found = text.lower() if whole else lookup.find(kind, text)["id"]
+            return {"covers": kind, "subject": found}
     own = lookup.session.member
     if given["whose"] is not None:
         own = lookup.find("member", given["whose"])["id"]

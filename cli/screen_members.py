@@ -172,6 +172,7 @@ GRANT_WORDS: Final = MappingProxyType(
         "all": "everything on this ledger",
         "member": "what one member sees",
         "programme": "everything of one programme",
+        "receivable": "everything of one receivable",
     }
 )
 
@@ -182,7 +183,7 @@ def show_give_grant(page: Page) -> str:
     covers = page.text("covers")
     page.line("may see", GRANT_WORDS.get(covers, quote(covers)))
     if page.has("subject"):
-        kind = "programme" if covers == "programme" else "member"
+        kind = covers if covers in ("programme", "receivable") else "member"
         page.line("of", page.id(kind, "subject"))
     page.line("until", show_moment(page.take("until_ms")))
     _show_giver(page)

@@ -96,11 +96,11 @@ class GiveGrant(Form):
     """``grant.give``: what an auditor or regulator may see, until when.
 
     By a member for its own data, or by operator and guardian for all, a
-    member's or a programme's.
+    member's, a programme's or a receivable's.
     """
 
     auditor: Hash
-    covers: Literal["all", "member", "programme"]
+    covers: Literal["all", "member", "programme", "receivable"]
     until_ms: Minor
     document: Hash | None = None
     guardian: Hash | None = None

@@ -287,6 +287,30 @@ def list_tiles(session: Granted, receivable: Item, page: Paged) -> Response:
     return session.answer(lambda sight: views.list_tiles(sight, receivable, page))
 
 
+@granted.get("/v1/receivables/{receivable}/disputes")
+def list_disputes(session: Granted, receivable: Item, page: Paged) -> Response:
+    """Return the disputes of a receivable, oldest first."""
+    return session.answer(lambda sight: views.list_disputes(sight, receivable, page))
+
+
+@granted.get("/v1/accounts/{account}/entries")
+def list_entries(
+    session: Granted, account: Item, page: Paged, since: str = ""
+) -> Response:
+    """Return the bank entries of an account, from a booking date on."""
+    return session.answer(lambda sight: views.list_entries(sight, account, since, page))
+
+
+@granted.get("/v1/accounts/{account}/discrepancies")
+def list_discrepancies(
+    session: Granted, account: Item, page: Paged, state: str = ""
+) -> Response:
+    """Return the facts of an account that did not fit, all or those in a state."""
+    return session.answer(
+        lambda sight: views.list_discrepancies(sight, account, state, page)
+    )
+
+
 @granted.get("/v1/receivables/{receivable}/lineage")
 def show_lineage(session: Granted, receivable: Item) -> Response:
     """Return who passed what to whom, as far as a reader took part."""

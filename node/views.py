@@ -119,6 +119,31 @@ def list_kind(sight: Sight, kind: str, page: Page) -> JSONObject:
     return page_of(_scan(sight.state, "all", kind, page.after), page)
 
 
+def list_entries(sight: Sight, account: str, since: str, page: Page) -> JSONObject:
+    """Return the bank entries of an account from a booking date on."""
+    need(sight, "account", account)
+    after = max(page.after, since)
+    return page_of(_scan(sight.state, "entries", account, after), page)
+
+
+def list_discrepancies(
+    sight: Sight, account: str, state: str, page: Page
+) -> JSONObject:
+    """Return what did not fit on an account, in the order it was found."""
+    need(sight, "account", account)
+    states = [state] if state else ["cleared", "open"]
+    places = [f"{account}/{each}" for each in states]
+    streams = [_scan(sight.state, "discrepancies", p, page.after) for p in places]
+    return page_of(merge(*streams, key=lambda row: row[0]), page)
+
+
+def list_disputes(sight: Sight, receivable: str, page: Page) -> JSONObject:
+    """Return the disputes of a receivable, oldest first."""
+    need(sight, "receivable", receivable)
+    rows = _scan(sight.state, "contests", receivable, page.after)
+    return page_of(_only(rows, lambda record: record["kind"] == "dispute"), page)
+
+
 # How long before a calendar runs out those who keep it are told.
 CALENDAR_ALARM_MS: Final = 90 * 86_400_000
 _PLACE: Final = re.compile(r"[0-9]{16}/[0-9]{7}")
@@ -453,7 +478,10 @@ def list_receipts(sight: Sight, account: str, page: Page) -> JSONObject:
         for receipt in scan_records(sight.state, "unassigned", partition):
             found[receipt["id"]] = receipt
     for share in _waiting_shares(sight, account):
-        receipt = found.get(share["scope"]) or need(sight, "receipt", share["scope"])
+        known = read_record(sight.state, "receipt", share["scope"])
+        if known is None:
+            continue  # who was granted a receivable sees its share alone
+        receipt = found.get(share["scope"], known)
         waiting = [*receipt.get("waiting", []), share]
         found[receipt["id"]] = {**receipt, "waiting": waiting}
     later = (r for r in found.values() if r["order"] > page.after)

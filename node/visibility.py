@@ -387,6 +387,7 @@ def find_ties(sight: Sight, thing: Mapping[str, Any]) -> Iterator[tuple[str, str
         found = _find_tied(sight, name, item) if isinstance(item, str) else None
         if found is not None:
             yield from find_ties(sight, found)
+            return  # whatever else it names is of the same receivable
 
 
 def _find_tied(sight: Sight, name: str, item: str) -> Mapping[str, Any] | None:

@@ -153,6 +153,12 @@ def index_request(request: Record) -> Places:
     return places
 
 
+def index_entry(entry: Record) -> Places:
+    """List an account's entries by booking date."""
+    sort = entry["booking_date"] + "/" + entry["id"]
+    return [("entries", entry["account"], sort)]
+
+
 def index_receipt(receipt: Record) -> Places:
     """Order money nobody could assign, and a debtor's that waits for nothing yet."""
     places = []
@@ -268,7 +274,7 @@ KINDS = (
     Kind("deal", places=index_deal),
     Kind("request", places=index_request),
     Kind("quote", places=index_request),
-    Kind("entry"),
+    Kind("entry", places=index_entry),
     Kind("receipt", places=index_receipt),
     Kind("share", scoped=True, places=index_share),
     Kind("sweep"),
