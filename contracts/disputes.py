@@ -24,9 +24,11 @@ from contracts.kit.v1 import (
     add_exposure,
     bound,
     days_term,
+    find_amount_freeze,
     find_freeze,
     is_open,
     need_disposal,
+    need_kept,
     need_tile,
     need_unfrozen,
     order_key,
@@ -187,6 +189,8 @@ def reduce(ctx: Context, body: Reduce) -> None:
         tile = need_part(ctx, record["id"], part)
         if body.order is None:
             need_unfrozen(ctx, tile)
+            need_disposal(ctx, tile["holder"])
+            need_kept(ctx, record, tile, part.units_minor)
             need_repaid(ctx, record, tile["holder"])
         units = min(left, part.units_minor)
         if units:
@@ -222,7 +226,8 @@ def reduce_own(ctx: Context, record: Record, item: str, amount_minor: int) -> in
     ]
     for tile in sorted(tiles, key=lambda tile: -tile["lo"]):
         units = min(left, tile["hi"] - tile["lo"])
-        if units and not find_freeze(ctx, tile):
+        kept = find_freeze(ctx, tile) or find_amount_freeze(ctx, record, tile, units)
+        if units and not kept:
             reduce_units(ctx, tile, units, item)
             left -= units
     return left

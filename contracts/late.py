@@ -22,6 +22,9 @@ from contracts.kit.v1 import (
     is_open,
     judge_lateness,
     judged_from,
+    need_disposal,
+    need_kept,
+    need_unfrozen,
     owed_at,
     pay_small_sums,
     put_judged,
@@ -169,6 +172,7 @@ def waive_interest(ctx: Context, programme: Record, record: Record) -> int:
     groups = gather_groups(ctx, record["id"])
     owing = unpaid_interest(programme, record, groups)
     for name, amount in owing.items():
+        need_disposal(ctx, groups[name]["holder"])
         group = ctx.need("interest", name, record["id"])
         waived = group.get("waived_minor", 0) + amount
         ctx.write({**group, "waived_minor": waived})
@@ -184,4 +188,7 @@ def reduce_all(ctx: Context, record: Record) -> None:
         free = release_locks(ctx, tile)
         if "pledge" in tile or free["locks"]:
             ctx.refuse("encumbered", lo=tile["lo"])
+        need_unfrozen(ctx, tile)
+        need_disposal(ctx, tile["holder"])
+        need_kept(ctx, record, tile, tile["hi"] - tile["lo"])
         ctx.write({**free, "rev": tile["rev"] + 1, "state": REDUCED})

@@ -25,9 +25,11 @@ from contracts.kit.v1 import (
     cut_part,
     drop_standing,
     end_deal,
-    find_orders,
+    find_insolvency,
     in_force,
+    is_related,
     lock_tile,
+    need_solvent,
     order_key,
     place_under_next,
     put_standing,
@@ -451,12 +453,17 @@ def restore_attester(ctx: Context, order: Record) -> None:
     """Give accounts nobody has taken over back to an attester no longer insolvent."""
     if order["what"] != "insolvency":
         return
+    # Declared twice, it is insolvent until both orders have ended.
+    other = find_insolvency(ctx, order["member"])
     after = ""
     while True:
         page = ctx.scan("all", "account", after, PAGE)
         for account in page:
-            if account.get("vacated", {"order": ""})["order"] == order["id"]:
-                fill_account(ctx, account, account["vacated"]["attester"])
+            vacated = account.get("vacated", {"order": ""})
+            if vacated["order"] == order["id"] and other:
+                ctx.write({**account, "vacated": {**vacated, "order": other}})
+            elif vacated["order"] == order["id"]:
+                fill_account(ctx, account, vacated["attester"])
         if len(page) < PAGE:
             return
         after = page[-1]["id"]
@@ -488,8 +495,8 @@ def sign_successor(ctx: Context, body: Successor) -> list[Signer]:
         ctx.refuse("not_a_bank", member=body.attester)
     if not any(role in guardian["roles"] for role in GUARDIANS):
         ctx.refuse("no_channel", guardian=body.guardian)
-    related = "group" in guardian and guardian["group"] == attester.get("group", "")
-    if related or "operator" in guardian["roles"] or body.guardian == body.attester:
+    related = any(is_related(ctx, body.guardian, it) for it in (body.attester, owner))
+    if related or "operator" in guardian["roles"]:
         ctx.refuse("group_conflict", guardian=body.guardian)
     signers = [Signer(owner, "terms"), Signer(body.guardian, "order")]
     if body.attester != owner:
@@ -509,7 +516,5 @@ def succeed(ctx: Context, body: Successor) -> None:
     account = ctx.need("account", body.account)
     if "vacated" not in account:
         ctx.refuse("not_vacant", account=account["id"])
-    for order in find_orders(ctx, body.attester):
-        if order["what"] == "insolvency":
-            ctx.refuse("insolvent", member=body.attester)
+    need_solvent(ctx, body.attester)
     fill_account(ctx, account, body.attester)

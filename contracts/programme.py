@@ -232,7 +232,7 @@ class NewProgramme(Payload):
 
 
 def sign_programme(ctx: Context, body: NewProgramme) -> list[Signer]:
-    """The debtor and every lender named."""
+    """The debtor, every lender named, and those whose limit it replaces."""
     roles = ctx.need("member", body.debtor)["roles"]
     if "debtor" not in roles or "operator" in roles:
         ctx.refuse("role_missing", role="debtor")
@@ -242,6 +242,10 @@ def sign_programme(ctx: Context, body: NewProgramme) -> list[Signer]:
         if "lender" not in roles or "operator" in roles or lender == body.debtor:
             ctx.refuse("not_a_lender", member=lender)
         signers.append(Signer(lender, "terms"))
+    if body.replaces is not None:
+        ended = ctx.need("programme", body.replaces)
+        if "debtor_max_minor" in ended:
+            signers += [Signer(lender, "terms") for lender in ended["lenders"]]
     return signers
 
 

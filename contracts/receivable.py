@@ -30,6 +30,7 @@ from contracts.kit.v1 import (
     is_locked,
     is_open,
     need_disposal,
+    need_kept,
     need_unfrozen,
     order_key,
     put_dates,
@@ -551,13 +552,13 @@ def void(ctx: Context, body: End) -> None:
         ctx.refuse("encumbered", receivable=record["id"])
     for tile in ctx.scan("live", record["id"], limit=10_000):
         need_unfrozen(ctx, tile)
+        need_kept(ctx, record, tile, tile["hi"] - tile["lo"])
         if tile["holder"] != holder or is_locked(ctx, tile) or "pledge" in tile:
             ctx.refuse("encumbered", lo=tile["lo"])
         ctx.write({**tile, "rev": tile["rev"] + 1, "state": "reduced"})
     if not transferred:
         free_uses(ctx, record)
-    programme = ctx.need("programme", record["programme"])
-    add_exposure(ctx, programme["id"], -record["live_minor"])
+    add_exposure(ctx, record["programme"], -record["live_minor"])
     ctx.write(
         {
             **record,

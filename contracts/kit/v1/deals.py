@@ -7,7 +7,7 @@ it came from, and nothing moves. A lapsed deal keeps its record, so that a
 price that still comes is known.
 """
 
-from contracts.kit.v1.allocation import release_unassigned
+from contracts.kit.v1.allocation import release_unassigned, suspend
 from contracts.kit.v1.books import (
     add_claim,
     move_books,
@@ -34,7 +34,12 @@ from contracts.kit.v1.parts import (
 from contracts.kit.v1.passing import check_part, owes_back
 from contracts.kit.v1.records import LIVE, group_key
 from contracts.kit.v1.rule import INTEGER_MAX, Context, Record, Signer, order_key
-from contracts.kit.v1.standing import find_amount_freeze, find_freeze, find_hold
+from contracts.kit.v1.standing import (
+    find_amount_freeze,
+    find_freeze,
+    find_hold,
+    find_insolvency,
+)
 from contracts.kit.v1.terms import settlement_account
 
 DEAL_MS_MAX = 90 * 86_400_000
@@ -214,7 +219,9 @@ def is_possible(ctx: Context, deal: Record) -> bool:
     if doubtful and not deal["aware_overdue"]:
         return False
     programme = ctx.need("programme", record["programme"])
-    if how == PASS and find_amount_freeze(ctx, record, tile, units):
+    # Money for units that go back is what an order takes, if it is their worth.
+    worth = how != PASS and deal["way"] == "account" and deal["net_minor"] >= units
+    if not worth and find_amount_freeze(ctx, record, tile, units):
         return False
     if how == RETIRE and not is_redeemable(ctx, programme, record, units):
         return False
@@ -222,7 +229,12 @@ def is_possible(ctx: Context, deal: Record) -> bool:
 
 
 def is_redeemable(ctx: Context, programme: Record, record: Record, units: int) -> bool:
-    """Say whether so many units can be retired early, before money already waits."""
+    """Say whether so many units can be retired early, before money already waits.
+
+    What an insolvent debtor pays is not for one holder alone.
+    """
+    if find_insolvency(ctx, record["debtor"]):
+        return False
     coming = record["waiting_minor"] + record["undistributed_minor"]
     return record["live_minor"] - units >= coming and not is_due(ctx, programme, record)
 
@@ -329,8 +341,7 @@ def refund(ctx: Context, deal: Record, receipt: Record, reason: str) -> None:
     amount = receipt["amount_minor"]
     ctx.emit("price_refunded", deal=deal["id"], amount_minor=amount, reason=reason)
     if find_hold(ctx, receipt):
-        ctx.write({**receipt, "suspense_minor": amount})
-        move_books(ctx, receipt["account"], suspense_minor=amount)
+        suspend(ctx, receipt, amount)
         return
     account = ctx.need("account", receipt["account"])
     like = {

@@ -10,8 +10,8 @@ from contracts.kit.v1.parts import cut_part, move_tile, need_tile
 from contracts.kit.v1.records import LATE_STATES
 from contracts.kit.v1.rule import Amount, Context, Count, Hash, Minor, Payload, Record
 from contracts.kit.v1.standing import (
-    find_amount_freeze,
     need_disposal,
+    need_kept,
     need_unfrozen,
 )
 from contracts.kit.v1.terms import settlement_account
@@ -136,9 +136,7 @@ def pass_part(
     """Cut a part out of its tile and give it to the receiver."""
     lo, hi = part
     check_part(ctx, record, tile, lo, hi)
-    order = find_amount_freeze(ctx, record, tile, hi - lo)
-    if order:
-        ctx.refuse("frozen", lo=lo, order=order)
+    need_kept(ctx, record, tile, hi - lo)
     piece = cut_part(ctx, tile, lo, hi)
     moved = move_tile(ctx, piece, receiver, recourse)
     ctx.emit(

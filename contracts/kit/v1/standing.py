@@ -70,7 +70,9 @@ def sign_authority(ctx: Context, given: Authority, against: str = "") -> list[Si
     guardian = ctx.need("member", given.guardian)
     if not any(role in guardian["roles"] for role in GUARDIANS):
         ctx.refuse("no_channel", guardian=given.guardian)
-    related = "group" in placer and placer["group"] == guardian.get("group", "")
+    sides = [placer, *([ctx.need("member", against)] if against else [])]
+    group = guardian.get("group", "")
+    related = bool(group) and any(side.get("group", "") == group for side in sides)
     if related or "operator" in guardian["roles"] or given.guardian == against:
         ctx.refuse("group_conflict", guardian=given.guardian)
     return [*signers, Signer(given.guardian, "order")]
@@ -204,6 +206,17 @@ def need_disposal(ctx: Context, member: str) -> None:
         for order in find_orders(ctx, member):
             if order["what"] == INSOLVENCY and not order["disposal"]:
                 ctx.refuse("insolvent", member=member, order=order["id"])
+
+
+def need_kept(ctx: Context, record: Record, tile: Record, units: int) -> None:
+    """Refuse to let units go of which their holder would keep too little.
+
+    Raises:
+        Refusal: ``frozen``, an order on an amount.
+    """
+    order = find_amount_freeze(ctx, record, tile, units)
+    if order:
+        ctx.refuse("frozen", lo=tile["lo"], order=order)
 
 
 def find_amount_freeze(ctx: Context, record: Record, tile: Record, units: int) -> str:
