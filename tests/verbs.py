@@ -48,7 +48,7 @@ def open_account(
     stage.account = object_id("account", source, 0)
 
 
-def deal(stage: Stage, **terms: Any) -> None:
+def deal(stage: Stage, by: str = "", **terms: Any) -> None:
     """Create a programme, on a new account if the row has none yet."""
     for name in ("debtor", "lenders"):
         if name in terms:
@@ -61,7 +61,7 @@ def deal(stage: Stage, **terms: Any) -> None:
     if "replaces" in terms:
         known = terms["replaces"] == "it"
         terms["replaces"] = stage.programme if known else digest_of("none")
-    stage.deal(**terms)
+    stage.deal(**terms, **stage.as_members(by))
 
 
 def _pair(stage: Stage, member: str, name: str, attester: str) -> Body:
@@ -85,6 +85,28 @@ def verify(
 ) -> None:
     """Verify where a member is paid."""
     stage.act("payout_account.verify", _pair(stage, member, name, attester))
+
+
+def suspend(stage: Stage, member: str) -> None:
+    """Let the operator suspend a member."""
+    _change_status(stage, "suspend", member)
+
+
+def resume(stage: Stage, member: str) -> None:
+    """Let the operator admit a suspended member again."""
+    _change_status(stage, "resume", member)
+
+
+def relieve(stage: Stage) -> None:
+    """Let every suspended member act again, but for who always is."""
+    for name, actor in stage.actors.items():
+        if name != "idle" and stage.read("member", actor.id)["status"] != "active":
+            resume(stage, name)
+
+
+def _change_status(stage: Stage, verb: str, member: str) -> None:
+    ids = {"member": stage.id_of(member), "operator": stage.id_of("operator")}
+    stage.act(f"member.{verb}", {**ids, "reason": "test"})
 
 
 def keep_account(stage: Stage, member: str, currency: str = "CNY") -> None:

@@ -328,7 +328,7 @@ class World:
         self.account = object_id("account", tx, 0)
         return self.account
 
-    def open_programme(self, **terms: Any) -> str:
+    def open_programme(self, by: Sequence[str] | None = None, **terms: Any) -> str:
         """Create a programme on the account; return its id."""
         body = {
             "account": self.account,
@@ -359,7 +359,7 @@ class World:
             "undertaking_text": digest_of("undertaking"),
             **terms,
         }
-        tx = self.act("programme.new", body)
+        tx = self.act("programme.new", body, by=by)
         self.programme = object_id("programme", tx, 0)
         return self.programme
 

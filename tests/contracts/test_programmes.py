@@ -12,7 +12,7 @@ from ledger.gas import Meter, metered
 from ledger.state import Layer, key_of
 from tests.rows import Row, rows
 from tests.stage import Stage
-from tests.verbs import register, verify, wait
+from tests.verbs import register, relieve, verify, wait
 from tests.world import DAY_MS, World, default_actors, digest_of, make_actor
 
 DELAY_MS = 3 * DAY_MS
@@ -51,6 +51,9 @@ lender is none            |      | deal lenders=beta                 | not_a_len
 lender is an operator too |      | deal lenders=double               | not_a_lender
 second lender is none     |      | deal lenders=lender+bank          | not_a_lender
 debtor lends to itself    |      | deal debtor=merged lenders=merged | not_a_lender
+signed by the debtor only |      | deal by=debtor                    | wrong_signers
+signed by the lender only |      | deal by=lender                    | wrong_signers
+by one of two lenders | | deal lenders=lender+merged by=debtor+lender | wrong_signers
 account is unknown        |      | deal account=x                    | not_found
 another currency          |      | deal currency=EUR                 | account_mismatch
 norm above the cap        |      | deal tenor_norm_days=366          | bad_terms
@@ -119,6 +122,50 @@ in its band nothing cools | alone, live supplier=delta,
                           | offer 0 1000               | take            | ok
 it accepts without limit  | alone, live, offer 0 1000000 delta | take    | ok
 """
+
+
+# A suspended member begins nothing; what it has begun goes on.
+SUSPENDED = """
+it claims nothing       | suspend gamma | submit supplier=gamma | member_suspended
+it confirms nothing     | submit, suspend debtor | confirm | member_suspended
+but rejects             | submit, suspend debtor | reject | ok
+it offers nothing       | live supplier=gamma, suspend gamma,
+                        | | offer 0 5 | member_suspended
+but withdraws           | live supplier=gamma, offer 0 5, suspend gamma | withdraw | ok
+what it offered passes  | live supplier=gamma, offer 0 5, suspend gamma | take | ok
+it accepts nothing      | live, offer 0 5 gamma, suspend gamma | take | member_suspended
+but declines            | live, offer 0 5 gamma, suspend gamma | refuse | ok
+it sells nothing        | live supplier=gamma, ask 0 1000, bid seller=gamma,
+                        | suspend gamma | buy | member_suspended
+what it sold passes     | live supplier=gamma, ask 0 1000, bid seller=gamma, buy,
+                        | suspend gamma, price | deal_state | moved
+paid directly too       | live supplier=gamma, ask 0 1000, bid seller=gamma way=direct,
+                        | buy, suspend gamma | got | ok
+it is paid              | live supplier=gamma days=3, suspend gamma, wait 3, receive 9,
+                        | | credited gamma | 9
+it calls on who gave it | live days=3, transfer 0 1000 gamma recourse=with, wait 9,
+                        | close -1, suspend gamma | call 1001 | ok
+it forgives a rest      | deal tolerance_minor=4, live supplier=gamma days=3 face=9,
+                        | wait 3, receive 5, suspend gamma | waive 4 | ok
+a debtor's money counts | live days=3, suspend debtor, wait 3, receive 9 names=it,
+                        | | sum_of retired | 9
+it says what it is for  | stray 9, suspend debtor | match 9 | ok
+it has it back          | early 9, suspend debtor | give_back 9 early | ok
+a bank's word counts    | live days=3, suspend bank, wait 3, receive 9 names=it,
+                        | | sum_of retired | 9
+it closes days          | live, suspend bank | close | ok
+it pays out             | paid 9, pick, suspend bank | instruct | ok
+but opens no account    | suspend bank | open_account | member_suspended
+once resumed            | suspend gamma, resume gamma | submit supplier=gamma | ok
+"""
+
+
+@rows(SUSPENDED)
+def test_suspension(stage: Stage, row: Row) -> None:
+    """Suspension stops new business and nothing else."""
+    found = row.answer(stage)
+    relieve(stage)
+    assert found == row.code
 
 
 @rows(ACCOUNTS, PROGRAMMES, PAYEES, LIMITS, COOLING)
