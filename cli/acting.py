@@ -7,12 +7,14 @@ shows what the bytes say, has the amount typed, signs and sends. With
 
 from __future__ import annotations
 
+import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from cli.people import name_id
-from cli.screen import Screen
+from cli.screen import LABEL_COLUMNS, Screen
 from cli.session import WAIT_S, Session
 from cli.signing import SigningFile, keep_facts, keep_signers
 from cli.terminal import (
@@ -21,6 +23,7 @@ from cli.terminal import (
     print_json,
     print_note,
     print_text,
+    terminal_width,
 )
 from cli.trust import check_rule
 from ledger.encoding import JSONObject, decode_base64
@@ -53,6 +56,17 @@ CREATED: Final = {
 OTHERS_SIGN: Final = (
     "Add --prepare FILE to the same command, then each signer: run: allonge sign FILE"
 )
+
+# What comes next, by the act; ID is what it made.
+NEXT: Final = {
+    "payout.instruct": "allonge payout export --format pain001 -o FILE",
+    "recourse.call": "allonge deal list",
+    "receivable.offer": "allonge withdraw ID, if you want it back",
+    "receivable.submit": "the debtor confirms it; allonge show ID",
+    "sale.quote": "the seller takes it; allonge deal list",
+    "sale.request": "prices arrive; allonge quote list",
+    "sale.take": "the price is paid; allonge deal list",
+}
 
 NOT_YOURS: Final = (
     "Your member is not the one to sign this; what waits for it: run: allonge inbox"
@@ -200,10 +214,12 @@ def _persons(file: SigningFile) -> dict[str, int]:
 
 
 def _who_signs(file: SigningFile) -> str:
-    return ", ".join(
-        f"{persons} of {name_id('member', member)}"
-        for member, persons in _persons(file).items()
-    )
+    called = {row.get("id"): row.get("name") for row in file.facts["records"]}
+    needed = []
+    for member, persons in _persons(file).items():
+        name = f"{called[member]} " if called.get(member) else ""
+        needed.append(f"{persons} of {name}{name_id('member', member)}")
+    return ", ".join(needed)
 
 
 def show_file(session: Session, file: SigningFile) -> Screen:
@@ -221,8 +237,24 @@ def show_file(session: Session, file: SigningFile) -> Screen:
 
 def print_screen(screen: Screen) -> None:
     """Show a screen on stderr: it is a question and no result."""
+    width = terminal_width(sys.stderr)
     for line in screen.lines:
-        print_note(line)
+        if len(line) <= width:
+            print_note(line)
+        for part in wrap_line(line, width) if len(line) > width else ():
+            print_note(part)
+
+
+def wrap_line(line: str, width: int) -> list[str]:
+    """Return a line of a screen in parts, the later ones under its text."""
+    return textwrap.wrap(
+        line,
+        width,
+        subsequent_indent=" " * (LABEL_COLUMNS + 1),
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=False,
+    )
 
 
 def confirm_files(session: Session, files: Iterable[SigningFile]) -> None:
@@ -305,6 +337,10 @@ def print_result(found: JSONObject, *, quiet: bool = False) -> None:
         facts["in full"] = made["id"]
     facts["transaction"] = found["id"]
     print_facts(facts)
+    if found["act"] in NEXT:
+        made = found.get("created", {"kind": "", "id": ""})
+        name = name_id(made["kind"], made["id"]) if made["id"] else ""
+        print_note(f"Next: {NEXT[found['act']].replace('ID', name)}")
 
 
 def print_ready(file: SigningFile, path: Path) -> None:

@@ -193,7 +193,8 @@ def confirm_batch(session: Session, path: Path, files: Sequence[SigningFile]) ->
     Raises:
         LedgerError: those of ``show_file`` and ``confirm_amount``.
     """
-    print_note(f"YOU ARE ABOUT TO SIGN {len(files)} TRANSACTIONS")
+    count = f"{len(files)} TRANSACTION{'S' * (len(files) > 1)}"
+    print_note(f"YOU ARE ABOUT TO SIGN {count}")
     expected = print_batch(session, path, files)
     print_note("Type the count and the total of each currency.")
     confirm_amount(expected, typed=session.typed)
@@ -216,12 +217,16 @@ def print_batch(session: Session, path: Path, files: Sequence[SigningFile]) -> s
     listed = path.with_suffix(".txt")
     write_private(listed, text, replace=True)
     acts = ", ".join(sorted({file.open()["act"] for file in files}))
-    facts = [("act", f"{acts}, {len(files)} times"), *(("total", a) for a in amounts)]
+    facts = [("act", f"{acts}, {_times(len(files))}"), *(("total", a) for a in amounts)]
     facts += _outliers(files, screens)
     facts += [("every line", f"in {listed}"), ("SHA-256", sha256(text).hexdigest())]
     for label, fact in facts:
         print_note(f" {label:<{LABEL_COLUMNS}}{fact}")
     return " ".join((str(len(files)), *amounts))
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _outliers(
@@ -252,13 +257,14 @@ def _outliers(
     by_party = sorted(sums.items(), key=lambda row: (-sum(row[1]), row[0]))
     for (name, currency), minor in by_party[:PARTIES_SHOWN]:
         total = format_amount(sum(minor), currency)
-        yield "with", f"{name}: {len(minor)} times, {total}"
+        yield "with", f"{name}: {_times(len(minor))}, {total}"
     if len(by_party) > PARTIES_SHOWN:
         yield "", f"and {len(by_party) - PARTIES_SHOWN} more"
     for kind in sorted(kind for kind, count in kinds.items() if kind and count):
         yield "of them", f"{kinds[kind]} {kind}"
     if dates:
-        yield "due", f"{min(dates)} to {max(dates)}"
+        first, last = min(dates), max(dates)
+        yield "due", first if first == last else f"{first} to {last}"
     for _, text in sorted(ranked, reverse=True)[:LARGEST_SHOWN]:
         yield "largest", text
 

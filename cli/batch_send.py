@@ -85,6 +85,8 @@ def send_files(
     """
     left = {file.transaction: file.envelope() for file in files}
     found: dict[str, JSONObject] = {}
+    if not files:
+        return found
     with show_progress("sent", len(files)) as bar:
         for attempt in range(SENDS_MAX):
             time.sleep(PAUSE_S * attempt)

@@ -80,7 +80,7 @@ def draft(
     else:
         _show(terms)
     if target:
-        print_note(f"Draft written to {target}")
+        print_note(f"Draft written to {target}. Next: run: allonge submit {target}")
 
 
 def _name_file(error: LedgerError, file: Path) -> None:

@@ -307,7 +307,7 @@ def draw_genesis(file: GenesisFile) -> tuple[list[str], int]:
         first = min(page.left, key=str)
         raise LedgerError("field_not_shown", found=name_path(first))
     page.lines.append(" in full")
-    page.lines += [f"   {short} = {full}" for short, full in page.hashes.items()]
+    page.lines += [f" {short:<14} {full}" for short, full in page.hashes.items()]
     return page.lines, sum(len(member["keys"]) for member in payload["members"])
 
 

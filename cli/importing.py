@@ -21,6 +21,7 @@ from cli.formats.iso20022 import SCALE
 from cli.formats.markup import SIZE_BYTES_MAX
 from cli.formats.pain import uetr_of
 from cli.formats.statements import EntryRow, Statement
+from cli.incoming import list_incoming
 from cli.lookup import Lookup
 from cli.people import FULL, check_id
 from cli.private import read_private
@@ -156,6 +157,11 @@ class Import:
                 f"{count} facts do not fit and hold back payouts of this account: "
                 "run: allonge inbox"
             )
+        rows = list_incoming(self.session, self.account["id"])
+        left = sum(row["suspense_minor"] for row in rows)
+        if left:
+            amount = format_amount(left, self.account["currency"])
+            print_note(f"{amount} could not be assigned: run: allonge balance suspense")
 
     # -- whose statement --
 

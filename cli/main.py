@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import click
@@ -29,7 +30,17 @@ class Lazy(NamedTuple):
 # In the order of the help. To add a command, add its line.
 COMMANDS: Final = {
     "demo": Lazy("cli.demo:demo", "See an invoice become money, and an audit."),
-    "wallet": Lazy("cli.wallet:wallet", "Make, restore, show and back up keys."),
+    "help": Lazy("cli.help:help_command", "Explain exit codes or a command."),
+    "errors": Lazy("cli.explain:errors", "Explain an error code."),
+    "completion": Lazy("cli.help:completion", "Complete words in your shell."),
+    "balance": Lazy("cli.show:balance", "What you hold and are to be paid."),
+    "inbox": Lazy("cli.show:inbox", "What waits for your answer."),
+    "show": Lazy("cli.show:show", "Show what an id names."),
+    "lineage": Lazy("cli.show:lineage", "Who held which part of a receivable."),
+    "receipt": Lazy("cli.show:receipt", "What became of a transaction."),
+    "certificate": Lazy("cli.certificate:certificate", "A holding on paper."),
+    "proof": Lazy("cli.certificate:proof", "Prove a holding, verify such proofs."),
+    "watch": Lazy("cli.watch:watch", "Follow what happens, from any event on."),
     "draft": Lazy("cli.draft:draft", "Read an invoice into a draft to sign."),
     "submit": Lazy("cli.receivables:submit", "Claim an invoice from its debtor."),
     "issue": Lazy("cli.receivables:issue", "Undertake to pay an approved invoice."),
@@ -39,7 +50,6 @@ COMMANDS: Final = {
     "decline": Lazy("cli.receivables:decline", "Decline an offer, refuse a claim."),
     "cancel": Lazy("cli.receivables:cancel", "Take back what is not live yet."),
     "void": Lazy("cli.receivables:void", "Cancel a live receivable by consent."),
-    "pay-early": Lazy("cli.receivables:pay_early", "Pay out before the due date."),
     "split": Lazy("cli.parts:split", "Cut a holding into parts."),
     "merge": Lazy("cli.parts:merge", "Join two neighbouring holdings."),
     "offer": Lazy("cli.parts:offer", "Offer a part to one member."),
@@ -48,36 +58,39 @@ COMMANDS: Final = {
     "quote": Lazy("cli.sale:quote", "Ask for a price, give one, estimate one."),
     "take": Lazy("cli.sale:take", "Take a quote: sell a part at its price."),
     "deal": Lazy("cli.sale:deal", "Prices to be paid: list, received, cancel."),
+    "bank": Lazy("cli.bank:bank", "Record entries, close days, match money."),
+    "payout": Lazy("cli.payouts:payout", "List, instruct and attest payouts."),
+    "pay-early": Lazy("cli.receivables:pay_early", "Pay out before the due date."),
+    "redeem": Lazy("cli.recourse:redeem", "Let the debtor pay a holding early."),
     "recourse": Lazy("cli.recourse:recourse", "Call on who passed a holding on."),
     "repurchase": Lazy("cli.recourse:repurchase", "Buy back what was passed on."),
-    "redeem": Lazy("cli.recourse:redeem", "Let the debtor pay a holding early."),
+    "waive": Lazy("cli.recourse:waive", "Forgive a small rest and its interest."),
     "reduce": Lazy("cli.disputes:reduce", "Agree that less is owed."),
     "dispute": Lazy("cli.disputes:dispute", "Contest an amount, extend, withdraw."),
     "close": Lazy("cli.disputes:close", "Agree that a default is uncollectable."),
     "freeze": Lazy("cli.orders:freeze", "Orders of an authority: place, release."),
     "insolvency": Lazy("cli.orders:insolvency", "Declare it, report to the court."),
-    "waive": Lazy("cli.recourse:waive", "Forgive a small rest and its interest."),
-    "bank": Lazy("cli.bank:bank", "Record entries, close days, match money."),
-    "payout": Lazy("cli.payouts:payout", "List, instruct and attest payouts."),
-    "programme": Lazy("cli.programme:programme", "Agree on terms, show them."),
-    "calendar": Lazy("cli.calendar:calendar", "Business days, published years."),
-    "member": Lazy("cli.members:member", "Members, keys, policies, accounts."),
-    "balance": Lazy("cli.show:balance", "What you hold and are to be paid."),
-    "inbox": Lazy("cli.show:inbox", "What waits for your answer."),
-    "show": Lazy("cli.show:show", "Show what an id names."),
-    "lineage": Lazy("cli.show:lineage", "Who held which part of a receivable."),
-    "receipt": Lazy("cli.show:receipt", "What became of a transaction."),
-    "certificate": Lazy("cli.certificate:certificate", "A holding on paper."),
-    "proof": Lazy("cli.certificate:proof", "Prove a holding, verify such proofs."),
-    "watch": Lazy("cli.watch:watch", "Follow what happens, from any event on."),
-    "node": Lazy("cli.nodes:node", "Found a chain, run and check its node."),
     "sign": Lazy("cli.sign:sign", "Sign a prepared file, offline."),
     "send": Lazy("cli.sign:send", "Send a signed file."),
+    "wallet": Lazy("cli.wallet:wallet", "Make, restore, show and back up keys."),
+    "member": Lazy("cli.members:member", "Members, keys, policies, accounts."),
+    "programme": Lazy("cli.programme:programme", "Agree on terms, show them."),
+    "calendar": Lazy("cli.calendar:calendar", "Business days, published years."),
+    "node": Lazy("cli.nodes:node", "Found a chain, run and check its node."),
     "audit": Lazy("cli.audit:audit", "Verify, export and explain a ledger."),
-    "errors": Lazy("cli.explain:errors", "Explain an error code."),
     "bench": Lazy("cli.bench:bench", "Measure this machine against the budgets."),
-    "help": Lazy("cli.help:help_command", "Explain exit codes or a command."),
-    "completion": Lazy("cli.help:completion", "Complete words in your shell."),
+}
+# Headings of the help, each before the command that it begins with.
+SECTIONS: Final = {
+    "demo": "Start",
+    "balance": "See",
+    "draft": "Claims",
+    "split": "Pass on and sell",
+    "bank": "Money",
+    "recourse": "When it goes wrong",
+    "sign": "Sign with others",
+    "wallet": "Wallets, members, terms",
+    "node": "Run and check",
 }
 
 
@@ -118,8 +131,13 @@ class LazyGroup(CommandGroup):
         self, ctx: click.Context, formatter: click.HelpFormatter
     ) -> None:
         """Write the list of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, row.summary) for name, row in COMMANDS.items()])
+        names = list(COMMANDS)
+        starts = [names.index(name) for name in SECTIONS]
+        width = max(map(len, names))
+        for first, last in pairwise((*starts, len(names))):
+            with formatter.section(SECTIONS[names[first]]):
+                rows = ((name, COMMANDS[name].summary) for name in names[first:last])
+                formatter.write_dl([(f"{name:<{width}}", text) for name, text in rows])
 
     def shell_complete(
         self, ctx: click.Context, incomplete: str

@@ -21,6 +21,7 @@ COLUMNS: Final = (
     *("end_to_end", "purpose", "payout_id", "payee_id"),
 )
 STATUSES_MAX: Final = 100
+LIST: Final = "See what there is: run: allonge payout list"
 
 state_option = click.option(
     "--state",
@@ -133,6 +134,18 @@ def export_payouts(
         print_json({"items": rows, "output": str(output or "")})
     elif output is None:
         click.echo(raw, nl=False)
+    else:
+        _tell_written(output, rows)
+
+
+def _tell_written(output: Path, rows: list[JSONObject]) -> None:
+    from cli.amounts import format_amount
+    from cli.terminal import print_note
+    from cli.views import sum_rows
+
+    sums = sum_rows(rows, "currency", field="amount_minor")
+    totals = [format_amount(row["amount_minor"], row["currency"]) for row in sums]
+    print_note(f"{output}: {len(rows)} payouts, {', '.join(totals) or 'nothing'}")
 
 
 def _table(lookup: Any, rows: list[JSONObject]) -> bytes:
@@ -181,7 +194,8 @@ def _order(
         payments.append(Payment(*paid))
         rows.append(row)
     if not payments:
-        raise LedgerError("not_found", found="an instructed payout whose card is kept")
+        found_none = "an instructed payout whose card is kept"
+        raise LedgerError("not_found", found=found_none, fix=LIST)
     raw, ids = write_pain001(payer, found["currency"], payments, now)
     cards.remember_file(ids, [each.end_to_end for each in payments])
     return raw, rows
@@ -371,14 +385,14 @@ def instruct(
     else:
         rows = [lookup.find("payout", text) for text in payouts]
     if not rows:
-        raise LedgerError("not_found", found="a payout that is due")
+        raise LedgerError("not_found", found="a payout that is due", fix=LIST)
     body = {"account": found["id"], "payouts": [row["id"] for row in rows]}
     run_acts(session, [Act("payout.instruct", body, lookup.facts(found, *rows))])
 
 
 @payout.command("attest")
 @click.argument("payouts", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All that were instructed.")
+@click.option("--all", "every", is_flag=True, help="All instructed or accepted.")
 @click.option("--date", "day", required=True, metavar="DATE", help="Booked on.")
 @click.option("--returned", is_flag=True, help="They came back.")
 @account_option
@@ -406,15 +420,16 @@ def attest(
 
     lookup = Lookup(session)
     found = find_account(lookup, account, "")
-    state = "paid" if returned else "instructed"
+    states = ("paid",) if returned else ("instructed", "accepted")
     if every:
-        rows = _read(session, found["id"], state)[1]
+        rows = [row for each in states for row in _read(session, found["id"], each)[1]]
     else:
         rows = [lookup.find("payout", text) for text in payouts]
     kind = "return" if returned else "payout"
     entries = [_attested(row, kind, date, found["currency"]) for row in rows]
     if not entries:
-        raise LedgerError("not_found", found=f"payout in state {state}")
+        states_text = " or ".join(states)
+        raise LedgerError("not_found", found=f"payout in state {states_text}", fix=LIST)
     body = {
         "account": found["id"],
         "attester": found["attester"],

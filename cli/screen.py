@@ -306,7 +306,7 @@ def _draw_frame(page: Page, payload: JSONObject, transaction: str) -> None:
         page.line("as stated", "names, currencies, parties and dates: by the node")
     if page.hashes:
         page.lines.append(" in full")
-        page.lines += [f"   {short} = {full}" for short, full in page.hashes.items()]
+        page.lines += [f" {short:<14} {full}" for short, full in page.hashes.items()]
 
 
 def leaves(value: object, path: Path = ()) -> Iterator[Path]:

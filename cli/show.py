@@ -91,7 +91,9 @@ def balance(session: Session, view: str | None, **given: Any) -> int | None:
             if rows or view:
                 print_text(f"{VIEWS[name].title}:")
                 print_rows(lookup, VIEWS[name].columns, rows)
-    print_note(f"As of block {height}.")
+    nothing = "" if view or any(found.values()) else "Nothing is owed to you. "
+    owed = "What you owe: run: allonge balance funding. " if nothing else ""
+    print_note(f"{nothing}{owed}As of block {height}.")
     return None
 
 
@@ -142,8 +144,9 @@ def inbox(session: Session, files: Path | None) -> None:
         print_json({"items": items, "made": made, "suspense": money})
         return
     headings = ("what", "id", "with", "amount", "until", "to answer")
-    print_rows(lookup, [Column(n) for n in headings], _draw_inbox(lookup, items))
-    if not items:
+    if items:
+        print_rows(lookup, [Column(n) for n in headings], _draw_inbox(lookup, items))
+    else:
         print_note("Nothing waits for you.")
     if made:
         print_text("")
@@ -164,10 +167,7 @@ def _draw_inbox(lookup: Any, items: list[JSONObject]) -> Iterator[JSONObject]:
     from cli.screen import show_moment
 
     for row in items:
-        kind, amount = str(row.get("kind", "")), row.get("amount_minor")
-        if amount is None:
-            offered = row["hi"] - row["lo"] if kind == "offer" else None
-            amount = row.get("face_minor", offered)
+        kind, amount = str(row.get("kind", "")), _amount_of(row)
         until = next((row[n] for n in UNTIL if type(row.get(n)) is int), None)
         other = _other_side(lookup.session, row)
         yield {
@@ -181,6 +181,19 @@ def _draw_inbox(lookup: Any, items: list[JSONObject]) -> Iterator[JSONObject]:
 
 
 UNTIL: Final = ("until_ms", "deadline_ms", "expires_ms", "pay_by_ms")
+SIDES: Final = (
+    *("giver", "supplier", "debtor", "payee", "payer", "seller", "lender", "member"),
+)
+
+
+def _amount_of(row: JSONObject) -> int | None:
+    """Return what an answer is about, if it is money."""
+    if row.get("kind") in ("offer", "request"):
+        return int(row["hi"] - row["lo"])
+    if row.get("kind") == "quote":
+        return int(row["price"]["net_minor"])
+    names = ("amount_minor", "face_minor", "owed_minor", "price_minor")
+    return next((row[name] for name in names if row.get(name)), None)
 
 
 def _print_offers(lookup: Any, offers: list[JSONObject]) -> None:
@@ -202,7 +215,7 @@ def _print_offers(lookup: Any, offers: list[JSONObject]) -> None:
 
 
 def _other_side(session: Session, row: JSONObject) -> str:
-    for name in ("giver", "supplier", "debtor", "payee", "member"):
+    for name in SIDES:
         value = row.get(name)
         if isinstance(value, str) and value != session.member:
             return value

@@ -34,11 +34,13 @@ class Column(NamedTuple):
         kind: ``money``, ``member``, ``moment``, ``number``, ``text``, or the
             kind of thing that an id names.
         field: of the record; the heading with underscores by default.
+        csv_only: shown in spreadsheets, and not where lines are short.
     """
 
     heading: str
     kind: str = "text"
     field: str = ""
+    csv_only: bool = False
 
     @property
     def name(self) -> str:
@@ -92,6 +94,7 @@ def print_rows(
     lookup: Any, columns: Sequence[Column], rows: Iterable[JSONObject]
 ) -> None:
     """Write a table of records to stdout."""
+    columns = [column for column in columns if not column.csv_only]
     print_table(
         [column.heading for column in columns],
         [[column.show(lookup, row) for column in columns] for row in rows],

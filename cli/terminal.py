@@ -18,6 +18,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Any, Final, TypeVar
 
 import click
@@ -229,36 +230,49 @@ def print_table(
     *,
     numeric: Iterable[int] = (),
 ) -> None:
-    """Write a table to stdout; on a terminal fitted to it, never cut.
+    """Write a table to stdout; no cell is ever cut, so that ids can be copied.
+
+    On a terminal that is too narrow, columns go on in an indented line.
 
     Args:
         columns: headings.
         rows: one value a column.
         numeric: indexes of the columns that are aligned to the right.
     """
-    # Rich takes longer to load than most commands take to run.
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    cells = [[printable(value) for value in row] for row in (columns, *rows)]
+    widths = [max(map(_columns, column)) for column in zip(*cells, strict=True)]
     right = set(numeric)
-    for index, heading in enumerate(columns):
-        justify = "right" if index in right else "left"
-        table.add_column(Text(heading), justify=justify, overflow="fold")  # type: ignore[arg-type]
-    for row in rows:
-        table.add_row(*(Text(printable(value)) for value in row))
-    console = Console(
-        file=sys.stdout,
-        # Without a colour system Rich writes no escapes at all, bold included.
-        color_system="auto" if wants_colour(sys.stdout) else None,
-        width=None if sys.stdout.isatty() else 10_000,
-        highlight=False,
-    )
-    with console.capture() as capture:
-        console.print(table)
-    for line in capture.get().splitlines():
-        click.echo(line.rstrip())
+    for number, row in enumerate(cells):
+        for indent, indexes in _lines_of(widths):
+            texts = []
+            for index in indexes:
+                gap = " " * (widths[index] - _columns(row[index]))
+                parts = (gap, row[index]) if index in right else (row[index], gap)
+                texts.append("".join(parts))
+            line = (indent + "  ".join(texts)).rstrip()
+            if line and number == 0 and wants_colour(sys.stdout):
+                line = click.style(line, bold=True)
+            if line:
+                click.echo(line)
+
+
+def _lines_of(widths: Sequence[int]) -> list[tuple[str, list[int]]]:
+    """Return which columns stand on which line of a row, and its indent."""
+    limit = terminal_width(sys.stdout)
+    lines: list[tuple[str, list[int]]] = [("", [])]
+    used = 0
+    for index, width in enumerate(widths):
+        if lines[-1][1] and used + width > limit:
+            lines.append(("    ", []))
+            used = 4
+        lines[-1][1].append(index)
+        used += width + 2
+    return lines
+
+
+def terminal_width(stream: Any) -> int:
+    """Return how many columns a line may have, without a bound if piped."""
+    return get_terminal_size().columns if stream.isatty() else sys.maxsize
 
 
 def wants_colour(stream: Any) -> bool:

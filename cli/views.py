@@ -244,10 +244,12 @@ def read_files(lookup: Any, folder: Path) -> Rows:
 
 
 def _bank_work(lookup: Any, account: JSONObject) -> Iterator[JSONObject]:
-    own = {"account": account["id"], "state": "instructed"}
-    for row in lookup.session.client.items("/v1/payouts", **own):
-        if row.get("amount_minor"):
+    for row in lookup.session.client.items("/v1/payouts", account=account["id"]):
+        if row.get("amount_minor") and row["state"] in ("instructed", "accepted"):
             yield {**row, "kind": "payout", "what": "payout to attest"}
+    for row in spread_incoming(list_incoming(lookup.session, account["id"])):
+        if row["state"] == "in suspense":
+            yield {**row, "kind": "receipt", "what": "money in suspense"}
     closed = str(account.get("closed_date", "9999-12-31"))
     if date.fromisoformat(closed) < today_of(lookup) - timedelta(days=1):
         yield {**account, "kind": "account", "what": f"days after {closed} to close"}
@@ -308,7 +310,8 @@ VIEWS: Final = {
                 _DUE,
                 Column("state", field="receivable_state"),
             ),
-            *(_AMOUNT, Column("locked"), Column("receivable", "receivable")),
+            *(_AMOUNT, Column("locked")),
+            Column("receivable", "receivable", csv_only=True),
         ),
         read_holdings,
     ),

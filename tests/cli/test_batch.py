@@ -76,7 +76,7 @@ def test_a_file_is_issued_and_accepted_by_count_and_total(
     assert issued(stage, "A-") == []
     ended = stage.run("debtor", "issue", "--file", file, typed="5 CNY 1012.00")
     assert (ended.exit_code, ended.out) == (0, "5 committed, 0 refused, 0 unknown\n")
-    for text in ("beta: 1 times, CNY 1000.00", "alpha: 4 times, CNY 12.00"):
+    for text in ("beta: once, CNY 1000.00", "alpha: 4 times, CNY 12.00"):
         assert text in ended.err
     assert "largest       CNY 1000.00 beta A-9" in ended.err
     listed = next((stage.home / "wallets" / "debtor").glob("batch-issue-*.txt"))

@@ -218,6 +218,17 @@ def test_tables_are_plain_and_whole_when_piped(
     assert lines[2] == "x" * 300 + "  40000.00"
 
 
+def test_no_cell_is_cut_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit goes on in an indented line; wide characters count twice."""
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("NO_COLOR", "1")
+    screen = Screen()
+    monkeypatch.setattr("sys.stdout", screen)
+    print_table(["name", "id", "amount"], [("工商", "R" * 14, "1.00")], numeric=[2])
+    shown = ["name  id", "    amount", f"工商  {'R' * 14}", "      1.00"]
+    assert screen.getvalue().splitlines() == shown
+
+
 def test_a_full_disk_behind_stdout_is_a_failure() -> None:
     """Lost data must not end as success, and stderr says what happened."""
     if not Path("/dev/full").exists():
