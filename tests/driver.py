@@ -38,6 +38,7 @@ TERMS: dict[str, Any] = {
     "confirm_days": 10,
     "tenor_cap_days": 365,
     "calendar": CALENDAR,
+    "default_reading": "direct",
 }
 
 
@@ -119,9 +120,10 @@ class Driver(Views):
         self.world.time = self.now
         assert self.model.advance_to(self.world.time) == "ok"
         said = getattr(self.model, name)(*args, **kw)
+        reason = self.model.reason
         did = self.attempt(act)
+        assert said == did, f"{name}{args}{kw}: {reason}, {self.code}"
         self.follow()
-        assert said == did, f"{name}{args}{kw}: {self.model.reason}, {self.code}"
         self.compare()
         return str(said)
 
@@ -161,7 +163,9 @@ class Driver(Views):
         """Assert that both worlds show the same, and that the books add up."""
         seen, expected = self.see_chain(), self.see_model()
         for name in expected:
-            assert seen[name] == expected[name], f"{name}: chain first, then model"
+            assert seen[name] == expected[name], (
+                f"{name}: {seen[name]}, but {expected[name]} expected"
+            )
         stored = self.world.chain.state.records.values()
         check_books(Books(raw[8:] for raw in stored))
         self.model.check()

@@ -83,7 +83,7 @@ class Views:
             "offers": {oid for oid, item in self.offers.items() if self.is_open(item)},
             "suspense": account["suspense_minor"],
             "unassigned": account["unassigned_minor"],
-            "status": account["status"],
+            "status": "blocked" if account["discrepancies"] else account["status"],
             "uses": {use: self.used(*use) for use in self.uses()},
         }
         for holder in (*HOLDERS, REMITTER):

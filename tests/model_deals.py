@@ -222,7 +222,6 @@ class DealsModel(PassingModel):
         deal = self._find_deal(did)
         need(that=ref not in self.receipts, reason="applied once")
         need(that=amount > 0, reason="no amount")
-        self.check_day()
         receipt = self.keep(Receipt(ref, amount, self.today, deal=did))
         if deal.buyer == self.terms["debtor"] and deal.buyer in self.insolvent:
             receipt.suspense, receipt.administered = amount, True

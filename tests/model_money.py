@@ -206,10 +206,6 @@ class MoneyModel:
             found = found if payer == self.terms["debtor"] else []
         return found[0] if len(found) == 1 and self.is_open(found[0]) else None
 
-    def check_day(self) -> None:
-        """Refuse to book on a day that is closed."""
-        need(that=self.today > self.closed, reason="the day is closed")
-
     def keep(self, receipt: Receipt) -> Receipt:
         """Record a credit with its receipt."""
         receipt.booked_ms = self.now
@@ -218,7 +214,11 @@ class MoneyModel:
         return receipt
 
     def book(self, amount: int) -> None:
-        """Record a credit (or, negative, a debit) of today."""
+        """Record a credit (or, negative, a debit) of today.
+
+        If today is closed that does not fit: it blocks payouts to the next close.
+        """
+        self.blocked = self.blocked or self.today <= self.closed
         self.entries.append((self.today, amount))
 
     @operation
@@ -234,7 +234,6 @@ class MoneyModel:
         need(that=ref not in self.receipts, reason="applied once")
         need(that=amount > 0, reason="no amount")
         parse_date(value_date)
-        self.check_day()
         named = self.named(names, payer)
         receipt = self.keep(Receipt(ref, amount, value_date))
         strange = payer not in {None, self.terms["debtor"]} or not (payer or named)
@@ -353,9 +352,42 @@ class MoneyModel:
                 self.pay_out(line)
         # Money valued in time but booked after the close corrects the judgement.
         in_time = date <= self.adjust(rec.due_date)
-        if not self.owed(rec, date) or (in_time and self.is_short(rec)):
+        covered = self.idle() >= self.owed(rec, self.closed or date)
+        if not self.owed(rec, date) or (in_time and (covered or self.is_short(rec))):
             self.clear_overdue(rec)
+        if not self.owed(rec, date):
+            self.return_interest(rec)
         return money - principal - interest
+
+    def return_interest(self, rec: Receivable) -> None:
+        """Place late interest anew that a settled receivable did not owe after all.
+
+        Choice: money of an earlier value date shows it; the last paid gives first.
+        """
+        surplus = self.interest_paid(rec) - self.interest_total(rec, self.today)
+        for line in reversed([line for line in self.lines if line.rid == rec.rid]):
+            part = min(max(0, surplus), line.interest)
+            surplus -= part
+            self.take_interest(line, part)
+
+    def take_interest(self, line: Line, amount: int) -> None:
+        """Take late interest back from a line; its money is placed anew."""
+        line.interest -= amount
+        unsent = line.cancel(amount)
+        if amount > unsent:
+            self.charge(line.holder, line.rid, amount - unsent)
+        if amount:
+            self.place(self.receipts[line.ref], amount)
+
+    def idle(self) -> int:
+        """Return the money that may yet turn out to be for what is owed.
+
+        What an administrator is to have cannot cover anything any more.
+        """
+        return sum(
+            receipt.unassigned + (0 if receipt.administered else receipt.suspense)
+            for receipt in self.receipts.values()
+        )
 
     def days_between(self, rec: Receivable, date: str) -> int:
         """Return the days from the adjusted due date to a date."""
@@ -427,7 +459,6 @@ class MoneyModel:
     @operation
     def pay_payouts(self, holder: str) -> None:
         """Everything due to a holder is sent to the bank, which attests it paid."""
-        self.check_day()
         self.send(holder)
         self.settle(holder)
 
@@ -439,7 +470,6 @@ class MoneyModel:
     @operation
     def attest_paid(self, holder: str) -> None:
         """The bank attests that everything sent for a holder was paid."""
-        self.check_day()
         self.settle(holder)
 
     def send(self, holder: str) -> None:
@@ -472,7 +502,6 @@ class MoneyModel:
         need(that=bool(payments), reason="nothing was paid")
         total = sum(amount for _, amount in payments[-1])
         need(that=amount_paid_before == total, reason="not its full amount")
-        self.check_day()
         for line, amount in payments.pop():
             line.due += amount
             line.paid_to[holder] -= amount
@@ -484,7 +513,8 @@ class MoneyModel:
     def reverse(self, ref: str, original_ref: str, amount: int) -> None:
         """Take back a receipt in whole or in part; what it paid is owed again."""
         need(that=ref not in self.reversals, reason="applied once")
-        self.check_day()
+        # Choice: somebody types it, who is told; a statement would block payouts.
+        need(that=self.today > self.closed, reason="the day is closed")
         receipt = self.find_receipt(original_ref)
         order = self.by_due_date(self.receivables)
         lines = [line for line in self.lines if line.ref == original_ref]

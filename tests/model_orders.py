@@ -63,11 +63,7 @@ class OrdersModel(MoneyModel):
         if self.blocked:
             return
         self.closed = date
-        # What an administrator is to have cannot cover anything any more.
-        idle = sum(
-            receipt.unassigned + (0 if receipt.administered else receipt.suspense)
-            for receipt in self.receipts.values()
-        )
+        idle = self.idle()
         for rec in self.open_receivables():
             if self.adjust(rec.due_date) <= date:
                 self._judge(rec, date, idle)
@@ -87,9 +83,11 @@ class OrdersModel(MoneyModel):
             return
         if not was:
             rec.overdue_ms = self.now
-        graced = self.days_between(rec, date) >= self.terms["grace_days"]
+        late = self.days_between(rec, date) - self.terms["grace_days"]
+        direct = self.terms["default_reading"] == "direct"
+        graced = late > 0 if direct else was and late >= 0
         denied = self.disputed(rec.rid) >= rec.outstanding > 0
-        if was and graced and not denied and not rec.default:
+        if graced and not denied and not rec.default:
             rec.default, rec.default_ms = True, self.now
 
     def bank_data_late(self) -> bool:

@@ -41,6 +41,9 @@ DEFAULTS: dict[str, Any] = {
     "payout_min_minor": 0,
     "payout_days": 30,
     "exposure_max_minor": None,
+    # The rules leave open when a close says default: "step", at the earliest the
+    # one after it said overdue; "direct", the first of a day after the grace.
+    "default_reading": "step",
 }
 
 Group = tuple[str, tuple[str, ...]]  # holder, chain of transferors
