@@ -109,7 +109,7 @@ KINDS: Final = (
     Kind("total", scoped=True),
     Kind("rule_file", places=_index_files),
     Kind("job", places=_index_jobs),
-    Kind("quarantine"),
+    Kind("quarantine", places=_index_all),
 )
 WRITES: Final = frozenset(kind.name for kind in KINDS)
 

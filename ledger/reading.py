@@ -25,6 +25,7 @@ from ledger.rows import (
     envelope_id,
     find_height,
     find_leaves,
+    head_height,
     rebuild_frame,
 )
 from ledger.slots import Facts
@@ -145,6 +146,15 @@ class StoredLedger:
         if header is None:
             return None
         return Head(header.height, header.hash, header.size, header.time)
+
+    def heights(self) -> tuple[int, int]:
+        """Return the last height of the block log, and that of the rows."""
+        self._check_usable()
+        try:
+            with self._reader_lock:
+                return self._last, head_height(self._reader)
+        except sqlite3.Error as error:
+            self._fail(error)
 
     def block(self, height: int) -> Block:
         """Return the block of this height, verified.

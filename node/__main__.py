@@ -66,6 +66,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     start.add_argument("--port-file", type=Path)
     start.add_argument("--certificate", type=Path)
     start.add_argument("--key", type=Path)
+    start.add_argument("--metrics", action="store_true")
     return parser.parse_args(arguments)
 
 
@@ -78,6 +79,7 @@ def _read_config(options: argparse.Namespace) -> Config:
         port_file=options.port_file,
         certificate=options.certificate,
         key=options.key,
+        metrics=options.metrics,
     )
     config.check_host()
     return config
@@ -127,7 +129,8 @@ def _start(config: Config) -> int:
         )
 
     try:
-        asyncio.run(serve(create_app(node), config, listener, announce))
+        app = create_app(node, shows_metrics=config.metrics)
+        asyncio.run(serve(app, config, listener, announce))
     finally:
         node.close()
         log.info("stopped at block %d", node.chain.header.height)

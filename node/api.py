@@ -27,10 +27,12 @@ from ledger.export import describe_ledger, export_pieces
 from ledger.state import HEIGHT_BYTES, height_of, published, record_key
 from ledger.statemap import derive_salt
 from ledger.transactions import parse_transaction
-from node import submitting, views
+from node import submitting, tiles, views
 from node.config import PAGE_ITEMS, PAGE_ITEMS_MAX
 from node.engine import Node
 from node.grants import Grant
+from node.metrics import MEDIA_TYPE as METRICS_TYPE
+from node.metrics import encode_metrics
 from node.openapi import describe_interface
 from node.problems import describe_problem, problem_response
 from node.streams import Cursor, Streams
@@ -127,6 +129,7 @@ def _take_page(
 
 
 Paged = Annotated[Page, Depends(_take_page)]
+Place = Annotated[int, Query(ge=0, le=2**53)]
 Item = Annotated[str, Path(min_length=1, max_length=200)]
 
 public = APIRouter(route_class=_StrictRoute)
@@ -184,6 +187,54 @@ def show_node(request: Request) -> Response:
 def latest_checkpoint(request: Request) -> Response:
     """Return the latest signed head of the log, a C2SP signed note."""
     return PlainTextResponse(request.app.state.node.checkpoints.latest())
+
+
+@public.get("/v1/log/checkpoint")
+def log_checkpoint(request: Request) -> Response:
+    """Return the latest signed head of the log where C2SP tlog-tiles has it."""
+    return latest_checkpoint(request)
+
+
+@public.get("/v1/log/tile/{level}/{place:path}")
+def log_tile(
+    request: Request,
+    level: Annotated[int, Path(ge=0, le=63)],
+    place: Annotated[str, Path(min_length=1, max_length=40)],
+) -> Response:
+    """Return a tile of hashes of the log, as C2SP tlog-tiles names it."""
+    raw = tiles.read_tile(request.app.state.node, level, place)
+    # What is in a tile never changes; a wider one has another name.
+    own = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(raw, 200, own, media_type="application/octet-stream")
+
+
+@public.get("/v1/log/inclusion")
+def log_inclusion(request: Request, index: Place, size: Place = 0) -> Response:
+    """Return the proof that a leaf stands in the log of a size, or of today."""
+    node: Node = request.app.state.node
+    return json_response(tiles.prove_inclusion(node, index, size))
+
+
+@public.get("/v1/log/consistency")
+def log_consistency(
+    request: Request, old: Annotated[Place, Query(alias="from")], to: Place = 0
+) -> Response:
+    """Return the proof that the log of one size begins with that of another."""
+    node: Node = request.app.state.node
+    return json_response(tiles.prove_consistency(node, old, to))
+
+
+@public.get("/metrics", include_in_schema=False)
+def show_metrics(request: Request) -> Response:
+    """Return what the node measures, as Prometheus reads it."""
+    told = {"forwarded", "via", "x-forwarded-for"} & set(request.headers)
+    peer = request.client.host if request.client is not None else ""
+    near = peer in ("127.0.0.1", "::1") and not told
+    if not near and not request.app.state.shows_metrics:
+        raise LedgerError("not_found", found="metrics")
+    raw = encode_metrics(request.app.state.node)
+    own = {"Cache-Control": "no-store"}
+    return Response(raw, 200, own, media_type=METRICS_TYPE)
 
 
 @public.get("/v1/headers")
@@ -576,8 +627,13 @@ class _HeightHeader:
         await self._app(scope, receive, send_with_height)
 
 
-def create_app(node: Node) -> FastAPI:
-    """Return the application of a running node."""
+def create_app(node: Node, *, shows_metrics: bool = False) -> FastAPI:
+    """Return the application of a running node.
+
+    Args:
+        node: which is served.
+        shows_metrics: to others than programs on this machine as well.
+    """
     app = FastAPI(
         title="Allonge node",
         version=version("allonge"),
@@ -590,6 +646,7 @@ def create_app(node: Node) -> FastAPI:
     )
     app.state.node = node
     app.state.streams = Streams(node)
+    app.state.shows_metrics = shows_metrics
     app.router.routes += [
         Route("/v1/transactions", _submit, methods=["POST"]),
         Route("/v1/transactions:validate", _validate, methods=["POST"]),

@@ -103,6 +103,7 @@ class Config:
         port_file: written with the port once the node is ready.
         certificate: TLS certificate chain, PEM.
         key: its private key, PEM.
+        metrics: shown to other machines as well.
     """
 
     data: Path
@@ -112,6 +113,7 @@ class Config:
     port_file: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
+    metrics: bool = False
 
     @property
     def is_secure(self) -> bool:

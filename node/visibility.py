@@ -320,6 +320,9 @@ class _VisibleState(State):
                 limit = None if limit is None else limit - 1
                 yield row
 
+    def count_rows(self, partition: Partition) -> int:
+        return sum(1 for _ in self.entries(partition, "", None))
+
 
 def visible_state(*sights: Sight) -> State:
     """Return the state without what none of these sights shows."""

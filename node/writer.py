@@ -42,6 +42,7 @@ from node.config import (
     WAITING_MAX,
 )
 from node.gate import Gate
+from node.metrics import Tally
 
 T = TypeVar("T")
 
@@ -145,6 +146,7 @@ class Writer:
         clock: what block times come from.
         gate: how others read what it writes.
         failed: set when the writer has ended without being told to.
+        tally: what it counts and measures.
     """
 
     def __init__(
@@ -178,6 +180,7 @@ class Writer:
         self._by_member: Counter[str] = Counter()
         self._calls_by: Counter[str] = Counter()
         self._verifying = 0
+        self.tally = Tally()
         self._stopping = False
         self._refused: OrderedDict[str, tuple[Transaction, LedgerError]] = OrderedDict()
         self._verifiers = Verifiers()
@@ -247,6 +250,11 @@ class Writer:
             self._wake.notify()
         return future
 
+    @property
+    def pending(self) -> int:
+        """How many verified transactions wait for a block."""
+        return self._count_waiting()
+
     def refusal(self, transaction_id: str) -> tuple[Transaction, LedgerError] | None:
         """Return a transaction that was lately dropped by a builder, and why."""
         return self._refused.get(transaction_id)
@@ -279,7 +287,9 @@ class Writer:
                 else:
                     transaction, claims = found
                     read.append((Waiting(transaction, ticket, index), claims))
+            started = time.perf_counter()
             verdicts = self._verifiers.judge([claims for _, claims in read])
+            self.tally.measure("verify_seconds", time.perf_counter() - started)
             for (item, _), refusal in zip(read, verdicts, strict=True):
                 if refusal is not None:
                     settled.append((item.index, Outcome("", error=refusal)))
@@ -287,6 +297,8 @@ class Writer:
                 ticket.ids[item.index] = item.transaction.id
                 admitted.append(item)
             settled += self._enqueue(admitted)
+            refused = [o.error.code for _, o in settled if o.error is not None]
+            self.tally.count("refusals_total", refused)
         except BaseException as error:
             self._on_failure(error)
             raise
@@ -449,6 +461,7 @@ class Writer:
         return min(max(due - self._next_time(), 1) / 1000, 60.0)
 
     def _seal(self, batch: Sequence[Waiting]) -> None:
+        started = time.perf_counter()
         for item in batch:
             self.chain.remember_verified(item.transaction)
         given = BlockInput(self._next_time(), [item.raw for item in batch])
@@ -462,7 +475,17 @@ class Writer:
         self.chain.make_durable(candidate)
         with self.gate.writing():
             self.chain.advance(candidate)
+        codes = [
+            str(row["code"])
+            for row in candidate.receipts[: len(candidate.transactions)]
+        ]
+        self.tally.count("transactions_total", codes)
+        refused = [error.code for _, error in candidate.dropped]
+        self.tally.count("refusals_total", refused)
         self._settle(batch, candidate, dropped)
+        if candidate.header is not None:
+            self.tally.count("blocks_total")
+            self.tally.measure("block_seconds", time.perf_counter() - started)
         if candidate.header is not None:
             self._on_block(candidate)
 

@@ -16,7 +16,8 @@ Expected = Iterable[tuple[str, list[str] | None]]
 
 PUBLIC = {
     *("/livez", "/readyz", "/v1/node", "/v1/headers", "/v1/checkpoints/latest"),
-    *("/v1/errors", "/v1/errors/{code}"),
+    *("/v1/errors", "/v1/errors/{code}", "/v1/log/checkpoint"),
+    *("/v1/log/consistency", "/v1/log/inclusion", "/v1/log/tile/{level}/{place}"),
 }
 # One record by its id: route -> kind.
 SINGLE = {
