@@ -319,8 +319,9 @@ def close_day(ctx: Context, body: CloseDay) -> None:
     for found in list_open(ctx, account["id"]):
         if found["code"] in CLEARED_BY_CLOSE:
             close_discrepancy(ctx, found, "explained", body.date)
+    known = ctx.need("account", account["id"])
     closed = {
-        **ctx.need("account", account["id"]),
+        **{name: known[name] for name in known if name != "judged"},
         "closed_date": body.date,
         "closing_minor": closing,
         "days": [day for day in account["days"] if day["date"] > body.date],

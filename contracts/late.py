@@ -16,7 +16,6 @@ from contracts.kit.v1 import (
     Signer,
     add_exposure,
     claim_left,
-    count_cover,
     gather_groups,
     is_due,
     is_open,
@@ -25,14 +24,20 @@ from contracts.kit.v1 import (
     need_disposal,
     need_kept,
     need_unfrozen,
+    order_key,
     owed_at,
+    own_cover,
     pay_small_sums,
     put_judged,
     release_locks,
     release_unassigned,
+    shared_cover,
     today,
     unpaid_interest,
 )
+
+# Receivables judged in one job; only the pace depends on it.
+JUDGED_PAGE = 5000
 
 rule = Rule(
     "receivable",
@@ -71,8 +76,10 @@ def judge_day(ctx: Context, target: Record) -> None:
     What was called overdue is withdrawn as soon as unassigned money covers it.
     """
     closed = target["closed_date"]
+    page = ctx.scan("on_account", target["id"], target.get("judged", ""), JUDGED_PAGE)
+    shared = shared_cover(ctx, target)
     covers: dict[str, int] = {}
-    for receivable in ctx.scan("on_account", target["id"], limit=100_000):
+    for receivable in page:
         if receivable["adjusted_date"] > closed:
             break
         programme = ctx.need("programme", receivable["programme"])
@@ -83,9 +90,21 @@ def judge_day(ctx: Context, target: Record) -> None:
             continue
         debtor = receivable["debtor"]
         if debtor not in covers:
-            covers[debtor] = count_cover(ctx, target, debtor)
+            covers[debtor] = shared + own_cover(ctx, target, debtor)
         lateness = judge_lateness(ctx, programme, receivable, closed, covers[debtor])
         put_judged(ctx, programme, receivable, lateness)
+    go_on(ctx, target, page)
+
+
+def go_on(ctx: Context, account: Record, page: list[Record]) -> None:
+    """Judge what falls due behind a full page in another job."""
+    kept = {name: account[name] for name in account if name != "judged"}
+    last = page[-1] if len(page) == JUDGED_PAGE else {"adjusted_date": "9999"}
+    if last["adjusted_date"] <= account["closed_date"]:
+        kept["judged"] = order_key(last["adjusted_date"], last["confirmed_order"])
+        ctx.schedule(kept, "judge", ctx.time + 1)
+    if kept != account:
+        ctx.write(kept)
 
 
 @rule.job("receivable", "data_late")

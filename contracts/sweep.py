@@ -339,20 +339,25 @@ def credit_under_orders(
     pledged = "pledge" in tiles[0]
     orders = money_orders(ctx, tiles[0]["holder"], account, pledged=pledged)
     units: dict[str, int] = {}
+    locks: dict[int, str] = {}
     for tile in tiles:
-        lock = find_lock(ctx, tile)
+        lock = find_lock(ctx, tile) if tile["locks"] else ""
         units[lock] = units.get(lock, 0) + tile["hi"] - tile["lo"]
+        locks[tile["lo"]] = lock
+    own: dict[str, list[Record]] = {}
+    for take in takes:
+        own.setdefault(locks[take["tile"]["lo"]], []).append(take)
     names = [name for name in units if name]
     rest, whole = paid[1], sum([units[name] for name in units])
     for name in [*names, ""]:
-        own = [take for take in takes if find_lock(ctx, take["tile"]) == name]
         interest = paid[1] * units[name] // whole if name else rest
         rest -= interest
-        principal = sum([take["left"] for take in own])
+        mine = own.get(name, [])
+        principal = sum([take["left"] for take in mine])
         bound = rank_orders([*orders, ctx.need("order", name)]) if name else orders
         for portion in divide_money(bound, [principal, interest]):
             count_taken(ctx, portion[0], sum(portion[1]))
-            credit_units(ctx, sweep, sums, tiles[0], own, portion)
+            credit_units(ctx, sweep, sums, tiles[0], mine, portion)
 
 
 def credit_units(

@@ -19,7 +19,8 @@ GAS_WRITE: Final = 60
 GAS_ROW: Final = 12
 GAS_EVENT: Final = 20
 RECORD_BYTES_MAX: Final = 65_535
-EVENTS_MAX: Final = 20_000
+# An event for each part of a holding whose offer a payment ends, and a few more.
+EVENTS_MAX: Final = 200_000
 
 STEP_BITS: Final = 16
 

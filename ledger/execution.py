@@ -37,10 +37,11 @@ from ledger.state import Layer, State, View, key_of, read_record
 from ledger.transactions import WINDOW_MS_MAX, Transaction, parse_transaction
 
 TRANSACTION_GAS_MAX: Final = 2_000_000
-# What a bank says is a fact, however many holdings it is about: an entry that
-# could not be recorded would keep its day from closing, for everybody.
+# What a bank says is a fact, and an authority's order is law, however many holdings
+# it is about: an entry that could not be recorded would keep its day from closing,
+# for everybody; nobody cuts what it has too fine to be frozen.
 ATTESTED_GAS_MAX: Final = 20_000_000
-ATTEST: Final = "attest"
+ATTESTING: Final = ("attest", "order")
 BODY_GAS_MAX: Final = 1_000_000
 
 # The bytes of a whole envelope -> its transaction, for those whose signatures
@@ -370,7 +371,7 @@ def _authorise(
     totals, ctx.alone = check_demands(
         layer, demands, transaction.by, keys, situation.time
     )
-    if all(demand.action == ATTEST for demand in demands):
+    if all(demand.action in ATTESTING for demand in demands):
         meter.extend(ATTESTED_GAS_MAX - TRANSACTION_GAS_MAX)
     return totals
 

@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from contracts import read_sources
+from contracts.kit.v1.passing import PARTS_MAX
+from ledger.context import EVENTS_MAX
 from ledger.errors import LedgerError
 from tests import order_verbs, verbs
 from tests.order_verbs import calm
@@ -175,3 +178,37 @@ def test_a_sister_does_not_vouch_against_an_order(court: Stage) -> None:
     with pytest.raises(LedgerError) as caught:
         order_verbs.freeze_member(court, "brother", via="operator", vouch="sister")
     assert caught.value.code == "group_conflict"
+
+
+def test_dust_is_frozen_like_the_rest(court: Stage) -> None:
+    """Nobody cuts what it has so fine that an order on it is too much work."""
+    calm(court)
+    court.begin()
+    verbs.live(court, face=14_001, days=3)
+    for lo in range(0, 14_000, 100):
+        verbs.split(court, *range(lo + 1, lo + 101), tile=lo)
+    order_verbs.freeze_units(court, 0, 14_001)
+
+
+def test_every_part_may_be_on_offer_when_money_comes() -> None:
+    """A sweep tells of the end of as many offers as a receivable has parts."""
+    assert EVENTS_MAX > PARTS_MAX
+
+
+def test_many_late_receivables_hide_no_later_one() -> None:
+    """However much is owed on an account, all that is due is judged."""
+    sources = read_sources()
+    path, page = "receivable/late.py", "JUDGED_PAGE = 5000"
+    assert page in sources[path]
+    sources[path] = sources[path].replace(page, "JUDGED_PAGE = 2")
+    stage = Stage(sources=sources)
+    stage.begin()
+    for _ in range(5):
+        verbs.live(stage, days=3)
+    verbs.live(stage, days=9)
+    verbs.wait(stage, 9)
+    verbs.close(stage, -3)
+    assert verbs.state(stage) == "live"
+    verbs.close(stage)
+    assert verbs.state(stage) == "overdue"
+    assert "judged" not in stage.read("account", stage.account)

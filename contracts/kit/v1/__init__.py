@@ -75,8 +75,10 @@ from contracts.kit.v1.owed import (
     late_days,
     need_minor,
     owed_at,
+    own_cover,
     paid_state,
     put_judged,
+    shared_cover,
     today,
 )
 from contracts.kit.v1.parts import (
@@ -289,6 +291,7 @@ __all__ = [
     "order_key",
     "owed_at",
     "owes_back",
+    "own_cover",
     "paid_state",
     "pass_part",
     "pay",
@@ -315,6 +318,7 @@ __all__ = [
     "settle_deal",
     "settlement_account",
     "share_of",
+    "shared_cover",
     "sign_authority",
     "sign_prices",
     "suspend_money",

@@ -137,10 +137,18 @@ def data_late_ms(programme: Record, receivable: Record) -> int:
 
 def count_cover(ctx: Context, account: Record, debtor: str) -> int:
     """Return the money that may yet turn out to be for what a debtor owes."""
+    return shared_cover(ctx, account) + own_cover(ctx, account, debtor)
+
+
+def shared_cover(ctx: Context, account: Record) -> int:
+    """Return the money that may turn out to be any debtor's."""
+    return int(account["suspense_minor"]) - barred_minor(ctx, account["id"])
+
+
+def own_cover(ctx: Context, account: Record, debtor: str) -> int:
+    """Return the money that waits for what a debtor owes."""
     own = ctx.scan("unassigned", account["id"] + "/" + debtor, limit=10_000)
-    cover: int = account["suspense_minor"] - barred_minor(ctx, account["id"])
-    cover += sum([receipt["unassigned_minor"] for receipt in own])
-    return cover
+    return sum([int(receipt["unassigned_minor"]) for receipt in own])
 
 
 def disputed_minor(ctx: Context, receivable: Record) -> int:
