@@ -1,0 +1,63 @@
+"""Changing the account that is paid to, and money that went past it, as typed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ledger.names import short_id
+from tests.cli.wallets import Stage, open_stage
+from tests.world import World
+
+
+@pytest.fixture
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Stage]:
+    """Return a stage with a receivable of alpha's, and two accounts of one bank."""
+
+    def prepare(world: World) -> None:
+        second = world.open_account()
+        world.open_account()
+        world.open_programme()
+        world.item = world.issue_live(10_000, "2026-06-01")  # type: ignore[attr-defined]
+        world.second = second  # type: ignore[attr-defined]
+
+    folder = tmp_path_factory.mktemp("payto")
+    with open_stage(folder, monkeypatch, prepare) as stage:
+        yield stage
+
+
+def test_a_debtor_pays_elsewhere_by_agreement(stage: Stage) -> None:
+    """It proposes with notice, the holder agrees, others know nothing of it."""
+    item, second = stage.world.item, stage.world.second  # type: ignore[attr-defined]
+    words = ["pay-to", "propose", short_id("receivable", item)]
+    words += [second, "--document", "ef" * 32, "--until"]
+    assert stage.refusal("debtor", *words, "9d", typed="1") == "bad_notice"
+    change = stage.do("debtor", *words, "20d", typed="1")["id"]
+    assert stage.refusal("beta", "pay-to", "answer", change, "yes") == "not_found"
+    stage.do("alpha", "pay-to", "answer", change, "yes", typed="1")
+    stage.advance("2026-02-20")
+    for _ in range(100):
+        if stage.do("debtor", "show", item)["account"] == second:
+            break
+        time.sleep(0.1)
+    assert stage.world.read("payto", change)["state"] == "made"
+
+
+def test_money_past_the_account_is_reported(stage: Stage) -> None:
+    """The debtor says whom it paid; what it owes stays as it was."""
+    name = short_id("receivable", stage.world.item)  # type: ignore[attr-defined]
+    words = ["misdirected", name, "CNY 30.00", "--on", "2026-01-04"]
+    words += ["--document", "ef" * 32, "--to"]
+    buyer = stage.world.member("beta")
+    assert stage.refusal("debtor", *words, buyer, typed="30.00") == "not_a_party"
+    stage.do("debtor", *words, stage.world.member("alpha"), typed="30.00")
+    (report,) = stage.world.scan(
+        "misdirected",
+        "/".join((stage.world.item, stage.world.member("alpha"))),  # type: ignore[attr-defined]
+    )
+    assert report["open_minor"] == 3_000
+    assert stage.do("debtor", "show", name)["live_minor"] == 10_000
