@@ -8,13 +8,14 @@ currency, balances and order are judged before anything is shown.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from cli.acting import Act, run_acts
 from cli.amounts import format_amount
 from cli.batch_run import Line, run_batch
-from cli.batch_send import read_batch, send_files, show_progress
+from cli.batch_send import read_batch, send_files
 from cli.cards import Cards
 from cli.formats.identifiers import compact_number, is_same_number
 from cli.formats.iso20022 import SCALE
@@ -25,7 +26,7 @@ from cli.incoming import list_incoming
 from cli.lookup import Lookup
 from cli.people import FULL, check_id
 from cli.private import read_private
-from cli.session import Session, is_missing
+from cli.session import Session
 from cli.terminal import print_json, print_note, print_table
 from ledger.encoding import JSONObject, encode, hex_digest
 from ledger.errors import Code, LedgerError, register
@@ -103,6 +104,10 @@ def read_bank(path: Path) -> bytes:
     return read_private(path, size_bytes_max=SCALE * SIZE_BYTES_MAX, forbidden_mode=0)
 
 
+# A bank may date an entry anew; so many days before a file are compared too.
+DAYS_BEFORE: Final = 60
+
+
 class Import:
     """The import of one file for one account."""
 
@@ -112,7 +117,7 @@ class Import:
         self.session: Session = lookup.session
         self.account = account
         self.cards = Cards(self.session)
-        self._known: dict[str, bool] = {}
+        self._known: set[str] = set()
 
     def run(
         self, statements: Sequence[Statement], *, close: bool, skip_number: bool
@@ -203,31 +208,24 @@ class Import:
 
     def _compare(self, statements: Sequence[Statement]) -> None:
         """Find out which rows are recorded already, with the same facts."""
-        closed = self.account["closed_date"]
         rows = [row for each in statements for row in each.entries]
-        # While nothing is recorded since the last close, what is later is new.
-        asked = [
-            row for row in rows if self.account["days"] or row.booking_date <= closed
-        ]
-        with show_progress("compared", len(asked)) as bar:
-            for row in asked:
-                self._known[row.type + row.key] = self._is_known(row)
-                bar.update(1)
+        if not rows:
+            return
+        # What was recorded with a date before is refused by the ledger itself.
+        first = date.fromisoformat(min(row.booking_date for row in rows))
+        since = (first - timedelta(days=DAYS_BEFORE)).isoformat()
+        path = f"/v1/accounts/{self.account['id']}/entries"
+        listed = self.session.client.items(path, since=since)
+        recorded = {entry["id"]: entry for entry in listed}
+        for row in rows:
+            known = recorded.get(entry_id(self.account["id"], row.type, row.key))
+            if known is not None:
+                check_known(self.account["currency"], known, row)
+                self._known.add(row.type + row.key)
 
     def is_known(self, row: EntryRow) -> bool:
         """Tell whether a compared row is recorded."""
-        return self._known.get(row.type + row.key, False)
-
-    def _is_known(self, row: EntryRow) -> bool:
-        item = entry_id(self.account["id"], row.type, row.key)
-        try:
-            known = self.lookup.record("entry", item)
-        except LedgerError as error:
-            if is_missing(error):
-                return False
-            raise
-        check_known(self.account["currency"], known, row)
-        return True
+        return row.type + row.key in self._known
 
     # -- in order --
 
@@ -367,10 +365,7 @@ class Import:
         """Tell what a file says that is not recorded; nothing is sent."""
         currency = self.account["currency"]
         rows = [
-            row
-            for each in statements
-            for row in each.entries
-            if not self.is_known(row) and not self._is_known(row)
+            row for each in statements for row in each.entries if not self.is_known(row)
         ]
         own = self.account.get("message") or " or ".join(USUAL)
         print_note(
