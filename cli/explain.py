@@ -108,7 +108,7 @@ def codes_of(source: str) -> Iterator[Code]:
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):
-            yield from _refusals(node)
+            yield from _refusals(node, texts)
         elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Code":
             parts = {
                 name: _text(value, texts)
@@ -120,13 +120,13 @@ def codes_of(source: str) -> Iterator[Code]:
                 yield Code(*(str(parts[name]) for name in FIELDS))
 
 
-def _refusals(node: ast.Dict) -> Iterator[Code]:
+def _refusals(node: ast.Dict, texts: dict[str, Any]) -> Iterator[Code]:
     """Yield the codes of a rule's table: name to kind, title, cause and fix."""
     for key, value in zip(node.keys, node.values, strict=True):
         if isinstance(value, ast.Tuple) and len(value.elts) == len(FIELDS) - 1:
-            texts = [_text(part, {}) for part in (key or value, *value.elts)]
-            if all(isinstance(text, str) for text in texts) and texts[1] in KINDS:
-                yield Code(*texts)
+            parts = [_text(part, texts) for part in (key or value, *value.elts)]
+            if all(isinstance(part, str) for part in parts) and parts[1] in KINDS:
+                yield Code(*parts)
 
 
 def _text(node: ast.expr, texts: dict[str, Any]) -> Any:

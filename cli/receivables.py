@@ -11,6 +11,7 @@ import click
 
 from cli.people import check_id
 from cli.session import Session, with_signing
+from cli.terminal import print_note
 from cli.typed import read_date, read_hash
 from ledger.encoding import JSONObject
 from ledger.errors import Code, LedgerError, register
@@ -162,7 +163,25 @@ def _propose(session: Session, act: str, given: dict[str, Any]) -> None:
     if claim["document"]:
         body["document"] = claim["document"]
     facts = lookup.facts(programme, {"supplier": supplier})
+    if act == "receivable.submit":
+        _warn_of_tenor(session, programme, claim["due_date"])
     run_acts(session, [Act(act, body, facts)])
+
+
+def _warn_of_tenor(session: Session, programme: JSONObject, due: str) -> None:
+    """Say before it is signed that the debtor could not confirm it today."""
+    from datetime import date
+
+    from cli.sale import today_at
+
+    left = date.fromisoformat(due) - date.fromisoformat(today_at(session, programme))
+    cap = programme["tenor_cap_days"]
+    if left.days > cap:
+        print_note(
+            f"WARNING: it is due in {left.days} days, and the programme allows {cap}: "
+            f"the debtor can confirm it {left.days - cap} days from now, or with an "
+            "earlier due date."
+        )
 
 
 def _terms(due_date: str, gross_minor: int, deductions: list[JSONObject]) -> JSONObject:

@@ -122,7 +122,7 @@ def give(session: Session, **given: Any) -> None:
     price: JSONObject = {
         "aware_overdue": given["aware"],
         "basis": given["basis"],
-        "from_date": given["start"] or _today(session, programme),
+        "from_date": given["start"] or today_at(session, programme),
         "method": "flat" if given["flat"] else METHODS[given["method"]],
         "pay_by_ms": read_moment(given["pay_by"], session.now_ms()),
         "rate_ppm": rate,
@@ -187,7 +187,8 @@ def compute_price(
         raise LedgerError(error.code) from error
 
 
-def _today(session: Session, programme: JSONObject) -> str:
+def today_at(session: Session, programme: JSONObject) -> str:
+    """Return the date in a programme's zone."""
     moment = timedelta(
         milliseconds=session.now_ms(), minutes=programme["offset_minutes"]
     )

@@ -151,7 +151,7 @@ def inbox(session: Session, files: Path | None) -> None:
     if made:
         print_text("")
         _print_offers(lookup, made)
-        print_note("To take one back: run: allonge withdraw ID")
+        print_note("To take one back: run: allonge withdraw OFFER")
     if money:
         from cli.incoming import spread_incoming
         from cli.views import INCOMING

@@ -122,7 +122,7 @@ register(
         "refused",
         "no due date",
         "The invoice states no date on which it is to be paid.",
-        "If it was agreed elsewhere: run: allonge draft FILE --due YYYY-MM-DD",
+        "If it was agreed elsewhere: run: allonge draft FILE --due DATE",
     ),
     Code(
         "several_due_dates",

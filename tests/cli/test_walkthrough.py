@@ -110,6 +110,14 @@ def test_from_invoice_to_a_holder_elsewhere(stage: Stage) -> None:
     assert "CNY 25000.00 from 60000.00: lender, block" in shown
 
 
+def test_a_tenor_over_the_cap_is_told_before_it_is_signed(stage: Stage) -> None:
+    """The debtor could not confirm it, so the supplier hears of it at once."""
+    words = ["--invoice", "L-1", "--issued", "2026-01-02", "--amount", "CNY 5.00"]
+    for due, warned in (("2026-12-31", False), ("2027-12-31", True)):
+        ended = stage.run("alpha", "submit", *words, "--due", due, typed="no")
+        assert (ended.exit_code, "the programme allows 365" in ended.err) == (3, warned)
+
+
 def test_an_offer_is_declined_or_withdrawn(stage: Stage) -> None:
     """Either side ends it by its id; the holding is free for the next."""
     name = short_id("receivable", submit(stage, "A-2", "500.00"))
