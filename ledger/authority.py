@@ -320,11 +320,15 @@ def find_bands(policy: JSONObject, demand: Demand) -> tuple[list[JSONObject], bo
     Raises:
         LedgerError: ``policy_not_met``, the policy says nothing of the class.
     """
+    approvals = policy["approvals"]
     for action in (demand.action, ANY):
-        rows = [row for row in policy["approvals"] if row["action"] == action]
+        rows = approvals
+        if len(approvals) != 1 or approvals[0]["action"] != action:
+            rows = [row for row in approvals if row["action"] == action]
         if not rows:
             continue
-        matching = [row for row in rows if row.get("currency", "") == demand.currency]
+        currency = demand.currency
+        matching = [row for row in rows if row.get("currency", "") == currency]
         if not matching or demand.action == ADMIN:
             top: JSONObject = rows[0]["bands"][-1]
             if len(rows) > 1:

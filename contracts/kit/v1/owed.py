@@ -156,10 +156,12 @@ def disputed_minor(ctx: Context, receivable: Record) -> int:
 
     It stays owed and makes no default.
     """
+    if "disputes" not in receivable:
+        return 0
     disputed: int = sum(
         [
             dispute["amount_minor"]
-            for dispute in receivable.get("disputes", [])
+            for dispute in receivable["disputes"]
             if dispute["until_ms"] >= ctx.time
         ]
     )

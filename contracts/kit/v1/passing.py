@@ -103,9 +103,10 @@ def check_passing(
         ctx.refuse("overdue_unaware", receivable=record["id"])
     if disputed_minor(ctx, record) and not aware:
         ctx.refuse("disputed_unaware", receivable=record["id"])
-    last = record_date(ctx, programme, record)
-    if last <= today(ctx, programme) < record["adjusted_date"]:
-        ctx.refuse("record_date", from_date=last)
+    if programme["record_days"]:
+        last = record_date(ctx, programme, record)
+        if last <= today(ctx, programme) < record["adjusted_date"]:
+            ctx.refuse("record_date", from_date=last)
 
 
 def owes_back(ctx: Context, programme: Record, record: Record, member: str) -> bool:

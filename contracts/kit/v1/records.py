@@ -55,12 +55,8 @@ OPEN_STATES = ("live", "part_paid", *LATE_STATES)
 
 def group_key(tile: Record) -> str:
     """Return what makes units one group in a sweep, as a sort key."""
-    parts: list[str] = [
-        tile["holder"],
-        tile.get("pledge", ""),
-        tile["recourse_class"],
-    ]
-    return "/".join(parts)
+    pledge = tile.get("pledge", "")
+    return str(tile["holder"] + "/" + pledge + "/" + tile["recourse_class"])
 
 
 Places = list[tuple[str, str, str]]
@@ -74,7 +70,8 @@ def index_tile(tile: Record) -> Places:
     ``retired``: those one line of a sweep retired; ``retired_groups``: those of
     a group.
     """
-    start = order_key(tile["lo"])
+    # Written out: every transfer asks for it.
+    start = str(tile["lo"]).rjust(16, "0")
     receivable, group = tile["scope"], group_key(tile)
     if tile["state"] == LIVE:
         places = [
