@@ -199,6 +199,16 @@ def outcomes(stage: Stage) -> str:
     return " ".join(stage.record_of("payout")["outcomes"])
 
 
+def distinct_ends(stage: Stage) -> str:
+    """Return how many end-to-end ids the row's payout has had."""
+    return str(len(set(stage.record_of("payout")["attempts"])))
+
+
+def longest_end(stage: Stage) -> str:
+    """Return the most characters of them, or 35 if none has more."""
+    return str(max(35, *map(len, stage.record_of("payout")["attempts"])))
+
+
 def used(stage: Stage) -> str:
     """Return the running total of the account's mandate."""
     return str(stage.read("account", stage.account)["mandate"]["used_minor"])

@@ -183,6 +183,7 @@ decline nothing         | live, offer 0 5, take       | refuse           | offer
 for the receiver        | live, offer 0 5             | refuse by=alpha  | wrong_signers
 declined                | live, offer 0 5             | refuse           | ok
 declined, offered again | live, offer 0 5, refuse     | offer 0 5        | ok
+nothing was cut         | live, offer 5 9, refuse     | transfer 0 1000000 | ok
 declined when expired   | live, offer 0 5, deadline 1 | refuse           | ok
 withdraw nothing        | live, offer 0 5, refuse     | withdraw         | offer_over
 for the giver           | live, offer 0 5             | withdraw by=beta | wrong_signers

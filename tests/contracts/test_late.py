@@ -272,6 +272,8 @@ to the other holder         | live days=3, transfer 0 250000, wait 15,
                             | receive 1002000 | credited alpha | 751500
 to the paid holder too      | live days=3, transfer 0 250000, wait 15, receive 1000000,
                             | receive 2000 k2 | credited beta | 250500
+it follows the units        | live days=3, wait 9, transfer 0 1000000, wait 6,
+                            | receive 1002000 | credited beta | 1002000
 rounded once                | live days=3, split 1 2 3, wait 15,
                             | receive 1002000 | credited alpha | 1002000
 """

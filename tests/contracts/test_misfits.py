@@ -58,6 +58,16 @@ accepted, though rejected  | sent 9, status rejected,
                            | status accepted           | misfit | wrong_state_of_payout
 """
 
+# A misfit keeps money in its account, and out of nobody's debt.
+GOING_ON = """
+money comes in             | live days=3, wait 3, entry payout 5,
+                           | receive 9                 | sum_of retired | 9
+days are closed            | live, entry payout 5      | close  | ok
+units pass on              | live, entry payout 5      | transfer 0 5 | ok
+debts are settled          | live days=3, wait 3, entry payout 5,
+                           | receive 1000000           | state  | settled
+"""
+
 # The row's payout is due; the misfit is in its way, under its code.
 IN_THE_WAY = """
 a late booking       | paid 9, pick, close, entry charge 5  | instruct | late_booking
@@ -160,7 +170,7 @@ of a receipt still unknown | early 9, take_back 9 of=k7 | clear apply | unknown_
 """
 
 
-@rows(NAMED, EXPLAINED)
+@rows(NAMED, GOING_ON, EXPLAINED)
 def test_misfits(stage: Stage, row: Row) -> None:
     """A bank's word that does not fit is kept under a name, until one does."""
     assert row.answer(stage) == row.code

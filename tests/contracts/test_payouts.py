@@ -71,6 +71,11 @@ and paid once more    | sent 9, attest, attest return, instruct,
                       | attest                              | outcomes | returned paid
 a claim for the sent  | sent 9, status accepted, reverse 4  | claimed alpha | 4
 none for the rejected | sent 9, status rejected, reverse 4  | claimed alpha | 0
+one a day             | live days=3, live days=3, wait 3, receive 5 names=first,
+                      | receive 4 k2 names=it               | payouts | due/9
+another day's apart   | paid 9, wait 1, receive 1 k2 | payouts | due/9 due/1
+each attempt its own  | sent 9, status rejected, instruct   | distinct_ends | 2
+no longer than banks' | sent 9                              | longest_end | 35
 its list of holdings  | sent 9                              | remitted | 9
 of two payments       | paid 9, receive 3 k2, pick          | remitted | 9 3
 """

@@ -57,6 +57,8 @@ in the ratio of parts      | live days=3, transfer 0 300000, wait 3,
                            | receive 1000000, reverse 10   | held beta         | 3
 and the other part         | live days=3, transfer 0 300000, wait 3,
                            | receive 1000000, reverse 10   | held alpha        | 7
+for whom it had come from  | live days=3, transfer 0 1000000 recourse=with, wait 3,
+                           | receive 9, reverse 9 | origin 999991 | beta < alpha/with
 an odd unit to the lowest  | live days=3, transfer 0 500000, wait 3,
                            | receive 1000000, reverse 1    | held beta         | 1
 """
