@@ -87,6 +87,21 @@ by another               | open_account lbank agent, ruin agent,
                          | succeed bank | attested_by | bank open
 """
 
+# What the bank takes back of a redemption's price its debtor owes again.
+REDEEMED = """
+half of the price        | live, redeem 0 400000 390000, price payer=debtor,
+                         | reverse 195000 | sum_of live | 800000
+the rest of it           | live, redeem 0 400000 390000, price payer=debtor,
+                         | reverse 195000, reverse 195000 r2 | sum_of live | 1000000
+all but a cent, when due | live days=5, redeem 0 1000000 1000000 days=2,
+                         | price payer=debtor, wait 5, reverse 999999,
+                         | close | state | overdue
+the holder owes it back  | live, redeem 0 1000000 1000000, price payer=debtor, pick,
+                         | instruct, attest, reverse 999999 | claimed alpha | 999999
+and is owed it again     | live, redeem 0 1000000 1000000, price payer=debtor, pick,
+                         | instruct, attest, reverse 999999 | sum_of live | 999999
+"""
+
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
@@ -120,6 +135,12 @@ def answer(court: Stage, row: Row) -> str:
 @rows(GIVEN_UP)
 def test_what_repays_a_claim_is_not_given_up(stage: Stage, row: Row) -> None:
     """Whoever owes money back does not let go of what would repay it."""
+    assert row.answer(stage) == row.code
+
+
+@rows(REDEEMED)
+def test_nobody_is_discharged_by_what_was_taken_back(stage: Stage, row: Row) -> None:
+    """A debtor that redeems with money its bank recalls owes that again."""
     assert row.answer(stage) == row.code
 
 

@@ -313,7 +313,8 @@ def add_retired(ctx: Context, record: Record, units: int) -> None:
             after["state"] = "settled"
     ctx.write(after)
     pay_small_sums(ctx, after)
-    add_exposure(ctx, record["programme"], -units)
+    if record["state"] != "closed":
+        add_exposure(ctx, record["programme"], -units)
     release_unassigned(ctx, record["account"], record["debtor"])
 
 
@@ -380,6 +381,8 @@ def undo_deal(ctx: Context, receipt: Record, amount_minor: int) -> int:
     item = deal["receivable"]
     if "sweep" in ctx.need("receivable", item):
         ctx.refuse("sweep_running", receivable=item)
+    if MOVES[deal["purpose"]] == RETIRE:
+        return undo_redemption(ctx, deal, receipt, amount_minor)
     tiles = []
     if amount_minor == deal["price_minor"]:
         tiles = find_moved(ctx, deal)
@@ -405,10 +408,40 @@ def undo_deal(ctx: Context, receipt: Record, amount_minor: int) -> int:
     return cancelled
 
 
+def undo_redemption(
+    ctx: Context, deal: Record, receipt: Record, amount_minor: int
+) -> int:
+    """Let a debtor owe again what its bank took back, by its part of the price."""
+    price, units = deal["price_minor"], deal["hi"] - deal["lo"]
+    back = price - receipt["passed_minor"] + amount_minor
+    line = ctx.need("line", deal["line"])
+    again = -(-units * back // price) - line["reversed_principal_minor"]
+    rest = again
+    for tile in ctx.scan("retired", deal["line"], limit=1_000_000):
+        part = min(rest, tile["hi"] - tile["lo"])
+        if part:
+            reopen_units(ctx, tile, part)
+            rest -= part
+    add_retired(ctx, ctx.need("receivable", deal["receivable"]), -again)
+    reopened = line["reversed_principal_minor"] + again
+    ctx.write({**line, "reversed_principal_minor": reopened})
+    cancelled = 0
+    for number in deal["payouts"]:
+        payout = ctx.need("payout", number)
+        cancelled += take_back(ctx, payout, amount_minor - cancelled)
+    claim = amount_minor - cancelled
+    if claim:
+        item = deal["receivable"]
+        add_claim(ctx, receipt["account"], item, deal["payee"], claim)
+    state = "returned" if back == price else deal["state"]
+    known = deal.get("cancelled_minor", 0)
+    ctx.write({**deal, "cancelled_minor": known + cancelled, "state": state})
+    ctx.emit("price_reversed", deal=deal["id"], amount_minor=amount_minor)
+    return cancelled
+
+
 def find_moved(ctx: Context, deal: Record) -> list[Record]:
     """Return the tiles a deal moved if all are still where it put them, else []."""
-    if "line" in deal:
-        return ctx.scan("retired", deal["line"], limit=1_000_000)
     found, units = [], 0
     group = deal["group"]
     for tile in ctx.scan("live", deal["receivable"], group + "/", 1_000_000):
@@ -425,20 +458,12 @@ def give_back(ctx: Context, deal: Record, tiles: list[Record]) -> None:
     """Move the units of a deal back to where they came from."""
     how = MOVES[deal["purpose"]]
     for tile in tiles:
-        if how == RETIRE:
-            units = tile["hi"] - tile["lo"]
-            reopen_units(ctx, tile, units)
-            add_retired(ctx, ctx.need("receivable", deal["receivable"]), -units)
-            continue
         lo, hi = max(tile["lo"], deal["lo"]), min(tile["hi"], deal["hi"])
         piece = cut_part(ctx, release_locks(ctx, tile), lo, hi)
         if how == PASS:
             return_tile(ctx, piece)
         else:
             move_tile(ctx, piece, deal["payee"], deal["recourse"])
-    if "line" in deal:
-        line = ctx.need("line", deal["line"])
-        ctx.write({**line, "reversed_principal_minor": line["principal_minor"]})
     ctx.emit(
         "transferred",
         receivable=deal["receivable"],
