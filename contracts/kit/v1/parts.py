@@ -170,6 +170,8 @@ def carry_interest(ctx: Context, tile: Record, moved: Record) -> None:
 
     Else they would be owed it once more, and other groups would get less.
     """
+    if not ctx.count_rows("interest", tile["scope"]):
+        return
     given: Record | None = ctx.read("interest", group_key(tile), tile["scope"])
     if given is None:
         return

@@ -188,6 +188,11 @@ def index_line(line: Record) -> Places:
     return places
 
 
+def index_claim(claim: Record) -> Places:
+    """Count the claims of an account, so that nobody looks for one in vain."""
+    return [("claims", claim["scope"], claim["id"])]
+
+
 def index_interest(interest: Record) -> Places:
     """Order a receivable's groups that have an accumulator."""
     return [("interest", interest["scope"], interest["id"])]
@@ -278,7 +283,7 @@ KINDS = (
     Kind("line", places=index_line),
     Kind("interest", scoped=True, places=index_interest),
     Kind("payout", places=index_payout),
-    Kind("claim", scoped=True),
+    Kind("claim", scoped=True, places=index_claim),
     Kind("discrepancy", places=index_discrepancy),
     Kind("misdirected", places=index_misdirected),
     Kind("payto", places=index_payto),
