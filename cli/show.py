@@ -92,8 +92,8 @@ def balance(session: Session, view: str | None, **given: Any) -> int | None:
                 print_text(f"{VIEWS[name].title}:")
                 print_rows(lookup, VIEWS[name].columns, rows)
     nothing = "" if view or any(found.values()) else "Nothing is owed to you. "
-    owed = "What you owe: run: allonge balance funding. " if nothing else ""
-    print_note(f"{nothing}{owed}As of block {height}.")
+    owed = " What you owe: run: allonge balance funding" if nothing else ""
+    print_note(f"{nothing}As of block {height}.{owed}")
     return None
 
 

@@ -91,6 +91,7 @@ def found(world: World) -> None:
     """Make one of each thing that a fix may name."""
     account = world.open_account()
     world.open_programme()
+    world.let_see_all("auditor")
     MADE.clear()
     live = world.issue_live(1_000_000, "2026-03-02", number="F")
     MADE["RECEIVABLE"] = MADE["HOLDING"] = short_id("receivable", live)
@@ -115,6 +116,8 @@ def words(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
         buyer={"name": "Buyer"},
     )
     day.write_text(ENTRIES)
+    draft = folder / "draft"
+    CliRunner().invoke(allonge, ["draft", str(invoice), "-o", str(draft)])
     code = folder / "code"
     code.write_text(encode_recovery(bytes(32)))
     code.chmod(0o600)
@@ -156,6 +159,7 @@ def words(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
         "draft FILE": f"draft {invoice}",
         "FILE": str(file),
         "key add {output}": f"key add {key}",
+        "submit {target}": f"submit {draft}",
         "verify {output}": f"verify {paper}",
         "{files[0]}": str(file),
         "{folder.name}": "alpha",
@@ -188,8 +192,15 @@ def fill(command: str, words: dict[str, str]) -> list[str]:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_fix_can_be_run(stage: Stage, words: dict[str, str], command: str) -> None:
+def test_a_fix_can_be_run(
+    stage: Stage,
+    words: dict[str, str],
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """It is understood, and finds what it names; what it signs is not confirmed."""
+    monkeypatch.chdir(tmp_path)
     program, *line = fill(command, words)
     if program != "allonge":
         assert (program, line[0]) in (("chmod", "600"), ("sudo", "chown"))
