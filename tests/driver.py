@@ -21,7 +21,15 @@ from ledger.transactions import object_id
 from tests.driver_views import HOLDERS, Views
 from tests.model import Model
 from tests.model_records import Invoice, strict_number
-from tests.world import CALENDAR, World, digest_of, ms_of
+from tests.world import (
+    CALENDAR,
+    Actor,
+    World,
+    default_actors,
+    digest_of,
+    make_actor,
+    ms_of,
+)
 
 NEVER = {"rule_fault", "invariant_broken", "out_of_gas", "limit_exceeded", "occupied"}
 BASES = {360: "act360", 365: "act365f"}
@@ -40,6 +48,12 @@ TERMS: dict[str, Any] = {
     "calendar": CALENDAR,
     "default_reading": "direct",
 }
+
+
+def cast() -> list[Actor]:
+    """Return the usual cast, with a second lender."""
+    usual = [actor for actor in default_actors() if actor.name != "gamma"]
+    return [*usual, make_actor("gamma", "lender", "supplier")]
 
 
 class WatchedWorld(World):
@@ -68,7 +82,7 @@ class Driver(Views):
     ) -> None:
         self.terms = {**TERMS, **terms}
         world = WatchedWorld(
-            parameters={"calendar": self.terms["calendar"]}, sources=sources
+            cast(), parameters={"calendar": self.terms["calendar"]}, sources=sources
         )
         world.watch = SweepWatch()
         super().__init__(world, Model(self.terms))

@@ -26,6 +26,7 @@ class Views:
         self.ids: dict[str, str] = {}
         self.offers: dict[str, str] = {}
         self.receipts: dict[str, str] = {}
+        self.deals: dict[str, str] = {}
 
     def invoice_item(self, supplier: str, number: str, date: str) -> str:
         """Return the id of an invoice's identity."""
@@ -41,7 +42,7 @@ class Views:
             found = [payout for payout in found if payout.get("receipt") in items]
         else:
             found = self.world.payouts(holder)
-            found = [payout for payout in found if payout["purpose"] == "holding"]
+            found = [p for p in found if p["purpose"] in {"holding", "price"}]
         return [p for p in found if p["state"] in states and p["amount_minor"]]
 
     def dates(self) -> list[str]:
@@ -57,6 +58,8 @@ class Views:
             "suspense": model.suspense(),
             "unassigned": model.unassigned(),
             "status": model.account_status(),
+            "exposure": model.exposure(),
+            "deals": model.deals(),
             "uses": {use: model.used(*use) for use in self.uses()},
         }
         for holder in (*HOLDERS, REMITTER):
@@ -84,6 +87,8 @@ class Views:
             "suspense": account["suspense_minor"],
             "unassigned": account["unassigned_minor"],
             "status": "blocked" if account["discrepancies"] else account["status"],
+            "exposure": self.exposure(),
+            "deals": {did: self.deal_state(did) for did in self.deals},
             "uses": {use: self.used(*use) for use in self.uses()},
         }
         for holder in (*HOLDERS, REMITTER):
@@ -129,6 +134,24 @@ class Views:
         state = self.world.chain.state
         record = read_record(state, "claim", key, self.world.account)
         return 0 if record is None else int(record["amount_minor"])
+
+    def exposure(self) -> int:
+        """Return what counts against the programme's limit."""
+        state = self.world.chain.state
+        record = read_record(state, "exposure", self.world.programme)
+        return int(record["used_minor"]) if record else 0
+
+    def deal_state(self, did: str) -> str:
+        """Return the state of a deal; one that cannot move any more has lapsed.
+
+        A record may say later than the rules that a deal is over: what is open
+        there is believed, a payment shows it.
+        """
+        state = self.world.read("deal", self.deals[did])["state"]
+        said = self.model.deals()[did]
+        if state == "open" and said == "lapsed":
+            return said
+        return {"moved": "done"}.get(state, str(state))
 
     def is_open(self, item: str) -> bool:
         """Tell whether an offer can still be accepted."""

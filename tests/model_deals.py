@@ -257,6 +257,7 @@ class DealsModel(PassingModel):
             part.gone, part.gone_date = "redeemed", self.today
             self.free_excess(rec)
             return
+        self.carry_interest(rec, part, deal.after)
         part.holder, part.chain = deal.after
         rec.passed = True
         if deal.kind == "recourse":

@@ -119,11 +119,29 @@ class MoneyModel:
 
     def interest_paid(self, rec: Receivable, group: Group | None = None) -> int:
         """Return late interest paid and not reversed, to all or to one group."""
-        return sum(
+        paid = sum(
             line.interest
             for line in self.lines
             if line.rid == rec.rid and group in {None, (line.holder, line.chain)}
         )
+        return paid + (rec.carried.get(group, 0) if group else 0)
+
+    def carry_interest(self, rec: Receivable, tile: Tile, group: Group) -> None:
+        """Let interest that a tile's units were paid follow them to a group.
+
+        Choice: by their part of the group's unit-days, rounded half up.
+        """
+        own = tile.size * self.days_late(rec, tile, self.today)
+        if not own:
+            return
+        part = Fraction(own, self.accruals(rec, self.today)[tile.group])
+        for sums, paid in (
+            (rec.carried, self.interest_paid(rec, tile.group)),
+            (rec.waived, rec.waived.get(tile.group, 0)),
+        ):
+            moved = math.floor(paid * part + Fraction(1, 2))
+            sums[tile.group] = sums.get(tile.group, 0) - moved
+            sums[group] = sums.get(group, 0) + moved
 
     def interest_due(self, rec: Receivable, date: str) -> int:
         """Return late interest of the receivable that is still to be paid."""

@@ -119,6 +119,7 @@ class PassingModel(OrdersModel):
         self, rec: Receivable, tile: Tile, lo: int, hi: int, group: Group
     ) -> None:
         part = self._cut_out(rec, tile, lo, hi)
+        self.carry_interest(rec, part, group)
         part.holder, part.chain = group
         rec.passed = True
 

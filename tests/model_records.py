@@ -226,6 +226,7 @@ class Receivable:
     default: bool = False
     default_ms: int = 0  # since when
     waived: dict[Group, int] = field(default_factory=dict)  # late interest
+    carried: dict[Group, int] = field(default_factory=dict)  # paid, with its units
     reduction_claim: int = 0  # on the supplier
     passed: bool = False  # ever, whoever holds it now
     steps: list[tuple[int, int, int]] = field(default_factory=list)  # lo, hi, when
