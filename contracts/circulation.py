@@ -184,7 +184,7 @@ def merge(ctx: Context, body: Merge) -> None:
     need_input(ctx, body.right)
     left = need_free_tile(ctx, body.receivable, body.left.lo, body.left.rev)
     right = need_free_tile(ctx, body.receivable, body.right.lo, body.right.rev)
-    same = all([left.get(name, "") == right.get(name, "") for name in ALIKE])
+    same = all(left.get(name, "") == right.get(name, "") for name in ALIKE)
     if not same or left["hi"] != right["lo"] or "pledge" in left or "pledge" in right:
         ctx.refuse("not_mergeable", lo=right["lo"])
     merge_tiles(ctx, left, right)
