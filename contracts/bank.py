@@ -34,6 +34,7 @@ from contracts.kit.v1.discrepancies import (
     open_discrepancy,
 )
 from contracts.kit.v1.entries import apply_entry, apply_reversal, apply_what_fits
+from contracts.kit.v1.reversals import LINES_MAX
 
 ENTRIES_MAX = 100
 # Fields that only one class of entry has.
@@ -261,7 +262,8 @@ def retry_reversal(ctx: Context, target: Record) -> None:
     if target["state"] != "open":
         return
     entry = ctx.need("entry", target["entry"])
-    code = apply_reversal(ctx, entry, entry["original"], entry["amount_minor"])
+    original, amount = entry["original"], entry["amount_minor"]
+    code = apply_reversal(ctx, entry, original, amount, LINES_MAX)
     if not code:
         close_discrepancy(ctx, target, "explained", target["id"])
     elif code == "sweep_running":

@@ -10,7 +10,7 @@ from contracts import read_sources
 from contracts.kit.v1.passing import PARTS_MAX
 from ledger.context import EVENTS_MAX
 from ledger.errors import LedgerError
-from tests import order_verbs, verbs
+from tests import bank_verbs, order_verbs, verbs
 from tests.order_verbs import calm
 from tests.rows import Row, rows
 from tests.stage import Stage
@@ -233,3 +233,21 @@ def test_many_late_receivables_hide_no_later_one() -> None:
     verbs.close(stage)
     assert verbs.state(stage) == "overdue"
     assert "judged" not in stage.read("account", stage.account)
+
+
+def test_many_groups_do_not_escape_a_reversal() -> None:
+    """What is too much for the bank's own act is taken back by a job after it."""
+    sources = read_sources()
+    path, bound = "kit/v1/reversals.py", "LINES_AT_ONCE = 8_000"
+    assert bound in sources[path]
+    sources[path] = sources[path].replace(bound, "LINES_AT_ONCE = 2")
+    stage = Stage(sources=sources)
+    stage.begin()
+    verbs.live(stage, face=9, days=3)
+    verbs.transfer(stage, 0, 1)
+    verbs.transfer(stage, 1, 2, "gamma", tile=1)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 9)
+    bank_verbs.take_back(stage, 9)
+    assert verbs.state(stage) == "live"
+    assert bank_verbs.misfit(stage) == "none"

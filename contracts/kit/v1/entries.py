@@ -19,7 +19,12 @@ from contracts.kit.v1.discrepancies import (
     gross_minor,
 )
 from contracts.kit.v1.owed import is_open, need_minor
-from contracts.kit.v1.reversals import left_of, reverse_receipt, why_not_reversed
+from contracts.kit.v1.reversals import (
+    LINES_AT_ONCE,
+    left_of,
+    reverse_receipt,
+    why_not_reversed,
+)
 from contracts.kit.v1.rule import Context, Record
 
 
@@ -96,7 +101,11 @@ def apply_payment(
 
 
 def apply_reversal(
-    ctx: Context, entry: Record, original: str, amount_minor: int
+    ctx: Context,
+    entry: Record,
+    original: str,
+    amount_minor: int,
+    most: int = LINES_AT_ONCE,
 ) -> str:
     """Take the receipt back that a reversal names; return "" or a code.
 
@@ -105,22 +114,29 @@ def apply_reversal(
         entry: the reversal.
         original: the bank's key of the receipt's entry.
         amount_minor: how much of it.
+        most: lines that there is time for now.
     """
     item = entry_id(ctx, entry["account"], "receipt", original)
     receipt: Record | None = ctx.read("receipt", item) if original else None
     if receipt is None:
         return "unknown_original"
-    code = why_not_reversed(ctx, receipt, amount_minor)
+    code = why_not_reversed(ctx, receipt, amount_minor, most)
     if not code:
-        take_back(ctx, entry, receipt, amount_minor)
+        take_back(ctx, entry, receipt, amount_minor, most)
     return code
 
 
-def take_back(ctx: Context, entry: Record, receipt: Record, amount_minor: int) -> None:
+def take_back(
+    ctx: Context,
+    entry: Record,
+    receipt: Record,
+    amount_minor: int,
+    most: int = LINES_AT_ONCE,
+) -> None:
     """Reverse a receipt under an entry that says so."""
     found = {"receipt": receipt["id"], "reversed_minor": amount_minor}
     ctx.write({**entry, **found})
-    reverse_receipt(ctx, receipt, amount_minor)
+    reverse_receipt(ctx, receipt, amount_minor, most)
 
 
 def apply_what_fits(

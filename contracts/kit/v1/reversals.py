@@ -15,7 +15,9 @@ from contracts.kit.v1.parts import reopen_units
 from contracts.kit.v1.records import RETIRED, group_key
 from contracts.kit.v1.rule import Context, Record
 
-LINES_MAX = 20_000
+LINES_MAX = 35_000
+# Lines that the bank's own act takes back; more are a job's work.
+LINES_AT_ONCE = 8_000
 
 
 def left_of(receipt: Record) -> int:
@@ -24,13 +26,20 @@ def left_of(receipt: Record) -> int:
     return int(receipt["amount_minor"]) - gone
 
 
-def why_not_reversed(ctx: Context, receipt: Record, amount_minor: int) -> str:
-    """Return the code of what keeps a reversal from being applied, "" if nothing."""
+def why_not_reversed(
+    ctx: Context, receipt: Record, amount_minor: int, most: int = LINES_AT_ONCE
+) -> str:
+    """Return the code of what keeps a reversal from being applied, "" if nothing.
+
+    Of more lines than there is time for it is as if they were still being paid.
+    """
     if amount_minor > left_of(receipt):
         return "reversal_too_large"
     lines = ctx.scan("lines", receipt["id"], limit=LINES_MAX)
     if len(lines) >= LINES_MAX:
         return "limit_exceeded"
+    if len(lines) > most:
+        return "sweep_running"
     shares = ctx.scan("receipt_shares", receipt["id"], limit=1000)
     placed = sum([share["amount_minor"] for share in shares])
     placed += receipt["suspense_minor"] + receipt["unassigned_minor"]
@@ -49,13 +58,15 @@ def why_not_reversed(ctx: Context, receipt: Record, amount_minor: int) -> str:
     return "sweep_running" if paid < rest else ""
 
 
-def reverse_receipt(ctx: Context, receipt: Record, amount_minor: int) -> None:
+def reverse_receipt(
+    ctx: Context, receipt: Record, amount_minor: int, most: int = LINES_AT_ONCE
+) -> None:
     """Take a receipt back: undistributed money first, then its lines.
 
     Raises:
         Refusal: what ``why_not_reversed`` names.
     """
-    code = why_not_reversed(ctx, receipt, amount_minor)
+    code = why_not_reversed(ctx, receipt, amount_minor, most)
     if code:
         ctx.refuse(code, left_minor=left_of(receipt))
     suspense = min(amount_minor, receipt["suspense_minor"])
