@@ -87,28 +87,6 @@ def verify(
     stage.act("payout_account.verify", _pair(stage, member, name, attester))
 
 
-def suspend(stage: Stage, member: str) -> None:
-    """Let the operator suspend a member."""
-    _change_status(stage, "suspend", member)
-
-
-def resume(stage: Stage, member: str) -> None:
-    """Let the operator admit a suspended member again."""
-    _change_status(stage, "resume", member)
-
-
-def relieve(stage: Stage) -> None:
-    """Let every suspended member act again, but for who always is."""
-    for name, actor in stage.actors.items():
-        if name != "idle" and stage.read("member", actor.id)["status"] != "active":
-            resume(stage, name)
-
-
-def _change_status(stage: Stage, verb: str, member: str) -> None:
-    ids = {"member": stage.id_of(member), "operator": stage.id_of("operator")}
-    stage.act(f"member.{verb}", {**ids, "reason": "test"})
-
-
 def keep_account(stage: Stage, member: str, currency: str = "CNY") -> None:
     """Let a member stop the planned change of where it is paid."""
     body = {"currency": currency, "member": stage.id_of(member)}

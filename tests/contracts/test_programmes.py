@@ -10,9 +10,10 @@ from ledger.errors import LedgerError
 from ledger.execution import prepare_act
 from ledger.gas import Meter, metered
 from ledger.state import Layer, key_of
+from tests.order_verbs import relieve
 from tests.rows import Row, rows
 from tests.stage import Stage
-from tests.verbs import register, relieve, verify, wait
+from tests.verbs import register, verify, wait
 from tests.world import DAY_MS, World, default_actors, digest_of, make_actor
 
 DELAY_MS = 3 * DAY_MS
