@@ -91,10 +91,15 @@ def balance(session: Session, view: str | None, **given: Any) -> int | None:
             if rows or view:
                 print_text(f"{VIEWS[name].title}:")
                 print_rows(lookup, VIEWS[name].columns, rows)
-    nothing = "" if view or any(found.values()) else "Nothing is owed to you. "
-    owed = " What you owe: run: allonge balance funding" if nothing else ""
-    print_note(f"{nothing}As of block {height}.{owed}")
+    print_note(_say_height(height, is_empty=view is None and not any(found.values())))
     return None
+
+
+def _say_height(height: int, *, is_empty: bool) -> str:
+    if not is_empty:
+        return f"As of block {height}."
+    fix = "What you owe: run: allonge balance funding"
+    return f"Nothing is owed to you. As of block {height}. {fix}"
 
 
 # What agrees to what waits, or deals with it, by kind.
@@ -109,6 +114,7 @@ ANSWERS: Final = {
     "payout_account": "member account verify CARD",
     "quote": "take ID",
     "recovery": "member key veto",
+    "tile": "recourse ID",
     "receipt": "bank match ID --to RECEIVABLE --amount AMOUNT",
     "request": "quote give ID --rate RATE",
 }
@@ -231,13 +237,13 @@ def answer_to(session: Session, row: JSONObject) -> str:
     if kind == "receivable":
         verb = "confirm ID" if row.get("debtor") == session.member else "accept ID"
     if kind == "deal" and row.get("payee") != session.member:
-        verb = "show ID"
+        verb = "deal list"
     if kind == "payout_account" and row.get("member") == session.member:
         verb = f"member account veto --currency {row['currency']}"
     if row.get("what") == "payout to attest":
         verb = "payout attest ID --date DATE"
     name = name_id(kind, str(row.get("id", ""))) if kind in SHOWN_KINDS else ""
-    words = verb.replace("ID", name or str(row.get("id", "")))
+    words = verb.replace("ID", name or str(row.get("holding") or row.get("id", "")))
     if kind == "dispute":
         words = words.replace("RECEIVABLE", name_id("receivable", row["receivable"]))
     return f"{called_name()} {words}" if verb else ""

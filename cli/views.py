@@ -210,11 +210,20 @@ def read_work(lookup: Any) -> Rows:
         if row.get("attester") == session.member
     ]
     found = [row for account in accounts for row in _bank_work(lookup, account)]
+    found += _recourse_work(lookup)
     for path in sorted(session.folder.path.glob("*.alt[xb]")):
         if path.name.startswith("unknown-") or path.name.endswith("-all.altb"):
             what, fix = "sent, no answer yet", f"send {path}"
             found.append({"kind": "file", "what": what, "fix": fix})
     return found
+
+
+def _recourse_work(lookup: Any) -> Iterator[JSONObject]:
+    """Yield the defaulted parts that were passed on with recourse, not called yet."""
+    for row in read_holdings(lookup):
+        is_due = row["receivable_state"] == "default" and not row["locked"]
+        if is_due and (row.get("chain") or [{}])[-1].get("recourse") == "with":
+            yield {**row, "what": "in default, with recourse"}
 
 
 def read_files(lookup: Any, folder: Path) -> Rows:

@@ -83,7 +83,7 @@ def test_what_waits_is_in_the_inbox_with_its_command(stage: Stage) -> None:
     assert commands["quote"].startswith("allonge take Q")
     commands = {row["kind"]: row["command"] for row in found["lender"]}
     assert commands["request"].startswith("allonge quote give S")
-    assert commands["deal"].startswith("allonge show D")
+    assert commands["deal"] == "allonge deal list"
 
 
 def test_a_quote_needs_a_rate_or_a_sum(stage: Stage) -> None:
