@@ -28,6 +28,7 @@ from contracts.kit.v1 import (
     bound,
     limit_debtor,
     need_calendar,
+    need_solvent,
     pledge_lenders,
     preset_breach,
     to_record,
@@ -119,6 +120,7 @@ def need_bank(ctx: Context, member: str) -> Record:
 def open_account(ctx: Context, body: OpenAccount) -> None:
     """Create the account with empty books."""
     refuse_operators_group(ctx, ctx.need("member", body.owner).get("group", ""))
+    need_solvent(ctx, body.attester)
     account: Record = {
         "attester": body.attester,
         "charged_minor": 0,

@@ -60,7 +60,7 @@ rule = Rule(
         "not_a_party": (
             "unauthorised",
             "not a party to the receivable",
-            "Its debtor, supplier and holders report, on one of themselves.",
+            "Only its debtor, supplier and holders act, and none on its debtor.",
             "Name supplier, debtor or a holder: run: allonge lineage RECEIVABLE",
         ),
     },
@@ -279,12 +279,12 @@ class Misdirected(Payload):
 
 
 def sign_misdirected(ctx: Context, body: Misdirected) -> list[Signer]:
-    """Whoever reports it."""
+    """Whoever reports it; whether another member holds units is not told by it."""
     record = ctx.need("receivable", body.receivable)
-    for member in (body.reporter, body.recipient):
-        sides = (record["debtor"], record["supplier"])
-        if member not in sides and not holds(ctx, member, record["id"]):
-            ctx.refuse("not_a_party", member=member)
+    sides = (record["debtor"], record["supplier"])
+    if body.reporter not in sides and not holds(ctx, body.reporter, record["id"]):
+        ctx.refuse("not_a_party", member=body.reporter)
+    ctx.need("member", body.recipient)
     if body.recipient == record["debtor"]:
         ctx.refuse("not_a_party", member=body.recipient)
     return [Signer(body.reporter, "manage")]

@@ -178,7 +178,7 @@ until it is released | deal suspense_days=5, stray 9,
 
 MISDIRECTED = """
 by nobody's side       | live           | misdirect 5 reporter=buyer      | not_a_party
-to nobody's side       | live           | misdirect 5 recipient=buyer     | not_a_party
+to nobody              | live           | misdirect 5 recipient=nobody    | not_found
 to the debtor          | live           | misdirect 5 recipient=debtor    | not_a_party
 signed by another      | live | misdirect 5 by=alpha | wrong_signers
 by the debtor          | live           | misdirect 5                     | ok

@@ -83,6 +83,7 @@ kept for all             | live, redeem 0 9 9, ruin debtor,
 VOUCHED = """
 by the owner             | open_account lbank agent, ruin agent,
                          | | succeed bank vouch=lbank | group_conflict
+on another account       | ruin agent | open_account lbank agent | insolvent
 by another               | open_account lbank agent, ruin agent,
                          | succeed bank | attested_by | bank open
 """
@@ -251,3 +252,12 @@ def test_many_groups_do_not_escape_a_reversal() -> None:
     bank_verbs.take_back(stage, 9)
     assert verbs.state(stage) == "live"
     assert bank_verbs.misfit(stage) == "none"
+
+
+@pytest.mark.parametrize("recipient", ["beta", "gamma"])
+def test_a_report_does_not_ask_who_holds(stage: Stage, recipient: str) -> None:
+    """A debtor that tries one name after the other learns of no holder."""
+    stage.begin()
+    verbs.live(stage)
+    verbs.transfer(stage, 0, 9)
+    bank_verbs.misdirect(stage, 5, recipient)
