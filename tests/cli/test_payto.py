@@ -52,8 +52,8 @@ def test_money_past_the_account_is_reported(stage: Stage) -> None:
     name = short_id("receivable", stage.world.item)  # type: ignore[attr-defined]
     words = ["misdirected", name, "CNY 30.00", "--on", "2026-01-04"]
     words += ["--document", "ef" * 32, "--to"]
-    buyer = stage.world.member("beta")
-    assert stage.refusal("debtor", *words, buyer, typed="30.00") == "not_a_party"
+    itself = stage.world.member("debtor")
+    assert stage.refusal("debtor", *words, itself, typed="30.00") == "not_a_party"
     stage.do("debtor", *words, stage.world.member("alpha"), typed="30.00")
     (report,) = stage.world.scan(
         "misdirected",
