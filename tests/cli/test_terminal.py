@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli import main as main_module
-from cli.main import COMMANDS, Lazy, allonge
+from cli.acting import wrap_line
+from cli.main import COMMANDS, SECTIONS, Lazy, allonge
 from cli.terminal import (
     EXIT,
     EXIT_MEANINGS,
@@ -227,6 +228,21 @@ def test_no_cell_is_cut_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) ->
     print_table(["name", "id", "amount"], [("工商", "R" * 14, "1.00")], numeric=[2])
     shown = ["name  id", "    amount", f"工商  {'R' * 14}", "      1.00"]
     assert screen.getvalue().splitlines() == shown
+
+
+def test_a_long_line_of_a_screen_goes_on_under_its_text() -> None:
+    """Nothing is lost at the break, and no word is cut."""
+    line = f" {'debtor':<14}" + "of long names " * 6 + "x" * 64
+    parts = wrap_line(line, 80)
+    assert "".join(parts).split() == line.split()
+    assert all(part.startswith(" " * 15) for part in parts[1:])
+    assert parts[-1].endswith("x" * 64)
+
+
+def test_every_command_stands_under_a_heading() -> None:
+    """The overview begins with one, and each names a command."""
+    assert set(SECTIONS) <= set(COMMANDS)
+    assert next(iter(COMMANDS)) in SECTIONS
 
 
 def test_a_full_disk_behind_stdout_is_a_failure() -> None:
