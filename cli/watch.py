@@ -1,6 +1,6 @@
 """``allonge watch``: what happens on the ledger, each event once, in order.
 
-The id of an event is its place, height and position, so nothing is missed:
+The id of an event is its height and a number there, so nothing is missed:
 after a break the stream goes on behind the last id that was printed.
 """
 
@@ -29,7 +29,7 @@ register(
         "bad_event_id",
         "malformed",
         "not the id of an event",
-        "An event is named by its height and its position in the block.",
+        "An event is named by its height and a number in the block.",
         "Write it like this: --after 120.3",
     ),
 )

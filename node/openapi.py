@@ -18,6 +18,7 @@ GRANT: Final = {
 }
 PUBLIC: Final = (
     "/livez",
+    "/metrics",
     "/readyz",
     "/v1/checkpoints/latest",
     "/v1/errors",

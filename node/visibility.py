@@ -20,6 +20,7 @@ from ledger.kernel import MANIFEST_HASH
 from ledger.state import Entry, Partition, State, read_record, scan_records
 from ledger.transactions import Transaction
 from node.history import History, PlacedEvent
+from node.ties import find_ties
 
 GRANTED_ROLES: Final = frozenset(("auditor", "regulator"))
 # Acts that both sides of a receivable's terms may see.
@@ -61,9 +62,8 @@ PASSING: Final = (
 # What names competitors is seen by who signed it; each is asked apart.
 ACTS_OF_ONE: Final = frozenset(("sale.request",))
 # States of a payout that has still to reach its payee.
-UNPAID: Final = (
-    *("due", "small", "held", "instructed", "accepted", "rejected", "returned"),
-)
+_SENT: Final = ("instructed", "accepted", "rejected", "returned")
+UNPAID: Final = ("due", "small", "held", *_SENT)
 # Counts of holders are holders' business.
 HIDDEN_FIELDS: Final = frozenset(("groups", "lines", "pieces"))
 
@@ -185,12 +185,8 @@ class Sight:
         kinds = [kind for kind in ("programme", "receivable") if kind in self.grants]
         return bool(kinds) and any(
             kind in kinds and item in self.grants[kind]
-            for kind, item in find_ties(self, thing)
+            for kind, item in find_ties(self.base, self.history, thing)
         )
-
-    def sees(self, kind: str, item: str, scope: str = "") -> bool:
-        """Say whether a record exists that the reader may see."""
-        return read_record(self.state, kind, item, scope) is not None
 
     def sees_alone(self, kind: str, item: str) -> bool:
         """Say whether a record exists that it may see as its party."""
@@ -360,46 +356,6 @@ def strip_event(sight: Sight, content: JSONObject) -> JSONObject:
     return {name: content[name] for name in content if name not in HIDDEN_FIELDS}
 
 
-# -- what a thing is of ---------------------------------------------------------------
-
-# Fields that tie a thing to a receivable, and scopes that do.
-TIES: Final = (
-    *("programme", "receivable", "offer", "deal", "quote", "request", "dispute"),
-    *("payto", "misdirected", "line", "discrepancy"),
-)
-WHOLES: Final = {
-    "exposure": "programme",
-    "programme": "programme",
-    "receivable": "receivable",
-}
-PARENTS: Final = {"tile": "receivable", "interest": "receivable", "answer": "payto"}
-
-
-def find_ties(sight: Sight, thing: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the programmes and receivables that a thing is or names."""
-    kind = thing["kind"]
-    fields = thing.get("body", thing.get("content", thing))
-    named = [(name, fields[name]) for name in TIES if name in fields and name != kind]
-    if kind in PARENTS:
-        named.append((PARENTS[kind], thing["scope"]))
-    if kind in WHOLES:
-        yield WHOLES[kind], thing["id"]
-    for name, item in named:
-        if name in WHOLES.values() and isinstance(item, str):
-            yield name, item
-        found = _find_tied(sight, name, item) if isinstance(item, str) else None
-        if found is not None:
-            yield from find_ties(sight, found)
-            return  # whatever else it names is of the same receivable
-
-
-def _find_tied(sight: Sight, name: str, item: str) -> Mapping[str, Any] | None:
-    if name != "offer":
-        return read_record(sight.base, name, item)
-    made = sight.history.find_transaction(item)  # offers that ended leave no record
-    return None if made is None else of_transaction(made)
-
-
 # -- who sees which kind of thing -----------------------------------------------------
 
 
@@ -415,11 +371,8 @@ def _operator(sight: Sight, thing: Mapping[str, Any]) -> bool:
 
 def _banks(sight: Sight, thing: Mapping[str, Any]) -> bool:
     """Who owns or attests the account of a thing."""
-    return sight.runs_account(thing.get("account"))
-
-
-def _banks_of_claim(sight: Sight, claim: Mapping[str, Any]) -> bool:
-    return sight.runs_account(claim["scope"])
+    scope = thing["scope"] if thing["kind"] == "claim" else ""
+    return sight.runs_account(thing.get("account", scope))
 
 
 def _exposed(sight: Sight, record: Mapping[str, Any]) -> bool:
@@ -544,14 +497,12 @@ def _acts_on_own(sight: Sight, body: Mapping[str, Any]) -> bool:
 
 
 def _is_side_of_terms(sight: Sight, body: Mapping[str, Any]) -> bool:
-    for kind, sides in (("receivable", ("supplier", "debtor")), *_PROGRAMME_SIDES):
+    known = (("receivable", ("supplier", "debtor")), ("programme", ("debtor",)))
+    for kind, sides in known:
         record = read_record(sight.base, kind, str(body.get(kind, "")))
         if record is not None:
             return sight.is_any(*(record[side] for side in sides))
     return False
-
-
-_PROGRAMME_SIDES: Final = (("programme", ("debtor",)),)
 
 
 def _event(sight: Sight, event: Mapping[str, Any]) -> bool:
@@ -576,14 +527,12 @@ KINDS_IN_ACTS: Final = ("deal", "dispute", "order", "receipt")
 KINDS_IN_EVENTS: Final = (
     *("account", "entry", "line", "member", "misdirected", "payout", "payto"),
     *("programme", "receipt", "calendar", "grant"),
-    *("deal", "quote", "request"),
-    *("order", "dispute"),
+    *("deal", "quote", "request", "order", "dispute"),
 )
 
 QUESTIONS: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
     "+act": _transaction,
     "+banks": _banks,
-    "+banks_of_claim": _banks_of_claim,
     "+eligible": _eligible,
     "+event": _event,
     "+everyone": _everyone,
@@ -608,7 +557,7 @@ _WORDS: Final = {
     "answer": "id",
     "calendar": "+everyone",
     "chain": "+everyone",
-    "claim": "payee +banks_of_claim",
+    "claim": "payee +banks",
     "closing": "holders",
     "deal": "payer payee +receives_price",
     "discrepancy": "+banks",

@@ -42,7 +42,7 @@ from node.config import (
     WAITING_MAX,
 )
 from node.gate import Gate
-from node.metrics import Tally
+from node.tally import Tally
 
 T = TypeVar("T")
 

@@ -15,12 +15,14 @@ names is for nobody, except under a grant of the whole chain.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 from ledger.encoding import load_record
 from ledger.state import HEIGHT_BYTES
 from ledger.transactions import Transaction, parse_transaction
+from node.history import PlacedEvent
+from tests.node.serving import Served
 from tests.world import World
 
 Thing = Mapping[str, Any]
@@ -472,4 +474,46 @@ def place_of(record: Thing) -> tuple[str, str, str]:
     return record["kind"], str(record.get("scope", "")), item
 
 
-Filter = Callable[[Facts, str, Thing], bool]
+class Seen(NamedTuple):
+    """A served ledger, and what everybody may see of it.
+
+    Attributes:
+        served: the node.
+        facts: the ledger, looked at from above.
+        headers: by which each reader reads.
+        events: all events in order.
+    """
+
+    served: Served
+    facts: Facts
+    headers: dict[str, dict[str, str]]
+    events: list[PlacedEvent]
+
+    def get(self, path: str, reader: str) -> Any:
+        """Return the answer to a read."""
+        return self.served.client.get(path, headers=self.headers[reader])
+
+    def who(self, kind: str, thing: Thing, parties: set[str]) -> set[str]:
+        """Return all who see a thing: its parties, and by grant."""
+        facts, found = self.facts, set(parties)
+        found |= {"full"} | ({"keen"} if "alpha" in parties else set())
+        for name, covers in (("narrow", "programme"), ("close", "receivable")):
+            item = self.served.things[covers]
+            if facts.of_grant(covers, item, kind, thing):
+                found.add(name)
+        return found
+
+    def of_record(self, record: Thing) -> set[str]:
+        """Return all who see a record."""
+        kind = record["kind"]
+        return self.who(kind, record, self.facts.audience(kind, record))
+
+    def of_act(self, item: str) -> set[str]:
+        """Return all who see a transaction."""
+        made = self.facts.acts[item]
+        return self.who("transaction", made.body, self.facts.of_act(made))
+
+    def of_event(self, event: PlacedEvent) -> set[str]:
+        """Return all who see an event."""
+        parties = self.facts.of_event(event.content, event.cause)
+        return self.who("event", event.content, parties)

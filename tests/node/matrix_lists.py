@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
-from tests.node.matrix import Thing, place_of
+from tests.node.matrix import Seen, Thing, place_of
 from tests.world import digest_of
-
-if TYPE_CHECKING:
-    from tests.node.test_matrix import Seen
 
 Expected = Iterable[tuple[str, list[str] | None]]
 
 PUBLIC = {
     *("/livez", "/readyz", "/v1/node", "/v1/headers", "/v1/checkpoints/latest"),
-    *("/v1/errors", "/v1/errors/{code}", "/v1/log/checkpoint"),
+    *("/metrics", "/v1/errors", "/v1/errors/{code}", "/v1/log/checkpoint"),
     *("/v1/log/consistency", "/v1/log/inclusion", "/v1/log/tile/{level}/{place}"),
 }
 # One record by its id: route -> kind.

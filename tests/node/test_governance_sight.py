@@ -1,4 +1,4 @@
-"""Who sees grants, recoveries, exposure and calendars, and what a key did."""
+"""Who sees what a key did."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from ledger.transactions import object_id
 from tests.ledger.test_members import describe_key
 from tests.node.serving import Served, found_world, serve_world
 from tests.world import DAY_MS, World, default_actors
-
-READERS = ("operator", "debtor", "lender", "auditor", "alpha", "beta")
 
 
 @pytest.fixture(scope="module")
@@ -45,37 +43,6 @@ def play(world: World) -> dict[str, str]:
     body = {"ends": [key], "keys": [new], "member": alpha}
     world.act("recovery.start", body)
     return {**things, "key": key, "debtor": world.member("debtor")}
-
-
-@pytest.mark.parametrize(
-    ("path", "seen"),
-    [
-        ("/v1/grants/{grant}", "...xx."),
-        ("/v1/recoveries/{member}", "x..xx."),
-        ("/v1/calendars/default.1", "xxxxxx"),
-        ("/v1/records/exposure/{programme}", ".xxx.."),
-        ("/v1/keys/{key}/acts", "x..xx."),
-    ],
-    ids=["grant", "recovery", "calendar", "exposure", "acts_of_a_key"],
-)
-def test_readers_see_what_is_theirs(served: Served, path: str, seen: str) -> None:
-    """The rest answers as if it were not there."""
-    url = path.format(**served.things)
-    for letter, reader in zip(seen, READERS, strict=True):
-        status = served.get(url, reader).status_code
-        assert (reader, status) == (reader, 200 if letter == "x" else 404)
-
-
-def test_lists_leave_out_what_is_not_ones_own(served: Served) -> None:
-    """A list holds what the single route would show."""
-    for plural, readers in (
-        ("grants", ("auditor", "alpha")),
-        ("recoveries", ("operator", "auditor", "alpha")),
-    ):
-        for reader in READERS:
-            items = served.get(f"/v1/{plural}", reader).json()["items"]
-            own = [item for item in items if item.get("covers") != "all"]
-            assert len(own) == (reader in readers)
 
 
 def test_operator_sees_what_a_key_did_as_far_as_it_sees_it_elsewhere(

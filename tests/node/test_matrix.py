@@ -9,67 +9,22 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from ledger.encoding import encode
 from ledger.transactions import Transaction, parse_transaction
-from node.history import PlacedEvent, place_events
+from node.history import place_events
 from node.streams import Cursor, Streams
 from tests.node import matrix, matrix_lists
-from tests.node.matrix import Facts, Thing
+from tests.node.matrix import Facts, Seen, Thing
 from tests.node.matrix_story import ADMITTED, READERS, found_stage, play
-from tests.node.serving import Served, serve_world, sign_grant
+from tests.node.serving import ROOT, serve_world, sign_grant
 from tests.world import digest_of
 
 SAMPLES_A_KIND = 8
 BLOCKS_LEFT_OUT = 5
-
-
-class Seen(NamedTuple):
-    """A served ledger, and what everybody may see of it.
-
-    Attributes:
-        served: the node.
-        facts: the ledger, looked at from above.
-        headers: by which each reader reads.
-        events: all events in order.
-    """
-
-    served: Served
-    facts: Facts
-    headers: dict[str, dict[str, str]]
-    events: list[PlacedEvent]
-
-    def get(self, path: str, reader: str) -> Any:
-        """Return the answer to a read."""
-        return self.served.client.get(path, headers=self.headers[reader])
-
-    def who(self, kind: str, thing: Thing, parties: set[str]) -> set[str]:
-        """Return all who see a thing: its parties, and by grant."""
-        facts, found = self.facts, set(parties)
-        found |= {"full"} | ({"keen"} if "alpha" in parties else set())
-        for name, covers in (("narrow", "programme"), ("close", "receivable")):
-            item = self.served.things[covers]
-            if facts.of_grant(covers, item, kind, thing):
-                found.add(name)
-        return found
-
-    def of_record(self, record: Thing) -> set[str]:
-        """Return all who see a record."""
-        kind = record["kind"]
-        return self.who(kind, record, self.facts.audience(kind, record))
-
-    def of_act(self, item: str) -> set[str]:
-        """Return all who see a transaction."""
-        made = self.facts.acts[item]
-        return self.who("transaction", made.body, self.facts.of_act(made))
-
-    def of_event(self, event: PlacedEvent) -> set[str]:
-        """Return all who see an event."""
-        parties = self.facts.of_event(event.content, event.cause)
-        return self.who("event", event.content, parties)
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +74,8 @@ def test_every_route_is_in_a_table(seen: Seen) -> None:
     paths = seen.served.client.get("/v1/openapi.json").json()["paths"]
     known = {*matrix_lists.SINGLE, *matrix_lists.LISTS, *matrix_lists.APART}
     assert {path for path in paths if path not in matrix_lists.PUBLIC} == known
+    readme = (ROOT / "node" / "README.md").read_text("utf-8")
+    assert not [path for path in paths if f"`{path}`" not in readme]
 
 
 # -- single things --------------------------------------------------------------------
@@ -298,6 +255,49 @@ def test_an_export_is_for_who_sees_the_whole_chain(seen: Seen) -> None:
     for reader in READERS:
         status = seen.get("/v1/export", reader).status_code
         assert (reader, status) == (reader, 200 if reader == "full" else 404)
+
+
+# Whom and what no answer may name to a reader: holders, competitors, prices.
+UNNAMED = {
+    "debtor": ("beta", "gamma", "delta", "99250"),
+    "lender_two": ("lender", "beta", "gamma", "delta", "99250"),
+    "operator": ("99250", "400133"),
+    "stranger": ("beta", "gamma", "delta", "lender", "99250"),
+}
+# These name members as such, or the sides of terms that all under them know.
+NAMING_MEMBERS = ("member", "key", "policy", "recovery", "programme", "grant")
+
+
+@pytest.mark.parametrize("reader", UNNAMED)
+def test_no_answer_names_what_is_hidden(seen: Seen, reader: str) -> None:
+    """Not in any list, record, event or block that the reader can get."""
+    actors = seen.served.world.actors
+    words = [actors[w].id if w in actors else w for w in UNNAMED[reader]]
+    paths = [
+        path
+        for route, listed in matrix_lists.LISTS.items()
+        if not any(f"/{kind}" in route for kind in NAMING_MEMBERS)
+        for path, expected in listed.expect(seen, reader)
+        if expected
+    ]
+    paths += [
+        matrix_lists.paths_of(record)[0]
+        for record in seen.facts.records.values()
+        if reader in seen.of_record(record) and record["kind"] not in NAMING_MEMBERS
+        if record["kind"] != "rule_file"
+    ]
+    assert len(paths) >= 5
+    for path in [*paths, "/v1/inbox"]:
+        answer = seen.get(path, reader)
+        assert answer.status_code == 200, path
+        assert not [word for word in words if word in answer.text], path
+    sight_of = seen.served.node.grants.verify(
+        seen.headers[reader]["Authorization"], *seen.served.node.times_ms()
+    )[1]
+    for told in read_stream(seen, sight_of):
+        if "member" not in told["event"] and "grant" not in told["event"]:
+            text = json.dumps(told["event"])
+            assert not [word for word in words if word in text], told
 
 
 # -- errors are no oracle -------------------------------------------------------------

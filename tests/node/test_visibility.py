@@ -1,8 +1,6 @@
-"""Who sees what: an independent table of routes, readers and objects.
+"""Who sees what, as a story: histories, lineage, and what no debtor learns.
 
-The letters of a row say for each reader whether it gets the object (x) or the
-answer that a thing which does not exist gets (.). The table was written from
-the business rules, not from the code.
+The whole matrix of routes, readers and objects is in ``test_matrix.py``.
 """
 
 from __future__ import annotations
@@ -12,14 +10,8 @@ from typing import Any
 
 import pytest
 
-from ledger.transactions import object_id
 from tests.node.serving import Served, found_world, serve_world
-from tests.world import World, default_actors, digest_of, make_actor, ms_of
-
-READERS = (
-    *("operator", "debtor", "lender", "bank", "auditor", "regulator"),
-    *("alpha", "beta", "gamma", "delta", "stranger"),
-)
+from tests.world import World, default_actors, make_actor, ms_of
 
 
 @pytest.fixture(scope="module")
@@ -77,158 +69,13 @@ def play(world: World) -> dict[str, str]:
     things["receipt"] = world.receive("R-1", 20_000, names=paid)
     world.settle()
     things["payout"] = world.payouts("beta")[0]["id"]
-    for name in ("debtor", "gamma"):
-        report = {
-            "amount_minor": 5,
-            "document": digest_of("proof"),
-            "paid_date": world.today,
-            "receivable": passed,
-            "recipient": world.member("alpha"),
-            "reporter": world.member(name),
-        }
-        source = world.act("receivable.misdirected", report)
-        things[f"report_{name}"] = object_id("misdirected", source, 0)
-    charge = {"amount_minor": 5, "booking_date": world.today, "currency": "CNY"}
-    stray = {**charge, "key": "P-1", "type": "payout", "value_date": world.today}
-    world.record(stray)
-    things["misfit"] = world.scan("discrepancies", f"{world.account}/open")[0]["id"]
-    place_orders(world, things)
     return things
-
-
-def place_orders(world: World, things: dict[str, str]) -> None:
-    """Freeze beta's units of ``live``, and all that delta may come to hold."""
-    order = {
-        "cover": "units",
-        "order": {
-            "authority": "court",
-            "document": digest_of("order"),
-            "placer": world.member("regulator"),
-            "reference": "7",
-        },
-        "pledged": False,
-        "rank": 1,
-        "until_ms": world.time + 30 * 86_400_000,
-    }
-    units = {"hi": 60_000, "lo": 0, "receivable": things["live"]}
-    things["units_tx"] = world.act("freeze.order", {**order, **units})
-    member = {"cover": "member", "member": world.member("delta")}
-    things["member_tx"] = world.act("freeze.order", {**order, **member})
-    for name in ("units", "member"):
-        things[f"{name}_order"] = object_id("order", things[f"{name}_tx"], 0)
 
 
 def url(served: Served, path: str) -> str:
     """Fill the ids of things and members into a path."""
     members = {name: actor.id for name, actor in served.world.actors.items()}
     return path.format(**members, **served.things)
-
-
-#                                             o d l b a r  a b g d s
-OBJECTS = {
-    "/v1/members/{beta}": "xxxxxx xxxxx",
-    "/v1/members/{beta}/policy": "x...xx .x...",
-    "/v1/programmes/{programme}": ".xx.xx xxx..",
-    "/v1/accounts/{account}": "...xxx .....",
-    "/v1/receivables/{live}": ".x..xx xxx..",
-    "/v1/receivables/{passed}": ".x..xx x.x..",
-    "/v1/receivables/{paid}": ".x..xx xx...",
-    "/v1/receivables/{submitted}": ".x..xx x....",
-    "/v1/receivables/{live}/tiles": ".x..xx xxx..",
-    "/v1/receivables/{passed}/tiles": ".x..xx x.x..",
-    "/v1/receivables/{live}/history": ".x..xx xxx..",
-    "/v1/receivables/{passed}/history": ".x..xx xxx..",
-    "/v1/receivables/{passed}/lineage": ".x..xx xxx..",
-    "/v1/records/tile/0?scope={live}": "....xx .x...",
-    "/v1/records/tile/60000?scope={live}": "....xx x....",
-    "/v1/records/tile/0?scope={passed}": "....xx ..x..",
-    "/v1/records/payout_account/CNY?scope={beta}": "...xxx .x...",
-    "/v1/records/receipt/{receipt}": ".x.xxx .....",
-    "/v1/records/entry/{receipt}": ".x.xxx .....",
-    "/v1/records/discrepancy/{misfit}": "...xxx .....",
-    "/v1/records/misdirected/{report_debtor}": ".x.xxx x....",
-    # The debtor does not learn that gamma holds it; who got the money must.
-    "/v1/records/misdirected/{report_gamma}": "...xxx x.x..",
-    "/v1/records/policy/{beta}": "x...xx .x...",
-    "/v1/records/chain/chain": "xxxxxx xxxxx",
-    "/v1/offers/{offer}": "....xx x.x..",
-    "/v1/payouts/{payout}": "...xxx .x...",
-    "/v1/transactions/{split_tx}": "....xx x....",
-    "/v1/transactions/{transfer_tx}": "....xx xx...",
-    "/v1/transactions/{offer}": "....xx x.x..",
-    "/v1/orders/{units_order}": "....xx .x...",
-    "/v1/orders/{member_order}": "....xx ...x.",
-    "/v1/transactions/{units_tx}": "....xx .....",
-    "/v1/transactions/{member_tx}": "....xx ...x.",
-    "/v1/records/standing/{delta}": "....xx .....",
-    "/v1/blocks/3": "xxxxxx xxxxx",
-    "/v1/export": "....xx .....",
-}
-
-
-@pytest.mark.parametrize(("path", "row"), OBJECTS.items(), ids=OBJECTS.keys())
-def test_each_object_is_shown_to_its_audience_alone(
-    served: Served, path: str, row: str
-) -> None:
-    """Each reader gets the object, or what a thing that is not there gets."""
-    full = url(served, path)
-    found = "".join(
-        "x" if served.get(full, name).status_code == 200 else "." for name in READERS
-    )
-    assert found == row.replace(" ", "")
-
-
-@pytest.mark.parametrize(
-    ("path", "row"),
-    [(path, row) for path, row in OBJECTS.items() if "." in row],
-    ids=[path for path, row in OBJECTS.items() if "." in row],
-)
-def test_what_is_hidden_answers_like_what_is_not(
-    served: Served, path: str, row: str
-) -> None:
-    """The whole answer is the same, so nobody can tell the two apart."""
-    absent = {name: digest_of(name) for name in served.things}
-    members = {name: digest_of(name) for name in served.world.actors}
-    reader = READERS[row.replace(" ", "").index(".")]
-    hidden = served.get(url(served, path), reader)
-    nothing = served.get(path.format(**members, **absent), reader)
-    assert hidden.status_code == 404
-    if "export" not in path:
-        assert hidden.json() == nothing.json()
-        assert sorted(hidden.headers) == sorted(nothing.headers)
-
-
-LISTS = {
-    "/v1/members": [11] * 11,
-    "/v1/programmes": [0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 0],
-    "/v1/accounts": [0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0],
-    "/v1/receivables": [0, 4, 0, 0, 4, 4, 4, 2, 2, 0, 0],
-    "/v1/receivables?state=live": [0, 2, 0, 0, 2, 2, 2, 1, 2, 0, 0],
-    "/v1/holdings": [0, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0],
-    "/v1/offers": [0, 0, 0, 0, 1, 1, 1, 0, 1, 0, 0],
-    "/v1/orders": [0, 0, 0, 0, 2, 2, 0, 1, 0, 1, 0],
-    "/v1/payouts": [0, 0, 0, 0, 2, 2, 1, 1, 0, 0, 0],
-    "/v1/payouts?account={account}": [None, None, None, 2, 2, 2, *[None] * 5],
-    "/v1/payouts?payee={beta}": [0, 0, 0, 1, 1, 1, 0, 1, 0, 0, 0],
-    "/v1/inbox": [0, 1, 0, 3, 0, 0, 0, 0, 1, 0, 0],
-    "/v1/members/{beta}/keys": [1, 0, 0, 0, 1, 1, 0, 1, 0, 0, 0],
-    "/v1/members/{beta}/accounts": [0, 0, 0, 1, 1, 1, 0, 1, 0, 0, 0],
-    "/v1/receivables/{live}/tiles": [None, 0, None, None, 2, 2, 1, 1, 0, None, None],
-    "/v1/receipts?account={account}": [0] * 11,
-}
-
-
-@pytest.mark.parametrize(("path", "counts"), LISTS.items(), ids=LISTS.keys())
-def test_lists_hold_what_their_reader_may_see(
-    served: Served, path: str, counts: list[int | None]
-) -> None:
-    """The number of items is that of the table; None is an answer of 404."""
-    found = []
-    for name in READERS:
-        answer = served.get(url(served, path), name)
-        items = answer.json().get("items") if answer.status_code == 200 else None
-        found.append(None if items is None else len(items))
-    assert found == counts
 
 
 def names_of(served: Served, path: str, reader: str) -> list[str]:
