@@ -41,6 +41,7 @@ from contracts.kit.v1 import (
     pro_rata_cutoff,
     rank_orders,
     release_unassigned,
+    repay_sellers,
     retire_units,
     return_interest,
     share_of,
@@ -465,9 +466,22 @@ def credit(
         return
     receivable = sweep["receivable"]
     claimed = net_claim(ctx, sweep["account"], receivable, tile["holder"], amount)
+    account = ctx.need("account", sweep["account"])
+    programme = ctx.need("programme", ctx.need("receivable", receivable)["programme"])
+    like = {
+        "date": today(ctx, programme),
+        "payee": tile["holder"],
+        "purpose": "holding",
+        **under_order(order),
+    }
+    # What its sellers get of it is as good as claimed by them.
+    repaid = (
+        0 if order else repay_sellers(ctx, account, like, receivable, amount - claimed)
+    )
+    netted = claimed + repaid
     record = {
         "cancelled_minor": 0,
-        "claimed_minor": claimed,
+        "claimed_minor": netted,
         "holder": tile["holder"],
         "id": line,
         "interest_minor": interest,
@@ -483,19 +497,9 @@ def credit(
     }
     if "pledge" in tile:
         record["pledge"] = tile["pledge"]
-    if amount > claimed:
-        account = ctx.need("account", sweep["account"])
-        programme = ctx.need(
-            "programme", ctx.need("receivable", receivable)["programme"]
-        )
-        like = {
-            "date": today(ctx, programme),
-            "payee": tile["holder"],
-            "purpose": "holding",
-            **under_order(order),
-        }
+    if amount > netted:
         record["payout"] = pay(
-            ctx, account, like, amount - claimed, programme, receivable
+            ctx, account, like, amount - netted, programme, receivable
         )
     # A claim took part of it before the order could.
     count_taken(ctx, order, -claimed)

@@ -103,6 +103,18 @@ and is owed it again     | live, redeem 0 1000000 1000000, price payer=debtor, p
                          | instruct, attest, reverse 999999 | sum_of live | 999999
 """
 
+# A buyer passes one unit on, so that the others do not return, and bounces its price.
+BOUNCED = """
+the seller is paid first | live days=9, bought, transfer 0 1 gamma, price_back, wait 9,
+                         | receive 1000000 k9 | credited alpha | 999887
+the buyer gets the rest  | live days=9, bought, transfer 0 1 gamma, price_back, wait 9,
+                         | receive 1000000 k9 | credited lender | 112
+it owes nothing more     | live days=9, bought, transfer 0 1 gamma, price_back, wait 9,
+                         | receive 1000000 k9 | figure owed | 0
+and what is short        | live days=9, bought, transfer 0 1 gamma, price_back, wait 9,
+                         | receive 500000 k9 | figure owed | 49888
+"""
+
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
@@ -136,6 +148,12 @@ def answer(court: Stage, row: Row) -> str:
 @rows(GIVEN_UP)
 def test_what_repays_a_claim_is_not_given_up(stage: Stage, row: Row) -> None:
     """Whoever owes money back does not let go of what would repay it."""
+    assert row.answer(stage) == row.code
+
+
+@rows(BOUNCED)
+def test_a_price_that_bounced_is_paid_first(stage: Stage, row: Row) -> None:
+    """Nobody is paid for units it has not paid for, while their seller waits."""
     assert row.answer(stage) == row.code
 
 

@@ -440,6 +440,36 @@ def undo_redemption(
     return cancelled
 
 
+def repay_sellers(
+    ctx: Context, account: Record, like: Record, receivable: str, amount_minor: int
+) -> int:
+    """Pay sellers what a holder is due, as far as it owes them their price.
+
+    Args:
+        ctx: the context.
+        account: what the holder would be paid from.
+        like: its payout.
+        receivable: what the money is for.
+        amount_minor: what it is due.
+
+    Returns:
+        What its sellers got of it.
+    """
+    rest = amount_minor
+    owing = like["payee"] + "/" + receivable
+    if not ctx.count_rows("owing", owing):
+        return 0
+    for deal in ctx.scan("owing", owing):
+        taken = min(rest, deal["owed_minor"])
+        if taken:
+            price = {"deal": deal["id"], "payee": deal["payee"], "purpose": "price"}
+            pay_out(ctx, account, {"date": like["date"], **price}, taken)
+            owed, left = deal["owed_minor"] - taken, deal["cancelled_minor"] - taken
+            ctx.write({**deal, "cancelled_minor": left, "owed_minor": owed})
+            rest -= taken
+    return amount_minor - rest
+
+
 def find_moved(ctx: Context, deal: Record) -> list[Record]:
     """Return the tiles a deal moved if all are still where it put them, else []."""
     found, units = [], 0
