@@ -69,7 +69,7 @@ def _forge(stage: Stage) -> str:
     file = read_signing_file(path)
     forged = file.sign(stage.session("tier-three").key()).signatures[0]
     owner = stage.session("tier-one").key().key_id
-    forgery = replace(file, signatures=(replace(forged, key_id=owner),))
+    forgery = replace(file, signatures=(forged._replace(key_id=owner),))
     forgery.save(path, replacing=True)
     error = stage.refused(lambda: stage.send("tier-three", path), "bad_signature")
     what = "forged signature, Tier Three in the name of Tier One"
