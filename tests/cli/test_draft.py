@@ -104,7 +104,7 @@ def test_the_advice_can_be_run_as_it_stands(tmp_path: Path, capsys: Capture) -> 
     path.write_bytes(UBL.replace(b"DueDate>", b"OtherDate>"))
     found = json.loads(run(capsys, path, "--dry-run", "--json").stdout)
     _, _, command = found["fix"].partition(" draft ")
-    words = shlex.split(command.replace("YYYY-MM-DD", "2031-06-30"))
+    words = shlex.split(command.replace("DATE", "2031-06-30"))
     ended = run(capsys, *words, "--dry-run", "--json")
     assert json.loads(ended.stdout)["due_date"] == "2031-06-30"
 
