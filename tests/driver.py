@@ -48,6 +48,7 @@ TERMS: dict[str, Any] = {
     "calendar": CALENDAR,
     "default_reading": "direct",
 }
+OPTIONAL = ("recourse_price", "recourse_trigger", "tolerance_minor", "undertaking")
 
 
 def cast() -> list[Actor]:
@@ -104,6 +105,7 @@ class Driver(Views):
             tenor_cap_days=terms["tenor_cap_days"],
             tenor_norm_days=terms["tenor_cap_days"],
             transfer_max=terms["transfer_max"],
+            **{name: terms[name] for name in OPTIONAL if name in terms},
         )
         for name in HOLDERS:
             self.world.register_payee(name)
@@ -176,7 +178,7 @@ class Driver(Views):
     def compare(self) -> None:
         """Assert that both worlds show the same, and that the books add up."""
         seen, expected = self.see_chain(), self.see_model()
-        for name in expected:
+        for name in reversed(expected):
             assert seen[name] == expected[name], (
                 f"{name}: {seen[name]}, but {expected[name]} expected"
             )

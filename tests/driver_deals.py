@@ -18,6 +18,8 @@ class DealDriver(Driver):
 
     def __init__(self, **options: Any) -> None:
         self.ways: dict[str, str] = {}
+        self.orders: dict[str, str] = {}
+        self.disputes: dict[str, str] = {}
         super().__init__(**options)
 
     def take(  # noqa: PLR0917 - as in the model
@@ -101,3 +103,140 @@ class DealDriver(Driver):
             body["shortfall"] = {"amount_minor": shortfall, "reason": "charges"}
         act = lambda: self.act("deal.received", **body)  # noqa: E731
         return self.both("received", act, did, shortfall)
+
+    # -- units that go back ---------------------------------------------------------
+
+    def priced(
+        self, rid: str, tile_lo: int, price: int, pay_by_ms: int, way: str
+    ) -> dict[str, Any]:
+        """Return what recourse, redemption and repurchase have in common."""
+        return {
+            "input": self.input(rid, tile_lo),
+            "pay_by_ms": pay_by_ms,
+            "price_minor": price,
+            "receivable": self.item(rid),
+            "way": way,
+        }
+
+    def agree_back(  # noqa: PLR0917 - as in the model
+        self,
+        did: str,
+        rid: str,
+        tile_lo: int,
+        lo: int,
+        hi: int,
+        buyer: str,
+        price: int,
+        pay_by_ms: int,
+        *,
+        way: str,
+    ) -> str:
+        """The debtor, or else who passed the part on, agrees on a price for it."""
+        body = self.priced(rid, tile_lo, price, pay_by_ms, way)
+        body["part"] = {"hi": hi, "lo": lo}
+        name = "redeem" if buyer == "debtor" else "repurchase"
+        buyers = () if buyer == "debtor" else (buyer,)
+        act = lambda: self.keep(did, self.act(f"holding.{name}", **body), way)  # noqa: E731
+        what = did, rid, tile_lo, lo, hi, *buyers, price, pay_by_ms
+        return self.both(name, act, *what)
+
+    def recourse_call(
+        self, did: str, rid: str, tile_lo: int, pay_by_ms: int, *, way: str
+    ) -> str:
+        """The holder of a part calls on who passed it on; both compute the price."""
+
+        def act() -> None:
+            given = self.input(rid, tile_lo)
+            made = self.model.agreed.get(did)
+            price = made.price if made else given["hi"] - tile_lo
+            body = self.priced(rid, tile_lo, price, pay_by_ms, way)
+            self.keep(did, self.act("recourse.call", **body), way)
+
+        return self.both("recourse_call", act, did, rid, tile_lo, pay_by_ms)
+
+    # -- when it goes wrong ---------------------------------------------------------
+
+    def waive(self, rid: str) -> str:
+        """All holders waive what is left."""
+        rec = self.model.receivables[rid]
+        body = {
+            "interest_minor": self.model.interest_due(rec, self.model.today),
+            "principal_minor": rec.outstanding,
+            "receivable": self.item(rid),
+        }
+        act = lambda: self.act("receivable.waive", **body)  # noqa: E731
+        return self.both("waive", act, rid)
+
+    def give_up(self, rid: str) -> str:
+        """All holders close it as uncollectable."""
+        rec = self.model.receivables[rid]
+        names = {tile.holder for tile in rec.live} or {rec.supplier}
+        holders = sorted(self.world.member(name) for name in names)
+        body = {"holders": holders, "receivable": self.item(rid)}
+        act = lambda: self.act("receivable.close", **body)  # noqa: E731
+        return self.both("close_uncollectable", act, rid)
+
+    def paper(self) -> dict[str, Any]:
+        """Return an authority's order and its channel."""
+        return {
+            "authority": "court",
+            "document": digest_of("order"),
+            "guardian": self.world.member("lender"),
+            "placer": self.world.member("operator"),
+            "reference": "7 K 12/26",
+        }
+
+    def freeze_member(self, oid: str, member: str, until_ms: int) -> str:
+        """Freeze all that a member holds and is paid."""
+        body = {
+            "cover": "member",
+            "member": self.world.member(member),
+            "order": self.paper(),
+            "pledged": False,
+            "rank": 1,
+            "until_ms": until_ms,
+        }
+
+        def act() -> None:
+            source = self.act("freeze.order", **body)
+            self.orders[oid] = object_id("order", source, 0)
+
+        return self.both("freeze_member", act, oid, member, None, until_ms)
+
+    def release(self, oid: str) -> str:
+        """End an order before its time."""
+        body = {"ending": self.paper(), "order": self.orders[oid]}
+        act = lambda: self.act("order.release", **body)  # noqa: E731
+        return self.both("release", act, oid)
+
+    def dispute(self, name: str, rid: str, amount: int) -> str:
+        """The debtor contests an amount for as long as the programme says."""
+        until_ms = self.now + 30 * DAY_MS
+        body = {
+            "amount_minor": amount,
+            "document": digest_of("complaint"),
+            "receivable": self.item(rid),
+        }
+
+        def act() -> None:
+            self.disputes[name] = object_id(
+                "dispute", self.act("dispute.open", **body), 0
+            )
+
+        return self.both("dispute", act, name, rid, amount, until_ms)
+
+    def end_dispute(self, name: str) -> str:
+        """The debtor contests it no longer."""
+        body = {"dispute": self.disputes[name]}
+        act = lambda: self.act("dispute.withdraw", **body)  # noqa: E731
+        return self.both("end_dispute", act, name)
+
+    def reduce(self, rid: str, amount: int) -> str:
+        """Debtor and supplier reduce what is owed."""
+        body = {
+            "amount_minor": amount,
+            "document": digest_of("credit note"),
+            "receivable": self.item(rid),
+        }
+        act = lambda: self.act("receivable.reduce", **body)  # noqa: E731
+        return self.both("reduce", act, rid, amount)

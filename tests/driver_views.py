@@ -64,15 +64,17 @@ class Views:
         }
         for holder in (*HOLDERS, REMITTER):
             payable, sent = model.payable(holder), model.sent(holder)
-            seen[f"payouts of {holder}"] = payable, sent, model.paid(holder)
+            figures = payable, model.held(holder), sent, model.paid(holder)
+            seen[f"payouts of {holder}"] = figures
         for rid in self.ids:
             live = [tile[:3] for tile in model.tiles(rid) if tile[3] == "live"]
             seen[rid] = {
-                "state": model.state(rid),
+                "state": self.said(model.state(rid)),
                 "live": live,
                 "retired": model.retired_runs(rid),
                 "outstanding": model.outstanding(rid),
                 "waiting": model.waiting(rid),
+                "disputed": model.disputed(rid),
                 "claims": [model.claim(holder, rid) for holder in HOLDERS],
                 "interest": [model.interest_owed(rid, day) for day in self.dates()],
             }
@@ -94,7 +96,7 @@ class Views:
         for holder in (*HOLDERS, REMITTER):
             seen[f"payouts of {holder}"] = tuple(
                 sum(payout["amount_minor"] for payout in self.payouts(holder, state))
-                for state in ("due", "instructed", "paid")
+                for state in ("due", "held", "instructed", "paid")
             )
         for rid in self.ids:
             seen[rid] = self.see_receivable(rid)
@@ -105,6 +107,10 @@ class Views:
         item = self.ids[rid]
         record = self.world.read("receivable", item)
         programme = self.world.read("programme", record["programme"])
+        state = record["state"]
+        if state == "part_paid" and not record["retired_minor"]:
+            # Whether what was only reduced is called part paid is left open.
+            state = "live"
         live: list[tuple[int, int, str]] = []
         retired: list[tuple[int, int, str]] = []
         for tile in self.world.tiles(item):
@@ -117,16 +123,27 @@ class Views:
                     lo = retired.pop()[0]
                 retired.append((lo, hi, holder))
         return {
-            "state": record["state"],
+            "state": self.said(state),
             "live": live,
             "retired": retired,
             "outstanding": record["live_minor"],
             "waiting": record["waiting_minor"] + record["undistributed_minor"],
+            "disputed": self.disputed(record),
             "claims": [self.claim(holder, item) for holder in HOLDERS],
             "interest": [
                 owed_at(programme, record, day).interest_minor for day in self.dates()
             ],
         }
+
+    def said(self, state: str) -> str:
+        """Return a state's name; what a reversal leaves recovering is left open."""
+        return "default" if state == "recovering" and self.model.reversals else state
+
+    def disputed(self, record: dict[str, Any]) -> int:
+        """Return what is contested by now of what a receivable owes."""
+        rows = record.get("disputes", [])
+        amounts = [x["amount_minor"] for x in rows if x["until_ms"] >= self.world.time]
+        return int(min(sum(amounts), record["live_minor"]))
 
     def claim(self, holder: str, item: str) -> int:
         """Return what a holder owes back on a receivable."""

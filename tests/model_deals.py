@@ -44,6 +44,13 @@ class DealsModel(PassingModel):
         deals = (x for x in self.agreed.values() if x.state == "open")
         return super()._locked(tile) or any(deal.tile is tile for deal in deals)
 
+    def _check_no_claim(self, rec: Receivable, tile: Tile) -> None:
+        """Choice: whoever owes a seller a price passes nothing on either."""
+        super()._check_no_claim(rec, tile)
+        mine = (x for x in self.agreed.values() if x.buyer == tile.holder)
+        owes = any(deal.owed and deal.rid == rec.rid for deal in mine)
+        need(that=not owes, reason="the holder owes a seller its price")
+
     def _possible(self, deal: Deal) -> bool:
         rec, tile = self.receivables[deal.rid], deal.tile
         there = any(tile is other for other in rec.live)
@@ -269,7 +276,8 @@ class DealsModel(PassingModel):
         """Take a price back: the units return, or the buyer owes it.
 
         Choices: units return only if the whole price goes back at once and all
-        of them are live, unfrozen and as the deal left them; the seller loses a
+        of them are live, unfrozen and as the deal left them, but what was redeemed
+        is owed again by its part of the price; the seller loses a
         payout not yet sent; what was sent is owed to the account by the seller
         who has its units back, or else by the buyer.
         """
@@ -279,12 +287,17 @@ class DealsModel(PassingModel):
         sent = amount - unsent
         line.principal -= unsent
         receipt.priced -= amount
-        if amount == deal.price and self._give_back(deal):
+        if deal.kind == "redemption":
+            self._owe_again(self.receivables[deal.rid], deal, receipt.priced)
+            line.principal -= sent
+            debtor = deal.seller
+        elif amount == deal.price and self._give_back(deal):
             deal.state = "returned"
             line.principal -= sent
             debtor = deal.seller
         else:
             deal.claim += amount
+            deal.owed += unsent
             debtor = deal.buyer
             self.charged[debtor] = self.charged.get(debtor, 0) + sent
         if sent:
@@ -292,8 +305,6 @@ class DealsModel(PassingModel):
 
     def _give_back(self, deal: Deal) -> bool:
         rec = self.receivables[deal.rid]
-        if deal.kind == "redemption":
-            return self._owe_again(rec, deal)
         tiles = [t for t in rec.tiles if max(t.lo, deal.lo) < min(t.hi, deal.hi)]
         same = all(tile.is_live and tile.group == deal.after for tile in tiles)
         frozen = self.frozen(deal.rid, deal.buyer, deal.lo, deal.hi)
@@ -307,12 +318,26 @@ class DealsModel(PassingModel):
             self._pass_on(rec, tile, lo, hi, deal.before)
         return True
 
-    def _owe_again(self, rec: Receivable, deal: Deal) -> bool:
+    def _owe_again(self, rec: Receivable, deal: Deal, priced: int) -> None:
+        """Let redeemed units be owed again by what went back of their price.
+
+        Choices: a begun unit is owed again, lowest first.
+        """
         settled = not self.is_open(rec)
-        for tile in rec.tiles:
-            if tile.gone == "redeemed" and deal.lo <= tile.lo < deal.hi:
+        units = (deal.hi - deal.lo) * (deal.price - priced)
+        left = -(-units // deal.price) - deal.again
+        deal.again += left
+        deal.state = deal.state if priced else "returned"
+        for tile in sorted(rec.tiles, key=lambda tile: tile.lo):
+            if tile.gone == "redeemed" and deal.lo <= tile.lo < deal.hi and left:
+                part = min(left, tile.size)
+                if part < tile.size:
+                    rest = Tile(tile.lo + part, tile.hi, *tile.group)
+                    rest.gone, rest.gone_date = tile.gone, tile.gone_date
+                    rec.tiles.append(rest)
+                    tile.hi = tile.lo + part
                 tile.gone = tile.gone_date = ""
+                left -= part
         if settled:
             rec.stage = "live"
             self.clear_overdue(rec)
-        return True

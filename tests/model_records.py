@@ -282,6 +282,8 @@ class Deal:
     span: tuple[int, int]  # the whole tile, which stays locked as it is
     state: str = "open"  # then "done" or "lapsed"; done may become "returned"
     claim: int = 0  # on the buyer, for a price that went back
+    owed: int = 0  # of the claim, to the seller who never got it
+    again: int = 0  # redeemed units that are owed again
     shortfall: int = 0  # named by a payee who was paid directly
 
 

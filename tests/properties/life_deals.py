@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from contracts.kit.v1.calendars import add_days
 from tests.driver_deals import DealDriver
+from tests.model_records import transferor
 from tests.properties.lives import Walker
 from tests.world import DAY_MS
 
@@ -48,6 +50,8 @@ class Deals(Walker):
     def pay_for_deal(self, data: st.DataObject, wrong: int) -> None:
         """Pay a price, mostly the right one and in time, the way that was agreed."""
         did = self.pick(data, self.open_deals(), self.driver.deals)
+        if not self.is_plain(did):
+            return
         price = self.model.agreed[did].price
         if self.driver.ways[did] == "direct":
             self.driver.received(did, max(0, wrong))
@@ -62,3 +66,76 @@ class Deals(Walker):
         receipt = self.model.receipts[line.ref]
         left = receipt.amount - receipt.reversed - part
         self.driver.reverse(self.next_id("V"), line.ref, max(1, left))
+
+    def is_plain(self, did: str) -> bool:
+        """Tell whether the rules leave nothing open on a payment of a deal.
+
+        Whether a seller's debt to the account, money that waits, or a trigger that
+        is gone, ends a deal already made is a choice; such deals are not paid here.
+        """
+        deal = self.model.agreed[did]
+        waits = deal.kind == "redemption" and self.model.waiting(deal.rid)
+        gone = deal.kind == "recourse" and deal.state == "lapsed"
+        return not (waits or gone or self.owes(deal.seller, deal.rid))
+
+    def owes(self, member: str, rid: str) -> bool:
+        """Tell whether a member owes money on a receivable, to whomever."""
+        mine = (x for x in self.model.agreed.values() if x.buyer == member)
+        owed = any(deal.owed and deal.rid == rid for deal in mine)
+        return owed or bool(self.model.claim(member, rid))
+
+
+class Returns(Deals):
+    """Walks over recourse, redemption and repurchase."""
+
+    @rule(
+        data=st.data(),
+        debtor=st.booleans(),
+        days=st.sampled_from([1, 2, 5]),
+        way=WAYS,
+        cheaper=st.sampled_from([0, 1, 7]),
+    )
+    def agree_back(
+        self, data: st.DataObject, debtor: bool, days: int, way: str, cheaper: int
+    ) -> None:
+        """Redeem a part early, or buy it back, before the record date."""
+        (rid, tile_lo, lo, hi), _ = self.pick_part(data)
+        rec = self.model.receivables.get(rid)
+        if rec is None or rec.due_date <= add_days(self.model.today, 4):
+            return
+        chain = next((t.chain for t in rec.live if t.lo == tile_lo), ())
+        buyer = transferor(chain)[0] if chain else "beta"
+        if not debtor and not self.counts_all():
+            return
+        if debtor and self.model.waiting(rid):
+            return
+        pay_by_ms = self.driver.now + days * DAY_MS
+        did, price = self.next_id("D"), hi - lo - cheaper
+        what = did, rid, tile_lo, lo, hi, "debtor" if debtor else buyer
+        self.driver.agree_back(*what, price, pay_by_ms, way=way)
+
+    def counts_all(self) -> bool:
+        """Tell whether transfers that were undone do not matter to the count.
+
+        Whether they count is left open; so units go back only where many may pass.
+        """
+        return bool(self.model.terms["transfer_max"] > 2)
+
+    def callable(self) -> list[tuple[str, int]]:
+        """Return the parts that somebody passed on, of what is late."""
+        return [
+            (rid, tile.lo)
+            for rid in self.in_state("overdue", "default", "recovering")
+            for tile in self.model.receivables[rid].live
+            if tile.chain
+            and self.counts_all()
+            and not self.model.claim(tile.holder, rid)
+        ]
+
+    @precondition(lambda self: self.callable())
+    @rule(data=st.data(), days=st.sampled_from([1, 5]), way=WAYS)
+    def call(self, data: st.DataObject, days: int, way: str) -> None:
+        """Call on a transferor."""
+        rid, tile_lo = data.draw(st.sampled_from(self.callable()))
+        pay_by_ms = self.driver.now + days * DAY_MS
+        self.driver.recourse_call(self.next_id("D"), rid, tile_lo, pay_by_ms, way=way)

@@ -26,7 +26,7 @@ from contracts.kit.v1.calendars import add_days
 from tests.driver_deals import DealDriver
 from tests.driver_views import HOLDERS
 from tests.model_records import REMITTER, Tile
-from tests.properties.life_deals import Deals
+from tests.properties.life_distress import Defences
 from tests.world import CALENDAR, DAY_MS, START, ms_of
 
 HOUR_MS = 3_600_000
@@ -42,7 +42,11 @@ TERMS = st.fixed_dictionaries(
         "order": st.sampled_from(["principal_first", "interest_first"]),
         "part_min_minor": st.sampled_from([1, 40]),
         "record_days": st.sampled_from([0, 0, 2]),
+        "recourse_price": st.sampled_from(["face", "face_interest"]),
+        "recourse_trigger": st.sampled_from(["overdue", "default"]),
         "tenor_cap_days": st.just(40),
+        "tolerance_minor": st.sampled_from([0, 60]),
+        "undertaking": st.sampled_from(["absolute", "subject_to_defences"]),
         "transfer_max": st.sampled_from([2, 8]),
     }
 )
@@ -56,7 +60,7 @@ ENDS = {
 }
 
 
-class Life(Deals):
+class Life(Defences):
     """Random walks; the driver compares the two worlds after each step."""
 
     @initialize(
@@ -147,8 +151,11 @@ class Life(Deals):
     @rule(data=st.data(), seldom=st.integers(0, 4))
     def void(self, data: st.DataObject, seldom: int) -> None:
         """Cancel what is live by consent; often, and there would be nothing left."""
-        if seldom == 4:
-            self.driver.end("cancel_live", self.pick_rid(data, "live", "overdue"))
+        rid = self.pick_rid(data, "live", "overdue")
+        rec = self.model.receivables.get(rid)
+        if seldom == 4 and not (rec and any(tile.gone for tile in rec.tiles)):
+            # Whether what is left of a reduced one is cancelled is a choice.
+            self.driver.end("cancel_live", rid)
 
     @precondition(lambda self: self.in_waiting())
     @rule(data=st.data())
@@ -196,6 +203,10 @@ class Life(Deals):
     def split(self, data: st.DataObject, cuts: list[int]) -> None:
         """Cut a part at some tenths."""
         rid, lo, hi = self.pick_tile(data)
+        rec = self.model.receivables.get(rid)
+        holder = next((t.holder for t in rec.live if t.lo == lo), "") if rec else ""
+        if self.model.frozen(rid, holder, lo, hi):
+            return  # whether frozen units are cut is a choice
         self.driver.split(rid, lo, [lo + (hi - lo) * cut // 10 for cut in sorted(cuts)])
 
     @rule(data=st.data())
