@@ -207,6 +207,19 @@ def interest_once_after_transfer(driver: Driver) -> None:
     assert (paid, driver.model.suspense()) == ([700, 36_300], 3_700)
 
 
+def interest_stays_recovered(driver: Driver) -> None:
+    """Late interest paid in default is money recovered, whatever else goes back."""
+    live(driver, "R", 36_000)
+    driver.wait_for(add_days(DUE, 10))
+    do(driver.close())
+    driver.wait_for(add_days(DUE, 11))
+    pay(driver, "interest", 1_000, "R")
+    pay(driver, "principal", 100, "R")
+    do(driver.reverse("back", "principal", 100))
+    record = driver.world.read("receivable", driver.ids["R"])
+    assert (record["state"], record["retired_minor"]) == ("recovering", 0)
+
+
 ROWS: list[tuple[Callable[[Driver], None], dict[str, Any]]] = [
     (leftover_placed_again, DEAR),
     (early_payment_once, {}),
@@ -224,6 +237,7 @@ ROWS: list[tuple[Callable[[Driver], None], dict[str, Any]]] = [
     (tie_of_lines, {}),
     (small_part_passes_whole, {"part_min_minor": 40}),
     (interest_once_after_transfer, INTEREST_FIRST),
+    (interest_stays_recovered, INTEREST_FIRST),
 ]
 
 

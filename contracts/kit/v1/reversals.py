@@ -176,7 +176,8 @@ def reverse_line(ctx: Context, receipt: Record, line: Record, amount_minor: int)
 def state_after(ctx: Context, receivable: Record, value_date: str) -> str:
     """Return the state of a receivable whose units or interest are owed again."""
     state: str = receivable["state"]
-    if state == "recovering" and not receivable["retired_minor"]:
+    back = receivable["retired_minor"] + receivable["interest_paid_minor"]
+    if state == "recovering" and not back:
         return "default"
     if state not in ("settled", "part_paid"):
         return state
