@@ -104,6 +104,11 @@ def found(world: World) -> None:
 def words(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Return what stands for what is in capitals, and for what the program puts in."""
     folder = tmp_path_factory.mktemp("files")
+    return MADE | write_files(stage, folder) | act_once(stage, folder)
+
+
+def write_files(stage: Stage, folder: Path) -> dict[str, str]:
+    """Write a file of each form that a fix may name."""
     invoice, day = folder / "invoice.xml", folder / "day.csv"
     write_sample_invoice(
         invoice,
@@ -121,15 +126,27 @@ def words(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     code = folder / "code"
     code.write_text(encode_recovery(bytes(32)))
     code.chmod(0o600)
-    card, file, paper = folder / "a.card", folder / "a.altx", folder / "a.html"
+    card, key = folder / "a.card", folder / "a.key"
     stage.do(
         *("alpha", "member", "account", "register", "--currency", "CNY"),
         *("--attester", stage.world.member("bank"), "--holder", "alpha"),
         *("--number", "DE89 3704", "-o", str(card)),
         typed="1",
     )
-    key = folder / "a.key"
     stage.do("alpha", "member", "key", "request", "-o", str(key))
+    return {
+        "CARD": str(card),
+        "bank import FILE": f"bank import {day}",
+        "draft FILE": f"draft {invoice}",
+        "key add {output}": f"key add {key}",
+        "recovery": str(code),
+        "submit {target}": f"submit {draft}",
+    }
+
+
+def act_once(stage: Stage, folder: Path) -> dict[str, str]:
+    """Do once what a fix may name; return what stands for it."""
+    file, paper = folder / "a.altx", folder / "a.html"
     name = MADE["RECEIVABLE"]
     lender = stage.world.member("lender")
     asked = stage.do("alpha", "quote", "request", name, "--to", lender, typed="1")
@@ -139,8 +156,7 @@ def words(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     offer = stage.do("alpha", *give, typed="10000.00")
     stage.do("alpha", "split", name, "CNY 1.00", "--prepare", str(file))
     stage.do("alpha", "certificate", name, "-o", str(paper))
-    return MADE | {
-        "CARD": str(card),
+    return {
         "DATE": "2026-03-09",
         "HEIGHT": str(offer["height"]),
         "ID": name,
@@ -155,11 +171,7 @@ def words(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
         "URL": URL,
         "--prepare FILE": f"--prepare {folder}/new.altx",
         "-o FILE": f"-o {folder}/new.export",
-        "bank import FILE": f"bank import {day}",
-        "draft FILE": f"draft {invoice}",
         "FILE": str(file),
-        "key add {output}": f"key add {key}",
-        "submit {target}": f"submit {draft}",
         "verify {output}": f"verify {paper}",
         "{files[0]}": str(file),
         "{folder.name}": "alpha",
@@ -169,7 +181,6 @@ def words(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
         "{self.name}": "default",
         "{transaction}": offer["id"],
         "{verb}": "sign",
-        "recovery": str(code),
     }
 
 

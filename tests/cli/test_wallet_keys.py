@@ -185,7 +185,11 @@ def converse(
     """Run a program on a terminal of its own, answering prompt by prompt."""
     terminal, inside = pty.openpty()
     # Without a controlling terminal there is no control-C.
-    adopt = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+    # A shell's background job hands on an interrupt that is ignored.
+    adopt = (
+        "import fcntl, signal, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0);"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"
+    )
     child = subprocess.Popen(
         [sys.executable, "-c", adopt + program, *words],
         stdin=inside,
