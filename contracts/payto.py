@@ -18,6 +18,7 @@ from contracts.kit.v1 import (
     claim_left,
     gather_groups,
     is_open,
+    is_related,
     release_unassigned,
 )
 
@@ -76,6 +77,9 @@ def propose(ctx: Context, body: Propose) -> None:
     same = record["account"] == body.account
     if same or account["currency"] != record["currency"]:
         ctx.refuse("account_mismatch", account=body.account)
+    for side in (account["owner"], account["attester"]):
+        if side and is_related(ctx, record["debtor"], side):
+            ctx.refuse("debtors_account", member=side)
     wait = body.until_ms - ctx.time
     if wait < NOTICE_MS_MIN or wait > NOTICE_MS_MAX:
         ctx.refuse("bad_notice", until_ms=body.until_ms)

@@ -26,6 +26,7 @@ from contracts.kit.v1 import (
     Word,
     between,
     bound,
+    is_related,
     limit_debtor,
     need_calendar,
     need_solvent,
@@ -47,6 +48,12 @@ rule = Rule(
             "not a settlement bank or agent",
             "Collection accounts belong to banks and agents and are attested by them.",
             "Name a member with that role: run: allonge member list",
+        ),
+        "debtors_account": (
+            "refused",
+            "the debtor's own group has the account",
+            "Money on an account that it owns or attests has not left the debtor.",
+            "Name another bank's. See whose it is: run: allonge show ACCOUNT",
         ),
         "not_a_lender": (
             "unauthorised",
@@ -258,6 +265,10 @@ def create_programme(ctx: Context, body: NewProgramme) -> None:
     paid_to = ctx.need("account", body.settlement_account or body.account)
     if account["currency"] != body.currency or paid_to["currency"] != body.currency:
         ctx.refuse("account_mismatch", field="currency")
+    for side in (account["owner"], account["attester"], paid_to["owner"]):
+        # Nobody attests an account whose attester is insolvent.
+        if side and is_related(ctx, body.debtor, side):
+            ctx.refuse("debtors_account", member=side)
     need_calendar(ctx, body.calendar or "default")
     for fee in body.fees or []:
         ctx.need("member", fee.payee)

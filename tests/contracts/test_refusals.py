@@ -27,6 +27,7 @@ from tests.contracts import (
     test_reversals,
     test_sales,
     test_theft,
+    test_theft3,
 )
 from tests.rows import read_table, tables_of
 
@@ -48,6 +49,7 @@ MODULES = (
     test_reversals,
     test_sales,
     test_theft,
+    test_theft3,
 )
 
 # What no user can reach: the body's types or the rules' own checks come first.

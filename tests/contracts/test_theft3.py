@@ -1,0 +1,42 @@
+"""Still more ways to keep what one owes, or to stop what others are owed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.order_verbs import calm
+from tests.rows import Row, rows
+from tests.stage import Stage
+from tests.world import make_actor
+
+# Money on an account of the debtor's own has not left the debtor.
+OWN_ACCOUNTS = """
+owned by its sister    | open_account firmbank bank | deal debtor=firm | debtors_account
+attested by its sister | open_account bank firmbank | deal debtor=firm | debtors_account
+of another bank        | open_account firmbank bank | deal             | ok
+it pays to its sister  | deal debtor=firm, live     | propose of=firmbank | debtors_account
+"""
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """One world for all rows; its books are added up in the end."""
+    more = (
+        make_actor("regulator", "regulator"),
+        make_actor("firm", "debtor", group="firm"),
+        make_actor("firmbank", "settlement_bank", group="firm"),
+        make_actor("rival", "lender"),
+        make_actor("delta", "supplier"),
+    )
+    stage = Stage(more=more)
+    yield stage
+    stage.check()
+
+
+@rows(OWN_ACCOUNTS)
+def test_money_leaves_its_debtor(stage: Stage, row: Row) -> None:
+    """A debtor is discharged by nothing that its own group keeps."""
+    calm(stage)
+    assert row.answer(stage) == row.code
