@@ -17,7 +17,7 @@ from contracts.kit.v1.standing import (
 from contracts.kit.v1.terms import settlement_account
 
 # A sweep pays a group in one job; its gas is enough for this many tiles.
-PARTS_MAX = 100_000
+PARTS_MAX = 150_000
 
 
 class Input(Payload):
