@@ -265,10 +265,11 @@ def create_programme(ctx: Context, body: NewProgramme) -> None:
     paid_to = ctx.need("account", body.settlement_account or body.account)
     if account["currency"] != body.currency or paid_to["currency"] != body.currency:
         ctx.refuse("account_mismatch", field="currency")
-    for side in (account["owner"], account["attester"], paid_to["owner"]):
-        # Nobody attests an account whose attester is insolvent.
-        if side and is_related(ctx, body.debtor, side):
-            ctx.refuse("debtors_account", member=side)
+    sides = (account["owner"], account["attester"], paid_to["owner"])
+    # Nobody attests an account whose attester is insolvent.
+    related = [side for side in sides if side and is_related(ctx, body.debtor, side)]
+    if related:
+        ctx.refuse("debtors_account", member=related[0])
     need_calendar(ctx, body.calendar or "default")
     for fee in body.fees or []:
         ctx.need("member", fee.payee)
