@@ -31,6 +31,7 @@ from contracts.kit.v1 import (
     is_open,
     need_disposal,
     need_kept,
+    need_solvent,
     need_unfrozen,
     order_key,
     put_dates,
@@ -48,15 +49,7 @@ PROPOSED = ("submitted", "countered", "issued")
 rule = Rule(
     "receivable",
     part="receivable",
-    writes=(
-        "receivable",
-        "tile",
-        "invoice",
-        "near",
-        "exposure",
-        "receipt",
-        "account",
-    ),
+    writes=("receivable", "tile", "invoice", "near", "exposure", "receipt", "account"),
     refusals={
         "wrong_state": (
             "stale",
@@ -206,6 +199,7 @@ def propose(
 ) -> Record:
     """Write a proposed receivable and reserve its invoice uses."""
     check_supplier(ctx, programme, body.supplier)
+    need_solvent(ctx, programme["debtor"], body.supplier)
     check_due(ctx, programme, body.terms)
     face = face_of(ctx, body.terms)
     uses = [to_record(use) for use in body.invoices]
@@ -348,6 +342,7 @@ def make_live(ctx: Context, record: Record, body: Decide) -> None:
     terms = Terms(due_date=record["due_date"], gross_minor=record["gross_minor"])
     if body.face_minor != record["face_minor"]:
         ctx.refuse("stale_input", face_minor=record["face_minor"])
+    need_solvent(ctx, record["debtor"], record["supplier"])
     check_due(ctx, programme, terms)
     # The debtor's side of a counter-proposal or issue gave its reason then.
     reason = body.reason or record.get("reason", None)
@@ -415,6 +410,7 @@ def counter(ctx: Context, body: Counter) -> None:
     """Replace the terms; the invoices stay, so the gross stays."""
     # An issue is the debtor's list of what it owes: taken as it is, or declined.
     record = need_proposal(ctx, body.receivable, body.party, SUBMITTED)
+    need_solvent(ctx, record["debtor"], record["supplier"])
     programme = ctx.need("programme", record["programme"])
     check_due(ctx, programme, body.terms)
     if body.terms.gross_minor != record["gross_minor"]:

@@ -16,7 +16,25 @@ OWN_ACCOUNTS = """
 owned by its sister    | open_account firmbank bank | deal debtor=firm | debtors_account
 attested by its sister | open_account bank firmbank | deal debtor=firm | debtors_account
 of another bank        | open_account firmbank bank | deal             | ok
-it pays to its sister  | deal debtor=firm, live     | propose of=firmbank | debtors_account
+it pays to its sister  | deal debtor=firm,
+                       | live | propose of=firmbank       | debtors_account
+"""
+
+# A court's order ends new business, whoever of the two begins it.
+INSOLVENT = """
+the debtor confirms        | submit, ruin debtor     | confirm           | insolvent
+what alpha submitted       | submit, ruin alpha      | confirm           | insolvent
+the supplier submits       | deal, ruin alpha        | submit            | insolvent
+to an insolvent debtor     | deal, ruin debtor       | submit            | insolvent
+the debtor issues          | deal, ruin debtor       | issue             | insolvent
+the supplier accepts       | issue, ruin alpha       | agree             | insolvent
+what its debtor issued     | issue, ruin debtor      | agree             | insolvent
+other terms                | submit, ruin debtor     | counter debtor 30 | insolvent
+of the supplier            | submit, counter debtor 30, ruin alpha,
+                           |                         | counter supplier 40 | insolvent
+it takes its own back      | submit, ruin alpha      | cancel            | ok
+a debtor may refuse        | submit, ruin debtor     | reject            | ok
+whoever is released again  | submit, ruin debtor, lift | confirm         | ok
 """
 
 
@@ -38,5 +56,12 @@ def stage() -> Iterator[Stage]:
 @rows(OWN_ACCOUNTS)
 def test_money_leaves_its_debtor(stage: Stage, row: Row) -> None:
     """A debtor is discharged by nothing that its own group keeps."""
+    calm(stage)
+    assert row.answer(stage) == row.code
+
+
+@rows(INSOLVENT)
+def test_the_insolvent_begin_nothing(stage: Stage, row: Row) -> None:
+    """Neither side of new business is insolvent."""
     calm(stage)
     assert row.answer(stage) == row.code

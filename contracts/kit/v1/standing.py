@@ -139,15 +139,16 @@ def find_insolvency(ctx: Context, member: str) -> str:
     return ""
 
 
-def need_solvent(ctx: Context, member: str) -> None:
-    """Refuse what an insolvent member may not begin any more.
+def need_solvent(ctx: Context, *members: str) -> None:
+    """Refuse what any insolvent member may not begin any more.
 
     Raises:
         Refusal: ``insolvent``.
     """
-    order = find_insolvency(ctx, member)
-    if order:
-        ctx.refuse("insolvent", member=member, order=order)
+    for member in members:
+        order = find_insolvency(ctx, member)
+        if order:
+            ctx.refuse("insolvent", member=member, order=order)
 
 
 # -- units -----------------------------------------------------------------------------
