@@ -297,10 +297,14 @@ class Release(Payload):
 
 
 def sign_release(ctx: Context, body: Release) -> list[Signer]:
-    """The regulator that placed it, or an operator with a guardian."""
+    """The regulator that placed it; an operator with the same guardian, or any."""
     order = ctx.need("order", body.order)
-    if "guardian" not in order and body.ending.placer != order["placer"]:
-        ctx.refuse("no_channel", placer=body.ending.placer)
+    ending = body.ending
+    if "guardian" not in order and ending.placer != order["placer"]:
+        ctx.refuse("no_channel", placer=ending.placer)
+    # Without a guardian only a regulator is a channel.
+    if ending.guardian not in (None, order.get("guardian", ending.guardian)):
+        ctx.refuse("no_channel", guardian=ending.guardian)
     return sign_authority(ctx, body.ending, order.get("member", ""))
 
 

@@ -37,6 +37,22 @@ a debtor may refuse        | submit, ruin debtor     | reject            | ok
 whoever is released again  | submit, ruin debtor, lift | confirm         | ok
 """
 
+# Who vouched for an order lifts it, or whoever needs nobody to vouch.
+GUARDED = """
+by another guardian   | live, freeze_units 0 5 via=operator vouch=lender,
+                      |                     | lift operator rival | no_channel
+by the operator alone | live, freeze_units 0 5 via=operator vouch=lender,
+                      |                     | lift operator       | no_channel
+by the guardian alone | live, freeze_units 0 5 via=operator vouch=lender,
+                      |                     | lift lender         | no_channel
+by its guardian       | live, freeze_units 0 5 via=operator vouch=lender,
+                      |                     | lift operator lender | ok
+by a regulator        | live, freeze_units 0 5 via=operator vouch=lender,
+                      |                     | lift                | ok
+an insolvency         | live, ruin alpha via=operator vouch=lender,
+                      |                     | lift operator rival | no_channel
+"""
+
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
@@ -63,5 +79,12 @@ def test_money_leaves_its_debtor(stage: Stage, row: Row) -> None:
 @rows(INSOLVENT)
 def test_the_insolvent_begin_nothing(stage: Stage, row: Row) -> None:
     """Neither side of new business is insolvent."""
+    calm(stage)
+    assert row.answer(stage) == row.code
+
+
+@rows(GUARDED)
+def test_orders_end_as_they_were_vouched_for(stage: Stage, row: Row) -> None:
+    """The operator looks for no other guardian to end an order with."""
     calm(stage)
     assert row.answer(stage) == row.code
