@@ -10,9 +10,9 @@ from contracts.kit.v1 import (
     Annotated,
     Balance,
     Context,
-    Count,
     Currency,
     Date,
+    Days,
     Hash,
     Literal,
     Minor,
@@ -201,7 +201,7 @@ class NewProgramme(Payload):
     debtor: Hash
     disclosure: Hash
     forum: Text
-    grace_days: Count
+    grace_days: Days
     late_basis: Literal["act360", "act365f"]
     late_from: Literal["due", "grace"]
     late_ppm: Ppm
@@ -216,28 +216,28 @@ class NewProgramme(Payload):
     tenor_cap_days: Annotated[int, between(1, 3660)]
     tenor_norm_days: Annotated[int, between(1, 3660)]
     tolerance_minor: Minor
-    tolerance_days: Count
+    tolerance_days: Days
     transfer_max: Annotated[int, between(0, 32)]
     undertaking: Literal["absolute", "subject_to_defences"]
     undertaking_text: Hash
     calendar: Word | None = None
     charges_to: Literal["owner", "payee"] | None = None
     day_basis: Literal["booking", "value"] | None = None
-    dispute_days: Count | None = None
+    dispute_days: Days | None = None
     exposure_max_minor: Amount | None = None
     fees: Annotated[list[Fee], bound(1, 8)] | None = None
-    late_close_days: Count | None = None
-    payout_days: Count | None = None
+    late_close_days: Days | None = None
+    payout_days: Days | None = None
     payout_min_minor: Minor | None = None
     debtor_max_minor: Amount | None = None
     preset: Word | None = None
-    recourse_days: Count | None = None
+    recourse_days: Days | None = None
     recourse_price: Literal["face", "face_interest"] | None = None
     recourse_trigger: Literal["overdue", "default"] | None = None
     replaces: Hash | None = None
     settlement_account: Hash | None = None
     suppliers: Annotated[list[Hash], bound(1, 64)] | None = None
-    suspense_days: Count | None = None
+    suspense_days: Days | None = None
 
 
 def sign_programme(ctx: Context, body: NewProgramme) -> list[Signer]:

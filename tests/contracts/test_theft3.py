@@ -53,6 +53,19 @@ an insolvency         | live, ruin alpha via=operator vouch=lender,
                       |                     | lift operator rival | no_channel
 """
 
+# A term of thousands of years keeps what it is about for ever.
+DAYS = """
+kept for ten years       | | deal suspense_days=3660                     | ok
+a day longer             | | deal suspense_days=3661                     | bad_body
+never due                | | deal payout_days=3661                       | bad_body
+never late               | | deal late_close_days=3661                   | bad_body
+contested for ever       | | deal dispute_days=3661                      | bad_body
+called on for ever       | | deal recourse_days=3661                     | bad_body
+short for ever           | | deal tolerance_days=3661                    | bad_body
+in grace for ever        | | deal grace_days=3661 late_from=grace        | bad_body
+in grace for ten years   | | deal grace_days=3660 late_from=grace        | ok
+"""
+
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
@@ -87,4 +100,10 @@ def test_the_insolvent_begin_nothing(stage: Stage, row: Row) -> None:
 def test_orders_end_as_they_were_vouched_for(stage: Stage, row: Row) -> None:
     """The operator looks for no other guardian to end an order with."""
     calm(stage)
+    assert row.answer(stage) == row.code
+
+
+@rows(DAYS)
+def test_terms_end(stage: Stage, row: Row) -> None:
+    """No term that is counted in days is longer than ten years."""
     assert row.answer(stage) == row.code

@@ -39,6 +39,9 @@ Amount = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
 # A bank's balance: reversing what was paid out already overdraws an account.
 Balance = Annotated[int, Field(ge=-INTEGER_MAX, le=INTEGER_MAX)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
+# Ten years: the longest term of a programme that is counted in days.
+DAYS_MAX = 3_660
+Days = Annotated[int, Field(ge=0, le=DAYS_MAX)]
 Millis = Annotated[int, Field(ge=1, le=INTEGER_MAX)]
 Ppm = Annotated[int, Field(ge=0, le=1_000_000)]
 Date = Annotated[
