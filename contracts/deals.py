@@ -57,7 +57,7 @@ rule = Rule(
             "refused",
             "the price is paid another way",
             "Under a reference only the account's attester says that it came.",
-            "Wait until the bank has recorded it.",
+            "Have it paid to the account, and wait until the bank has recorded it.",
         ),
         "wrong_received": (
             "refused",

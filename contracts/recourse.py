@@ -92,10 +92,11 @@ class Call(Payload):
 
 
 def sign_call(ctx: Context, body: Call) -> list[Signer]:
-    """The holder, for what it would give back."""
+    """The holder, for what it would give back, however few persons it is."""
     tile = need_input(ctx, body.input)
     currency = ctx.need("receivable", body.receivable)["currency"]
-    return [Signer(tile["holder"], "give", tile["hi"] - tile["lo"], currency)]
+    units = tile["hi"] - tile["lo"]
+    return [Signer(tile["holder"], "give", units, currency, alone=True)]
 
 
 @rule.action("recourse.call", Call, signers=sign_call, on=("receivable", "receivable"))
@@ -106,6 +107,9 @@ def call(ctx: Context, body: Call) -> None:
     programme = ctx.need("programme", record["programme"])
     tile = need_free_tile(ctx, record["id"], body.input.lo, body.input.rev)
     check_own(ctx, programme, record, tile)
+    if tile["holder"] in ctx.alone and body.way == "direct":
+        # Its word that it was paid would move the units; a bank's word may.
+        ctx.refuse("wrong_way", way=body.way)
     link = tile["chain"][-1] if tile["chain"] else {"recourse": "without"}
     if link["recourse"] != "with":
         ctx.refuse("no_recourse", lo=tile["lo"])

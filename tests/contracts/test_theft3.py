@@ -66,6 +66,22 @@ in grace for ever        | | deal grace_days=3661 late_from=grace        | bad_b
 in grace for ten years   | | deal grace_days=3660 late_from=grace        | ok
 """
 
+# Delta is one person that gives 1000 a day; it holds 2000 of alpha, with recourse.
+ONE_PERSON = """
+it calls on who passed it | alone, live days=3, transfer 0 2000 delta recourse=with,
+                          | wait 9, close -1 | call 2002 | ok
+and gives it back, paid   | alone, live days=3, transfer 0 2000 delta recourse=with,
+                          | wait 9, close -1, call 2002,
+                          | price payer=alpha | held alpha | 1000000
+on its own word never     | alone, live days=3, transfer 0 2000 delta recourse=with,
+                          | wait 9, close -1 | call 2002 way=direct | wrong_way
+but in its band           | alone, live days=3, transfer 0 999 delta recourse=with,
+                          | wait 9, close -1 | call 1000 way=direct | ok
+it passes on as before    | alone, live days=3, transfer 0 2000 delta recourse=with,
+                          | wait 9,
+                          | close -1 | transfer 0 2000 gamma aware=1 | one_person
+"""
+
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
@@ -106,4 +122,11 @@ def test_orders_end_as_they_were_vouched_for(stage: Stage, row: Row) -> None:
 @rows(DAYS)
 def test_terms_end(stage: Stage, row: Row) -> None:
     """No term that is counted in days is longer than ten years."""
+    assert row.answer(stage) == row.code
+
+
+@rows(ONE_PERSON)
+def test_one_person_calls_on_recourse(stage: Stage, row: Row) -> None:
+    """Who holds more than its band is not without recourse for that."""
+    calm(stage)
     assert row.answer(stage) == row.code
