@@ -7,7 +7,7 @@ demo: .venv/ready
 	.venv/bin/allonge demo
 
 test: .venv/ready
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n 2 --dist loadfile
 
 lint: .venv/ready
 	.venv/bin/ruff check .

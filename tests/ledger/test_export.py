@@ -123,7 +123,7 @@ DAMAGES: dict[str, tuple[Damage, str, int | None]] = {
         None,
     ),
     "closing line cut": (lambda raw: raw[:-1], "export_cut", None),
-    "bytes behind the end": (lambda raw: raw + b"\n", "export_damaged", 18),
+    "bytes behind the end": (lambda raw: raw + b"\n", "export_damaged", 20),
     "a byte of block 5": (
         lambda raw: flip(raw, frame_start(raw, 5) + 200),
         "export_damaged",
