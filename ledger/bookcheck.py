@@ -372,6 +372,8 @@ def check_receipts(books: Books) -> int:
         _compare("I8", item, back[item], receipt["reversed_minor"])
         _compare("I8", item, returned[item], receipt["returned_minor"])
         left = receipt["amount_minor"] - back[item] - returned[item]
+        # What went back and its bank took, too, is claimed.
+        left += receipt.get("recalled_minor", 0)
         placed = receipt["suspense_minor"] + receipt["unassigned_minor"]
         placed += shares[item] + lines[item] + under_way[item]
         passed = prices[item] - back[item] if item in prices else 0

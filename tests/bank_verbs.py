@@ -233,6 +233,13 @@ def owes_charges(stage: Stage, member: str = "alpha") -> str:
     return str(record["amount_minor"]) if record else "0"
 
 
+def owes_refund(stage: Stage, member: str) -> str:
+    """Return what a member owes that went back to it, and its bank took as well."""
+    name = f"refunds/{stage.member(member)}"
+    record = read_record(stage.chain.state, "claim", name, stage.account)
+    return str(record["amount_minor"]) if record else "0"
+
+
 def reported(stage: Stage, recipient: str = "alpha") -> str:
     """Return what a report of misdirected money still leaves open."""
     partition = f"{stage.it}/{stage.member(recipient)}"

@@ -31,7 +31,6 @@ class DealsModel(PassingModel):
     def __init__(self, programme: dict[str, Any]) -> None:
         super().__init__(programme)
         self.agreed: dict[str, Deal] = {}
-        self.charged: dict[str, int] = {}  # to buyers, for prices that went back
 
     def follow_up(self) -> None:
         """End the deals that can no longer be carried out."""
@@ -229,7 +228,9 @@ class DealsModel(PassingModel):
         deal = self._find_deal(did)
         need(that=ref not in self.receipts, reason="applied once")
         need(that=amount > 0, reason="no amount")
-        receipt = self.keep(Receipt(ref, amount, self.today, deal=did))
+        receipt = self.keep(
+            Receipt(ref, amount, self.today, deal=did, payer=deal.buyer)
+        )
         if deal.buyer == self.terms["debtor"] and deal.buyer in self.insolvent:
             receipt.suspense, receipt.administered = amount, True
         elif deal.state != "open" or amount != deal.price:

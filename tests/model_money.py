@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.model_records import (
     DEFAULTS,
+    REFUNDS,
     REMITTER,
     Group,
     Line,
@@ -43,6 +44,7 @@ class MoneyModel:
         self.reversals: dict[str, int] = {}
         self.lines: list[Line] = []
         self.claims: dict[tuple[str, str], int] = {}  # holder, receivable
+        self.charged: dict[str, int] = {}  # for prices and refunds that went back
         self.refunds: list[Line] = []  # money on its way back to its remitter
         self.prices: list[Line] = []  # what deals paid to who parted with units
         self.insolvent: set[str] = set()
@@ -253,7 +255,7 @@ class MoneyModel:
         need(that=amount > 0, reason="no amount")
         parse_date(value_date)
         named = self.named(names, payer)
-        receipt = self.keep(Receipt(ref, amount, value_date))
+        receipt = self.keep(Receipt(ref, amount, value_date, payer=payer or ""))
         strange = payer not in {None, self.terms["debtor"]} or not (payer or named)
         bankrupt = self.terms["debtor"] in self.insolvent
         if strange or bankrupt:
@@ -449,11 +451,14 @@ class MoneyModel:
     def pay_out(self, line: Line) -> None:
         """Make the line's payout due, less what its holder has to give back."""
         line.made_ms = self.now
-        claim = self.claims.get((line.holder, line.rid), 0)
-        kept = min(claim, line.net)
-        if claim:
-            self.claims[line.holder, line.rid] = claim - kept
-        line.due = line.net - kept
+        line.due = line.net
+        priced = self.receipts[line.ref].priced
+        for name in (line.rid,) if priced else (line.rid, REFUNDS):
+            claim = self.claims.get((line.holder, name), 0)
+            kept = min(claim, line.due)
+            if claim:
+                self.claims[line.holder, name] = claim - kept
+            line.due -= kept
         for orders, part in self.holding(line).items():
             moved = min(part, line.due)
             line.held[orders] = moved
@@ -537,7 +542,8 @@ class MoneyModel:
         order = self.by_due_date(self.receivables)
         lines = [line for line in self.lines if line.ref == original_ref]
         lines.sort(key=lambda line: order.index(line.rid))
-        left = receipt.unswept + receipt.priced + sum(x.net for x in lines)
+        spent = receipt.priced + sum(line.net for line in lines)
+        left = receipt.unswept + spent + receipt.returned - receipt.recalled
         need(that=0 < amount <= left, reason="more than is left of the receipt")
         self.reversals[ref] = amount
         receipt.reversed += amount
@@ -545,12 +551,34 @@ class MoneyModel:
         part = min(amount, receipt.suspense)
         receipt.suspense -= part
         rest = self.take_back(receipt, amount - part)
+        rest -= self.keep_refunds(receipt, rest)
+        if rest > spent:
+            self.recall(receipt, rest - spent)
+            rest = spent
         if receipt.priced:
             self.return_price(receipt, rest)
             return
         parts = share(rest, [line.net for line in lines])
         for line, part in zip(lines, parts, strict=True):
             self.undo(line, part)
+
+    def keep_refunds(self, receipt: Receipt, amount: int) -> int:
+        """Cancel refunds not sent, what is free first; tell how much."""
+        rest = min(amount, receipt.returned - receipt.recalled)
+        mine = [line for line in self.refunds if line.ref == receipt.ref]
+        kept = 0
+        for line, free in (*((x, True) for x in mine), *((x, False) for x in mine)):
+            part = line.cancel(min(rest - kept, line.due) if free else rest - kept)
+            line.principal -= part
+            kept += part
+        receipt.returned -= kept
+        return kept
+
+    def recall(self, receipt: Receipt, amount: int) -> None:
+        """Claim what was sent back to a remitter, whose bank took it, too."""
+        receipt.recalled += amount
+        self.charge(receipt.payer, REFUNDS, amount)
+        self.charged[receipt.payer] = self.charged.get(receipt.payer, 0) + amount
 
     def return_price(self, receipt: Receipt, amount: int) -> None:
         """Take back the price of a deal."""

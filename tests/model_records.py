@@ -24,6 +24,7 @@ class Places(Protocol):
 M = TypeVar("M", bound=Places)
 P = ParamSpec("P")
 
+REFUNDS = "refunds"  # stands for a receivable where money went back twice
 REMITTER = "remitter"  # stands for whoever a payment came from
 RECOURSE = " with recourse"  # ends the name of a transferor that stands in
 
@@ -194,6 +195,8 @@ class Receipt:
     unassigned: int = 0
     returned: int = 0
     reversed: int = 0
+    recalled: int = 0  # by its bank, though it had been sent back
+    payer: str = ""
     priced: int = 0  # paid the price of a deal
     deal: str = ""  # the deal whose price it paid
     booked_ms: int = 0

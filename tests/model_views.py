@@ -235,7 +235,7 @@ class ViewsModel(DealsModel):
         for receipt in receipts:
             used = sum(line.net for line in self.lines if line.ref == receipt.ref)
             used += receipt.priced + receipt.unswept
-            done = receipt.returned + receipt.reversed
+            done = receipt.returned + receipt.reversed - receipt.recalled
             assert used + done == receipt.amount, "I8 receipt"
             figures = receipt.suspense, receipt.unassigned, *receipt.waiting.values()
             assert min(figures) >= 0, "I8 negative"

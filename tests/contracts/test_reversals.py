@@ -31,8 +31,8 @@ under a known reference    | early 9,
 more than it brought       | early 9         | reverse 10         | reversal_too_large
 more than is left          | early 9,
                            | reverse 4       | reverse 6 r2       | reversal_too_large
-more than was not returned | early 9,
-                           | give_back 4 early | reverse 6          | reversal_too_large
+what was returned, too     | early 9,
+                           | give_back 4 early | reverse 9          | ok
 all of it                  | early 9         | reverse 9          | ok
 all that is left           | early 9,
                            | reverse 4       | reverse 5 r2       | ok

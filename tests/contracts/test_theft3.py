@@ -82,6 +82,38 @@ it passes on as before    | alone, live days=3, transfer 0 2000 delta recourse=w
                           | close -1 | transfer 0 2000 gamma aware=1 | one_person
 """
 
+# Who gets its money back from the account and from its own bank owes one of them.
+REFUNDED = """
+not sent yet: it stays    | stray 9, give_back 9, take_back 9 | books payable | 0
+and nobody owes anything  | stray 9, give_back 9, take_back 9 | books claims | 0
+sent: the remitter owes   | stray 9 payer=gamma, give_back 9, pick_return,
+                          | instruct, attest, take_back 9 | owes_refund gamma | 9
+under way: it owes, too   | stray 9 payer=gamma, give_back 9, pick_return,
+                          | instruct, take_back 9 | owes_refund gamma | 9
+of nobody known           | stray 9, give_back 9, pick_return,
+                          | instruct, attest, take_back 9 | owes_refund bank | 9
+no misfit                 | stray 9, give_back 9, pick_return,
+                          | instruct, attest, take_back 9 | misfit | none
+in two parts              | stray 9 payer=gamma, give_back 9, pick_return, instruct,
+                          | attest, take_back 4, take_back 5 b2 | owes_refund gamma | 9
+but not twice             | stray 9, give_back 9, pick_return, instruct, attest,
+                          | take_back 9, take_back 1 b2 | misfit | reversal_too_large
+a part sent, a part not   | stray 9 payer=gamma, give_back 4, pick_return, instruct,
+                          | give_back 5, take_back 9 | owes_refund gamma | 4
+what is unsent goes first | stray 9 payer=gamma, give_back 4, pick_return, instruct,
+                          | give_back 5, take_back 5 | owes_refund gamma | 0
+before what holders got   | live face=9 days=3, wait 3, receive 12, give_back 3,
+                          | take_back 3 | state | settled
+they answer for the rest  | live face=9 days=3, wait 3, receive 12, give_back 3,
+                          | take_back 5 | sum_of live | 2
+and with what was sent    | live face=9 days=3, wait 3, receive 12, give_back 3,
+                          | pick_return, instruct, take_back 12 | sum_of live | 9
+kept of what it gets here | live face=9 days=3, transfer 0 9 gamma,
+                          | receive 9 payer=gamma, give_back 9, pick_return, instruct,
+                          | attest, take_back 9, wait 3, receive 9 k2,
+                          | | owes_refund gamma | 0
+"""
+
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
@@ -129,4 +161,10 @@ def test_terms_end(stage: Stage, row: Row) -> None:
 def test_one_person_calls_on_recourse(stage: Stage, row: Row) -> None:
     """Who holds more than its band is not without recourse for that."""
     calm(stage)
+    assert row.answer(stage) == row.code
+
+
+@rows(REFUNDED)
+def test_nobody_is_paid_back_twice(stage: Stage, row: Row) -> None:
+    """What went back to its remitter and was recalled by its bank is claimed."""
     assert row.answer(stage) == row.code

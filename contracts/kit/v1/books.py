@@ -24,6 +24,7 @@ SIGNED = ("own_minor", "unexplained_minor")
 DAY_MS = 86_400_000
 RECEIVABLES_MAX = 50
 CHARGES = "charges"
+REFUNDS = "refunds"
 
 
 def move_books(ctx: Context, account: str, **deltas: int) -> Record:
@@ -276,7 +277,7 @@ def end_to_end_id(payout: Record) -> str:
 
 
 def claim_key(receivable: str, payee: str) -> str:
-    """Return the id of a payee's claim on one receivable, or for charges."""
+    """Return the id of a payee's claim on a receivable, for charges or refunds."""
     return receivable + "/" + payee
 
 
@@ -314,13 +315,14 @@ def net_claim(
 ) -> int:
     """Let a payment to a payee reduce what it owes back.
 
-    Claims on the receivable come first, then charges of returned payouts.
+    Claims on the receivable come first, then charges of returned payouts, then
+    refunds of money that its bank took back.
 
     Returns:
         How much of the amount the claims took; the rest is to be paid out.
     """
     rest = amount_minor
-    for name in (receivable, CHARGES):
+    for name in (receivable, CHARGES, REFUNDS):
         claim: Record | None = ctx.read("claim", claim_key(name, payee), account)
         if claim is not None and claim["amount_minor"] and rest:
             taken: int = min(rest, claim["amount_minor"])

@@ -202,8 +202,9 @@ def index_payout(payout: Record) -> Places:
     """Order payouts by payee and state, and an account's that are not paid.
 
     ``attempts`` finds a payout by the end-to-end id of any of its attempts,
-    ``small`` what a receivable's settlement makes due; ``ordered`` what an
-    order holds or redirects, ``unsent`` what else a payee is due.
+    ``refunds`` those that send a receipt back, ``small`` what a receivable's
+    settlement makes due; ``ordered`` what an order holds or redirects, ``unsent``
+    what else a payee is due.
     """
     payee, item = payout["payee"], payout["id"]
     account, state = payout["account"], payout["state"]
@@ -217,6 +218,8 @@ def index_payout(payout: Record) -> Places:
     if state in UNSENT:
         order = payout.get("order", "")
         places.append(("ordered", order, sort) if order else ("unsent", payee, sort))
+    if "receipt" in payout:
+        places.append(("refunds", payout["receipt"], state + "/" + sort))
     places += [("small", name, item) for name in payout.get("receivables", [])]
     return places + [("attempts", attempt, item) for attempt in payout["attempts"]]
 

@@ -7,23 +7,35 @@ at retirement, as if they had never been paid.
 
 from contracts.kit.v1.allocation import allocate_rest, allocate_unassigned
 from contracts.kit.v1.arithmetic import accrue, allocate_pro_rata
-from contracts.kit.v1.books import add_claim, move_books, take_back
+from contracts.kit.v1.books import REFUNDS, add_claim, move_books, take_back
 from contracts.kit.v1.deals import undo_deal
 from contracts.kit.v1.exposure import add_exposure
 from contracts.kit.v1.owed import drop_dates, late_days, owed_at, paid_state
 from contracts.kit.v1.parts import reopen_units
-from contracts.kit.v1.records import RETIRED, group_key
+from contracts.kit.v1.records import RETIRED, UNSENT, group_key
 from contracts.kit.v1.rule import Context, Record
 
 LINES_MAX = 35_000
 # Lines that the bank's own act takes back; more are a job's work.
 LINES_AT_ONCE = 8_000
+REFUNDS_MAX = 1_000
 
 
 def left_of(receipt: Record) -> int:
     """Return what a receipt still has that its bank could take back."""
-    gone: int = receipt["reversed_minor"] + receipt["returned_minor"]
-    return int(receipt["amount_minor"]) - gone
+    return int(receipt["amount_minor"]) - int(receipt["reversed_minor"])
+
+
+def refunded_minor(receipt: Record) -> int:
+    """Return what went back of a receipt and was not taken back, too."""
+    return int(receipt["returned_minor"]) - int(receipt.get("recalled_minor", 0))
+
+
+def unsent_refunds(ctx: Context, receipt: Record) -> int:
+    """Return what no bank was told of yet of the money that goes back."""
+    found = ctx.scan("refunds", receipt["id"], limit=REFUNDS_MAX)
+    unsent: int = sum([p["amount_minor"] for p in found if p["state"] in UNSENT])
+    return min(unsent, refunded_minor(receipt))
 
 
 def why_not_reversed(
@@ -43,6 +55,7 @@ def why_not_reversed(
     shares = ctx.scan("receipt_shares", receipt["id"], limit=1000)
     placed = sum([share["amount_minor"] for share in shares])
     placed += receipt["suspense_minor"] + receipt["unassigned_minor"]
+    placed += unsent_refunds(ctx, receipt)
     rest = max(0, amount_minor - placed)
     if not rest:
         return ""
@@ -55,6 +68,7 @@ def why_not_reversed(
     # The rest may be in a sweep that has not reached its first line yet.
     paid = sum([_left_of_line(line) for line in lines])
     paid += receipt.get("passed_minor", 0)
+    paid += refunded_minor(receipt) - unsent_refunds(ctx, receipt)
     return "sweep_running" if paid < rest else ""
 
 
@@ -75,13 +89,24 @@ def reverse_receipt(
     rest -= unassigned
     waiting = take_waiting(ctx, receipt, rest)
     rest -= waiting
+    unsent = cancel_refunds(ctx, receipt, rest)
+    rest -= unsent
+    # Nothing is left undistributed here: the rest was paid on, or had gone back.
+    recalled = 0
+    if rest:
+        paid = left_of(receipt) - suspense - unassigned - waiting
+        recalled = max(0, rest - paid + refunded_minor(receipt))
+        rest -= recalled
     changed = {
         **receipt,
+        "returned_minor": receipt["returned_minor"] - unsent,
         "reversed_minor": receipt["reversed_minor"] + amount_minor,
         "suspense_minor": receipt["suspense_minor"] - suspense,
         "unassigned_minor": receipt["unassigned_minor"] - unassigned,
     }
     cancelled = 0
+    if recalled:
+        recall_refunds(ctx, changed, recalled)
     if "passed_minor" in receipt and rest:
         changed["passed_minor"] = receipt["passed_minor"] - rest
         cancelled = undo_deal(ctx, receipt, rest)
@@ -91,8 +116,8 @@ def reverse_receipt(
     move_books(
         ctx,
         receipt["account"],
-        claims_minor=rest - cancelled,
-        payable_minor=-cancelled,
+        claims_minor=rest - cancelled + recalled,
+        payable_minor=-cancelled - unsent,
         reversals_minor=amount_minor,
         suspense_minor=-suspense,
         unassigned_minor=-unassigned,
@@ -100,6 +125,27 @@ def reverse_receipt(
     )
     allocate_unassigned(ctx, receipt["account"], receipt["debtor"])
     ctx.emit("reversed", receipt=receipt["id"], amount_minor=amount_minor)
+
+
+def cancel_refunds(ctx: Context, receipt: Record, amount_minor: int) -> int:
+    """Keep what was to go back and its bank takes itself; return how much."""
+    rest = min(amount_minor, unsent_refunds(ctx, receipt))
+    taken = 0
+    for payout in ctx.scan("refunds", receipt["id"], limit=REFUNDS_MAX):
+        taken += take_back(ctx, payout, rest - taken)
+    return taken
+
+
+def recall_refunds(ctx: Context, receipt: Record, amount_minor: int) -> None:
+    """Let who got a receipt back and took it back, too, owe it.
+
+    What nobody known got is the loss of the account's owner: it owes it.
+    """
+    receipt["recalled_minor"] = receipt.get("recalled_minor", 0) + amount_minor
+    payee = receipt["payer"]
+    if not payee or ctx.read("member", payee) is None:
+        payee = ctx.need("account", receipt["account"])["owner"]
+    add_claim(ctx, receipt["account"], REFUNDS, payee, amount_minor)
 
 
 def take_waiting(ctx: Context, receipt: Record, amount_minor: int) -> int:
