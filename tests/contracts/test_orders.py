@@ -240,6 +240,7 @@ its request has lapsed       | live, ask 0 5, ruin alpha | bid | request_over
 its quote has lapsed         | live, ask 0 5, bid, ruin lender | buy | quote_over
 """
 
+
 def answer(stage: Stage, row: Row) -> str:
     """Return a row's answer; its orders end with it."""
     found = row.answer(stage)
