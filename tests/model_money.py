@@ -21,6 +21,7 @@ from tests.model_records import (
     Receivable,
     RefusedError,
     Tile,
+    adjust,
     groups_of,
     need,
     operation,
@@ -60,20 +61,9 @@ class MoneyModel:
         """The date in the programme's zone."""
         return zone_date(self.now)
 
-    def is_business_day(self, day: dt.date) -> bool:
-        """Tell whether banks work: a make-up workday beats everything."""
-        calendar = self.terms["calendar"]
-        if day.isoformat() in calendar["workdays"]:
-            return True
-        weekend = day.weekday() in calendar["weekend"]
-        return not weekend and day.isoformat() not in calendar["holidays"]
-
     def adjust(self, text: str) -> str:
         """Return the business day on or after a date."""
-        day = parse_date(text)
-        while not self.is_business_day(day):
-            day += dt.timedelta(days=1)
-        return day.isoformat()
+        return adjust(text, self.terms["calendar"])
 
     def is_due(self, rec: Receivable) -> bool:
         """Tell whether the adjusted due date has begun."""

@@ -12,6 +12,7 @@ from tests.model_records import (
     Receivable,
     RefusedError,
     Tile,
+    is_business_day,
     need,
     operation,
     parse_date,
@@ -99,7 +100,7 @@ class PassingModel(OrdersModel):
         first = parse_date(self.adjust(rec.due_date))
         for _ in range(self.terms["record_days"]):
             first -= dt.timedelta(days=1)
-            while not self.is_business_day(first):
+            while not is_business_day(first, self.terms["calendar"]):
                 first -= dt.timedelta(days=1)
         return first.isoformat()
 

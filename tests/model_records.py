@@ -334,3 +334,19 @@ def groups_of(tiles: Iterable[Tile]) -> list[Group]:
         place = not tile.is_live, tile.lo
         lowest[tile.group] = min(lowest.get(tile.group, place), place)
     return sorted(lowest, key=lambda group: lowest[group][1])
+
+
+def is_business_day(day: dt.date, calendar: dict[str, Any]) -> bool:
+    """Tell whether banks work: a make-up workday beats everything."""
+    if day.isoformat() in calendar["workdays"]:
+        return True
+    weekend = day.weekday() in calendar["weekend"]
+    return not weekend and day.isoformat() not in calendar["holidays"]
+
+
+def adjust(text: str, calendar: dict[str, Any]) -> str:
+    """Return the business day on or after a date."""
+    day = parse_date(text)
+    while not is_business_day(day, calendar):
+        day += dt.timedelta(days=1)
+    return day.isoformat()
