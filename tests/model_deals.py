@@ -14,6 +14,7 @@ from tests.model_records import (
     Tile,
     need,
     operation,
+    rounded,
     share,
     transferor,
     zone_date,
@@ -215,7 +216,7 @@ class DealsModel(PassingModel):
         mine = tile.size * self.days_late(rec, tile, self.today)
         rest = self.accruals(rec, self.today)[tile.group] - mine
         paid = self.interest_paid(rec, tile.group)
-        return max(0, self.rounded(mine) - share(paid, [mine, rest])[0])
+        return max(0, rounded(mine, self.terms) - share(paid, [mine, rest])[0])
 
     # Payment
 

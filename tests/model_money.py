@@ -4,7 +4,6 @@ Written from the business rules alone and for clarity alone: every figure is
 recomputed from the whole history whenever it is asked for.
 """
 
-import datetime as dt
 import math
 from collections.abc import Iterable
 from fractions import Fraction
@@ -26,6 +25,7 @@ from tests.model_records import (
     need,
     operation,
     parse_date,
+    rounded,
     share,
     strict_number,
     zone_date,
@@ -101,13 +101,7 @@ class MoneyModel:
 
     def interest_total(self, rec: Receivable, date: str) -> int:
         """Return late interest to a date, paid or not, rounded once half up."""
-        return self.rounded(sum(self.accruals(rec, date).values()))
-
-    def rounded(self, unit_days: int) -> int:
-        """Return late interest on so many unit-days, rounded half up."""
-        parts = 1_000_000 * self.terms["late_basis"]
-        exact = Fraction(unit_days * self.terms["late_rate_ppm"], parts)
-        return math.floor(exact + Fraction(1, 2))
+        return rounded(sum(self.accruals(rec, date).values()), self.terms)
 
     def interest_paid(self, rec: Receivable, group: Group | None = None) -> int:
         """Return late interest paid and not reversed, to all or to one group."""

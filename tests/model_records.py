@@ -350,3 +350,10 @@ def adjust(text: str, calendar: dict[str, Any]) -> str:
     while not is_business_day(day, calendar):
         day += dt.timedelta(days=1)
     return day.isoformat()
+
+
+def rounded(unit_days: int, terms: dict[str, Any]) -> int:
+    """Return late interest on so many unit-days, rounded half up."""
+    parts = 1_000_000 * terms["late_basis"]
+    exact = Fraction(unit_days * terms["late_rate_ppm"], parts)
+    return math.floor(exact + Fraction(1, 2))
