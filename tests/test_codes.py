@@ -27,7 +27,11 @@ def test_all_codes_are_listed() -> None:
                 import_module(module.name)
     Rulebook(load_rulebook(read_sources()))
     listed = all_codes()
-    assert {code: listed.get(code) for code in listed | registry()} == listed
+    # Rules of other tests in this process may have registered their own.
+    shipped = {*registry()} - {"cut_outside"}
+    assert {
+        code: listed.get(code) for code in listed | dict.fromkeys(shipped)
+    } == listed
 
 
 def test_every_code_has_its_test() -> None:
