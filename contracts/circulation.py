@@ -19,6 +19,7 @@ from contracts.kit.v1 import (
     Rule,
     Signer,
     bound,
+    check_open_until,
     check_part,
     check_passing,
     check_pieces,
@@ -35,7 +36,6 @@ from contracts.kit.v1 import (
     unlock_tile,
 )
 
-OFFER_MS_MAX = 90 * 86_400_000
 # What one person offers above its band cannot be accepted before.
 COOLING_MS = 86_400_000
 
@@ -264,8 +264,7 @@ def offer(ctx: Context, body: Offer) -> None:
     record = need_live(ctx, body.receivable)
     tile = need_free_tile(ctx, body.receivable, body.input.lo, body.input.rev)
     check_receiver(ctx, record, tile, body.receiver)
-    if body.until_ms <= ctx.time or body.until_ms > ctx.time + OFFER_MS_MAX:
-        ctx.refuse("bad_deadline", until_ms=body.until_ms)
+    check_open_until(ctx, body.until_ms)
     part = body.part
     check_part(ctx, record, tile, part.lo, part.hi)
     # An offer is found by the id of the transaction that made it.

@@ -23,7 +23,6 @@ from contracts.kit.v1 import (
     Text,
     add_exposure,
     bound,
-    days_term,
     find_amount_freeze,
     find_freeze,
     is_open,
@@ -31,6 +30,7 @@ from contracts.kit.v1 import (
     need_kept,
     need_tile,
     need_unfrozen,
+    number_term,
     order_key,
     owed_at,
     owes_back,
@@ -47,7 +47,7 @@ DAY_MS = 86_400_000
 EXTEND_DAYS_MAX = 3660
 DISPUTES_MAX = 16
 TILES_MAX = 2000
-PARTS_MAX = 12
+SIGNED_MAX = 12
 LOST = ("default", "recovering")
 
 rule = Rule(
@@ -144,7 +144,7 @@ class Reduce(Payload):
     receivable: Hash
     dispute: Hash | None = None
     order: Authority | None = None
-    parts: Annotated[list[Part], bound(1, PARTS_MAX)] | None = None
+    parts: Annotated[list[Part], bound(1, SIGNED_MAX)] | None = None
 
 
 def sign_reduce(ctx: Context, body: Reduce) -> list[Signer]:
@@ -284,7 +284,7 @@ def open_dispute(ctx: Context, body: Open) -> None:
     if len(disputes) >= DISPUTES_MAX:
         ctx.refuse("limit_exceeded", disputes_max=DISPUTES_MAX)
     programme = ctx.need("programme", record["programme"])
-    until = ctx.time + days_term(programme, "dispute_days") * DAY_MS
+    until = ctx.time + number_term(programme, "dispute_days") * DAY_MS
     dispute = {
         **to_record(body),
         "debtor": record["debtor"],
@@ -407,7 +407,7 @@ def end_dispute(ctx: Context, dispute: Record, state: str) -> Record:
 class Close(Payload):
     """``receivable.close``: holders agree that a default is uncollectable."""
 
-    holders: Annotated[list[Hash], bound(1, PARTS_MAX)]
+    holders: Annotated[list[Hash], bound(1, SIGNED_MAX)]
     receivable: Hash
 
 

@@ -21,12 +21,12 @@ from contracts.kit.v1 import (
     add_days,
     check_same,
     date_of_ms,
-    days_term,
     interest_of,
     is_redeemable,
     need_free_tile,
     need_input,
     need_live,
+    number_term,
     open_deal,
     owes_back,
     today,
@@ -146,7 +146,7 @@ def check_notice(ctx: Context, programme: Record, record: Record, tile: Record) 
     if "returned_ms" in tile:
         back = date_of_ms(tile["returned_ms"], programme["offset_minutes"])
         begun = max(begun, back)
-    last = add_days(begun, days_term(programme, "recourse_days"))
+    last = add_days(begun, number_term(programme, "recourse_days"))
     if today(ctx, programme) > last:
         ctx.refuse("notice_passed", last=last)
 

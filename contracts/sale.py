@@ -25,6 +25,7 @@ from contracts.kit.v1 import (
     Text,
     Word,
     bound,
+    check_open_until,
     check_part,
     check_passing,
     check_pay_by,
@@ -40,7 +41,6 @@ from contracts.kit.v1 import (
     to_record,
 )
 
-OPEN_MS_MAX = 90 * 86_400_000
 ASKED_MAX = 1000
 
 rule = Rule(
@@ -140,12 +140,6 @@ def ask(ctx: Context, body: Request) -> None:
         ctx.create(request)
         ctx.schedule(request, "expire", body.until_ms + 1)
         ctx.emit("price_asked", request=request["id"])
-
-
-def check_open_until(ctx: Context, until_ms: int) -> None:
-    """Refuse a deadline that has passed or is too far off."""
-    if until_ms <= ctx.time or until_ms > ctx.time + OPEN_MS_MAX:
-        ctx.refuse("bad_deadline", until_ms=until_ms)
 
 
 def check_bidders(

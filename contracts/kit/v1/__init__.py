@@ -103,6 +103,7 @@ from contracts.kit.v1.parts import (
 from contracts.kit.v1.passing import (
     Input,
     Part,
+    check_open_until,
     check_part,
     check_passing,
     check_pieces,
@@ -168,7 +169,7 @@ from contracts.kit.v1.standing import (
     under_order,
 )
 from contracts.kit.v1.terms import (
-    days_term,
+    number_term,
     pledge_lenders,
     preset_breach,
     settlement_account,
@@ -223,6 +224,7 @@ __all__ = [
     "attestation_order",
     "between",
     "bound",
+    "check_open_until",
     "check_part",
     "check_passing",
     "check_pay_by",
@@ -238,7 +240,6 @@ __all__ = [
     "data_late_ms",
     "date_of_ms",
     "days_between",
-    "days_term",
     "debtor_room",
     "disputed_minor",
     "divide_money",
@@ -290,6 +291,7 @@ __all__ = [
     "need_tile",
     "need_unfrozen",
     "net_claim",
+    "number_term",
     "open_deal",
     "order_key",
     "owed_at",

@@ -18,7 +18,7 @@ from contracts.kit.v1.numbers import normalise_number
 from contracts.kit.v1.owed import is_due, is_open, need_minor
 from contracts.kit.v1.rule import Context, Record, order_key
 from contracts.kit.v1.standing import find_insolvency
-from contracts.kit.v1.terms import days_term
+from contracts.kit.v1.terms import number_term
 
 OWED_MAX = 1000
 OWED_PAGE = 50
@@ -182,7 +182,7 @@ def suspense_end_ms(ctx: Context, receipt: Record) -> int:
     days = SUSPENSE_DAYS
     terms = ctx.scan("terms", receipt["account"], limit=OWED_MAX)
     if terms:
-        days = max([days_term(programme, "suspense_days") for programme in terms])
+        days = max([number_term(programme, "suspense_days") for programme in terms])
     return ms_of_date(add_days(receipt["suspense_date"], days + 1), 0)
 
 

@@ -16,7 +16,7 @@ from contracts.kit.v1.standing import (
     place_under_next,
     under_order,
 )
-from contracts.kit.v1.terms import days_term, word_term
+from contracts.kit.v1.terms import number_term, word_term
 
 CREDITS = ("receipt", "return", "interest")
 # Sums that may be below zero: what is the owner's own, and what nothing explains.
@@ -137,7 +137,7 @@ def pay(
     least = 0
     like = {"charges_to": "owner", **like}
     if programme is not None:
-        least = days_term(programme, "payout_min_minor")
+        least = number_term(programme, "payout_min_minor")
         like["charges_to"] = word_term(programme, "charges_to")
     payout = None
     if like["purpose"] == "holding":
@@ -156,7 +156,7 @@ def pay(
         return str(payout["id"])
     ctx.create(payout)
     if payout["state"] == "small" and programme is not None:
-        wait = days_term(programme, "payout_days") * DAY_MS
+        wait = number_term(programme, "payout_days") * DAY_MS
         ctx.schedule(payout, "mature", ctx.time + wait)
     return str(payout["id"])
 

@@ -18,7 +18,7 @@ from contracts.kit.v1.calendars import (
 from contracts.kit.v1.records import LATE_STATES, OPEN_STATES
 from contracts.kit.v1.rule import Context, Record
 from contracts.kit.v1.standing import barred_minor
-from contracts.kit.v1.terms import days_term, word_term
+from contracts.kit.v1.terms import number_term, word_term
 
 # What a closed day, or a day that nobody closes, leaves on a receivable, and the
 # event that tells it.
@@ -131,7 +131,7 @@ def judged_from(programme: Record, receivable: Record) -> str:
 
 def data_late_ms(programme: Record, receivable: Record) -> int:
     """Return from when a bank that has not closed the due day is late."""
-    wait = 1 + days_term(programme, "late_close_days")
+    wait = 1 + number_term(programme, "late_close_days")
     return due_moment_ms(programme, add_days(judged_from(programme, receivable), wait))
 
 

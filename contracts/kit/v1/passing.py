@@ -18,6 +18,8 @@ from contracts.kit.v1.terms import settlement_account
 
 # A sweep pays a group in one job; its gas is enough for this many tiles.
 PARTS_MAX = 150_000
+# What is offered, asked or quoted stays open for a season at most.
+OPEN_MS_MAX = 90 * 86_400_000
 
 
 class Input(Payload):
@@ -149,3 +151,9 @@ def pass_part(
         receiver=receiver,
     )
     return moved
+
+
+def check_open_until(ctx: Context, until_ms: int) -> None:
+    """Refuse a deadline that has passed or is too far off."""
+    if until_ms <= ctx.time or until_ms > ctx.time + OPEN_MS_MAX:
+        ctx.refuse("bad_deadline", until_ms=until_ms)

@@ -38,7 +38,7 @@ def preset_breach(programme: Record) -> str:
     return over[0] if over else ""
 
 
-def days_term(programme: Record, name: str) -> int:
+def number_term(programme: Record, name: str) -> int:
     """Return a term that is a number of days, or of minor units."""
     return int(programme.get(name, DEFAULTS[name]))
 
