@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import click
@@ -16,7 +15,6 @@ from cli.typed import check_moment, read_moment
 from ledger.encoding import JSONObject
 
 PAY_DAYS: Final = "5d"
-EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 pay_by_option = click.option(
     "--pay-by",
@@ -45,14 +43,16 @@ def recourse(session: Session, holding: str, *, pay_by: str, direct: bool) -> No
     check_id(holding.partition("/")[0], "receivable")
     check_moment(pay_by)
     from cli.lookup import Lookup
+    from contracts.kit.v1.owed import interest_of
+    from contracts.kit.v1.terms import word_term
 
     lookup = Lookup(session)
     receivable, tile = lookup.find_holding(holding)
     programme = lookup.record("programme", receivable["programme"])
-    price = tile["hi"] - tile["lo"]
-    if programme.get("recourse_price", "face_interest") == "face_interest":
-        accrued = price * days_late(session, programme, receivable)
-        price += to_minor(programme, accrued * programme["late_ppm"])
+    price = units = tile["hi"] - tile["lo"]
+    if word_term(programme, "recourse_price") == "face_interest":
+        day = today_in(session, programme)
+        price += interest_of(programme, receivable, units, day)
     terms = _terms(session, receivable, tile, price, pay_by, direct=direct)
     _run(session, lookup, "recourse.call", terms, receivable)
 
@@ -90,38 +90,25 @@ def waive(session: Session, receivable: str) -> None:
     """Forgive what is left of a due RECEIVABLE; all holders sign (--prepare)."""
     check_id(receivable, "receivable")
     from cli.lookup import Lookup
+    from contracts.kit.v1.owed import owed_at
 
     lookup = Lookup(session)
     found = lookup.find("receivable", receivable)
     programme = lookup.record("programme", found["programme"])
-    days = days_late(session, programme, found)
-    exact = int(found["retired_accumulator"])
-    exact += found["live_minor"] * programme["late_ppm"] * days
-    settled = found["interest_paid_minor"] + found.get("interest_waived_minor", 0)
+    owed = owed_at(programme, found, today_in(session, programme))
     body = {
-        "interest_minor": max(0, to_minor(programme, exact) - settled),
-        "principal_minor": found["live_minor"],
+        "interest_minor": owed.interest_minor,
+        "principal_minor": owed.principal_minor,
         "receivable": found["id"],
     }
     _run(session, lookup, "receivable.waive", body, found)
 
 
-def days_late(session: Session, programme: JSONObject, receivable: JSONObject) -> int:
-    """Return for how many days a receivable is late today, in its zone."""
-    from ledger.sweepcheck import late_days
+def today_in(session: Session, programme: JSONObject) -> str:
+    """Return today's date in a programme's zone."""
+    from contracts.kit.v1.calendars import date_of_ms
 
-    moment = timedelta(
-        milliseconds=session.now_ms(), minutes=programme["offset_minutes"]
-    )
-    return late_days(programme, receivable, (EPOCH + moment).date().isoformat())
-
-
-def to_minor(programme: JSONObject, exact: int) -> int:
-    """Return units of unit, ppm and day as an amount, rounded half up."""
-    from ledger.sweepcheck import PPM
-
-    whole = PPM * (365 if programme["late_basis"] == "act365f" else 360)
-    return (2 * exact + whole) // (2 * whole)
+    return date_of_ms(session.now_ms(), programme["offset_minutes"])
 
 
 def _agree(session: Session, act: str, given: dict[str, Any]) -> None:
