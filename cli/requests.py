@@ -64,12 +64,15 @@ def read_member(path: Path) -> JSONObject:
 
     Raises:
         LedgerError: those of ``read_request``; ``bad_request_file``, naming
-            the field.
+            the field; ``bad_identifier``.
     """
     from ledger.kernel import NewMember  # noqa: PLC0415 - loads pydantic
 
     member = read_request(path, MEMBER_VERSION).get("member")
-    return check_form(NewMember, member, path)
+    found = check_form(NewMember, member, path)
+    for row in found["identifiers"]:
+        _check_digits(row["scheme"], row["value"])
+    return found
 
 
 def read_new_key(path: Path) -> JSONObject:
@@ -129,14 +132,22 @@ def read_identifier(text: str) -> JSONObject:
     """Return an identifier typed as ``SCHEME:VALUE``.
 
     Raises:
-        LedgerError: ``bad_request_file``.
+        LedgerError: ``bad_request_file``; ``bad_identifier``.
     """
     scheme, mark, value = text.partition(":")
     if not mark or not scheme or not value:
         raise LedgerError(
             "bad_request_file", expected="SCHEME:VALUE, e.g. LEI:5493…", found=text[:60]
         )
+    _check_digits(scheme, value)
     return {"scheme": scheme, "value": value}
+
+
+def _check_digits(scheme: str, value: str) -> None:
+    from cli.formats.identifiers import named_identifier  # noqa: PLC0415
+
+    if named_identifier(scheme, value, "").valid is False:
+        raise LedgerError("bad_identifier", found=f"{scheme}:{value}"[:72])
 
 
 def make_policy(limit: str | None) -> JSONObject:

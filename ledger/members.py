@@ -29,8 +29,18 @@ from ledger.keyring import Policy, check_proof, enter_key
 
 AUDITOR: Final = frozenset(("auditor", "regulator"))
 GRANT_MS_MAX: Final = 400 * 86_400_000
+_LEI: Final = ("LEI", "0199")
+_USCC: Final = ("USCC", "CN:USCC")
+_USCC_CHARS: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 
 register(
+    Code(
+        "bad_identifier",
+        "refused",
+        "the identifier's check digits are wrong",
+        "A digit was mistyped, or it is no identifier of that scheme.",
+        "Compare it with the register, and write the member file anew.",
+    ),
     Code(
         "role_change",
         "refused",
@@ -118,12 +128,34 @@ class EndGrant(Form):
     operator: Hash | None = None
 
 
+def is_wrong_identifier(scheme: str, value: str) -> bool:
+    """Say whether the check digits of a number are wrong.
+
+    The ledger itself judges LEI (ISO 17442: mod 97 is 1) and the Chinese USCC
+    (GB 32100: weights 3**n mod 31); for other schemes a wallet does.
+    """
+    name = scheme.upper()
+    if name in _LEI:
+        shaped = len(value) == 20 and value.isalnum() and value[18:].isdigit()
+        return not shaped or int("".join(str(int(c, 36)) for c in value)) % 97 != 1
+    if name in _USCC:
+        places = [_USCC_CHARS.find(char) for char in value]
+        shaped = len(places) == 18 and min(places) >= 0
+        total = sum(place * pow(3, n, 31) for n, place in enumerate(places[:17]))
+        return not shaped or (total + places[17]) % 31 != 0
+    return False
+
+
 def enter_member(ctx: Context, member: str, new: NewMember, from_height: int) -> None:
     """Write the records of a new member: itself, policy, persons and keys.
 
     Raises:
-        LedgerError: ``bad_key``, ``bad_body``; ``key_taken``; ``last_admin``.
+        LedgerError: ``bad_identifier``; ``bad_key``, ``bad_body``;
+            ``key_taken``; ``last_admin``.
     """
+    for item in new.identifiers:
+        if is_wrong_identifier(item.scheme, item.value):
+            raise LedgerError("bad_identifier", found=f"{item.scheme}:{item.value}")
     policy = dump_form(new.policy)
     check_approvals(policy["approvals"])
     record = {

@@ -180,6 +180,24 @@ def test_parameters_are_checked_before_anyone_signs(
     assert not (place / "new").exists()
 
 
+@pytest.mark.parametrize(
+    "number", ["LEI:213800KUD8LAJWSQ9D16", "VAT:DE123456789", "0088:4000001000006"]
+)
+def test_an_identifier_with_a_wrong_digit_is_named(place: Path, number: str) -> None:
+    """Neither who asks nor who admits takes a mistyped number for a firm."""
+    words = ["member", "request", "--wallet", "bank", "--name", "b", "--role", "lender"]
+    code, facts = run(*words, "--identifier", number, "-o", "b.member")
+    assert (code, facts["code"], facts["found"]) == (7, "bad_identifier", number)
+    assert not (place / "b.member").exists()
+    do(*words, "--identifier", "TEST:B", "-o", "b.member")
+    file = json.loads(Path("b.member").read_bytes())
+    scheme, _, value = number.partition(":")
+    file["member"]["identifiers"] = [{"scheme": scheme, "value": value}]
+    Path("b.member").write_text(json.dumps(file, separators=(",", ":"), sort_keys=True))
+    code, facts = run("node", "init", "new", "--member", "b.member")
+    assert (code, facts["code"]) == (7, "bad_identifier")
+
+
 def test_a_member_file_takes_each_key_once(place: Path) -> None:
     """Adding the same key again is refused, and the file stays as it was."""
     make_genesis()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
+import string
 from typing import Any
 
 import pytest
+from stdnum.cn import uscc
+from stdnum.iso7064 import mod_97_10
 
 from ledger.authority import is_active
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey
+from ledger.members import is_wrong_identifier
 from ledger.transactions import object_id, prove_possession
 from tests.ledger.stage import world_of
 from tests.world import Actor, World, digest_of, make_actor
@@ -226,6 +231,49 @@ def test_trusted_roles_need_a_guardian_of_another_group(
     by = sorted({"operator", *([guardian] if guardian else [])})
     raw = world.build("member.admit", admission(world, actor, guardian), by=by)
     assert code_of(world, raw) == code
+
+
+LEI, USCC = "213800KUD8LAJWSQ9D15", "91110000600037341L"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "value", "code"),
+    [
+        ("LEI", LEI, "ok"),
+        ("0199", LEI, "ok"),
+        ("LEI", LEI[:-1] + "6", "bad_identifier"),
+        ("lei", "5493" + LEI[4:], "bad_identifier"),
+        ("LEI", LEI[:-1], "bad_identifier"),
+        ("LEI", LEI[:-1] + "-", "bad_identifier"),
+        ("USCC", USCC, "ok"),
+        ("CN:USCC", USCC, "ok"),
+        ("USCC", USCC[:-1] + "M", "bad_identifier"),
+        ("USCC", USCC[:-1] + "I", "bad_identifier"),
+        ("USCC", USCC + "0", "bad_identifier"),
+        ("VAT", "DE1", "ok"),
+    ],
+)
+def test_an_identifier_enters_with_its_check_digits(
+    scheme: str, value: str, code: str
+) -> None:
+    """LEI and USCC are judged by the ledger, whatever the operator's wallet does."""
+    world = world_of()
+    body = admission(world, make_actor("newcomer", "supplier"))
+    number = {"scheme": scheme, "value": value}
+    body["member"] = {**body["member"], "identifiers": [number]}
+    assert try_act(world, "member.admit", body) == code
+
+
+def test_check_digits_are_those_of_another_library() -> None:
+    """Two implementations call the same numbers wrong."""
+    draw = random.Random(7)
+    for _ in range(2_000):
+        lei = "".join(draw.choices(string.digits + string.ascii_uppercase, k=18))
+        lei += f"{draw.randrange(100):02d}"
+        assert is_wrong_identifier("LEI", lei) != mod_97_10.is_valid(lei)
+        number = "".join(draw.choices(uscc._alphabet, k=18))
+        wrong = uscc.calc_check_digit(number[:-1]) != number[-1]
+        assert is_wrong_identifier("USCC", number) == wrong
 
 
 def test_guardian_must_sign_itself() -> None:
