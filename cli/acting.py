@@ -27,7 +27,7 @@ from cli.terminal import (
 )
 from cli.trust import check_rule
 from ledger.encoding import JSONObject, decode_base64
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.transactions import object_id
 
 # What a transaction is itself, by the act.
@@ -70,16 +70,6 @@ NEXT: Final = {
 
 NOT_YOURS: Final = (
     "Your member is not the one to sign this; what waits for it: run: allonge inbox"
-)
-
-register(
-    Code(
-        "payload_changed",
-        "tampered",
-        "the node prepared something else",
-        "The payload does not say what was asked for; nothing was signed.",
-        "Do not use this node; tell the operator and the other members.",
-    ),
 )
 
 

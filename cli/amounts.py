@@ -12,54 +12,7 @@ from typing import Final
 
 from ledger.currency import exponent
 from ledger.encoding import INTEGER_MAX
-from ledger.errors import Code, LedgerError, register
-
-_EXAMPLE: Final = "Write it like this: CNY 40000.00"
-
-register(
-    Code(
-        "bad_amount",
-        "malformed",
-        "not an amount",
-        "The text is not digits with at most one decimal point.",
-        _EXAMPLE,
-    ),
-    Code(
-        "ambiguous_amount",
-        "malformed",
-        "an amount with two readings",
-        "A separator may mean thousands here and decimals elsewhere.",
-        _EXAMPLE,
-    ),
-    Code(
-        "currency_missing",
-        "malformed",
-        "an amount without a currency",
-        "A bare number or sign does not say what is owed.",
-        _EXAMPLE,
-    ),
-    Code(
-        "too_many_decimals",
-        "refused",
-        "more decimals than the currency has",
-        "An amount is a whole number of minor units; nothing is rounded.",
-        "State the amount with at most the decimals the currency has.",
-    ),
-    Code(
-        "amount_too_large",
-        "too_large",
-        "over the largest amount",
-        "Amounts are bounded to 2**53 - 1 minor units.",
-        "Split the claim into several receivables.",
-    ),
-    Code(
-        "other_currency",
-        "malformed",
-        "an amount in another currency",
-        "A receivable, account or payout is in one currency only.",
-        "Write the amount in that currency.",
-    ),
-)
+from ledger.errors import LedgerError
 
 _DIGITS_MAX: Final = 40
 _PLAIN: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?")

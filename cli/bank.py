@@ -13,17 +13,7 @@ from cli.people import check_id
 from cli.session import Session, is_missing, with_node, with_signing
 from cli.typed import read_date, read_hash
 from ledger.encoding import JSONObject
-from ledger.errors import Code, LedgerError, register
-
-register(
-    Code(
-        "which_account",
-        "malformed",
-        "the account is not clear",
-        "Several collection accounts fit, or none.",
-        "Name it with --account ID.",
-    ),
-)
+from ledger.errors import LedgerError
 
 MESSAGES: Final = ("camt_053", "camt_054", "csv")
 

@@ -15,7 +15,7 @@ from cli.receivables import read_deductions
 from cli.session import Session
 from cli.typed import read_date, read_hash
 from ledger.encoding import JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 ISSUE_NEEDED: Final = ("supplier", "invoice", "issued", "amount", "currency", "due")
 ISSUE_OPTIONAL: Final = (
@@ -24,23 +24,6 @@ ISSUE_OPTIONAL: Final = (
 )
 ANSWER_NEEDED: Final = ("receivable", "amount", "currency")
 ANSWER_OPTIONAL: Final = ("reason", "different")
-
-register(
-    Code(
-        "duplicate_line",
-        "stale",
-        "a line of the file stands there twice",
-        "Two lines name the same invoice, or the same receivable.",
-        "Take one of the two lines out of the file.",
-    ),
-    Code(
-        "line_differs",
-        "refused",
-        "the ledger says something else than the line",
-        "The line's amount is not that of the receivable it names.",
-        "Compare both; what the ledger says: run: allonge show RECEIVABLE",
-    ),
-)
 
 
 def issue_file(session: Session, path: Path, *, keep_going: bool) -> int:

@@ -32,7 +32,7 @@ from cli.session import Session
 from cli.signing import SigningFile
 from cli.terminal import confirm_amount, print_json, print_note, print_text
 from ledger.encoding import JSONObject, encode
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.transactions import object_id
 
 LARGEST_SHOWN: Final = 3
@@ -42,23 +42,6 @@ EXIT_UNKNOWN: Final = 8
 STATUSES: Final = ("committed", "refused", "unknown")
 # Errors that say nothing of a line, so that the batch ends.
 STOPPING: Final = ("unavailable", "busy", "tampered", "mismatch", "internal")
-
-register(
-    Code(
-        "lines_refused",
-        "refused",
-        "not every line can be done",
-        "The lines listed were refused; nothing was signed or sent.",
-        "Correct them, or do the others alone: the same command with --keep-going",
-    ),
-    Code(
-        "nothing_to_do",
-        "stale",
-        "nothing is left to be done",
-        "Nothing of this kind waits for you, or every line was refused.",
-        "What waits for you: run: allonge inbox",
-    ),
-)
 
 
 class Line(NamedTuple):

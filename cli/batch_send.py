@@ -22,7 +22,7 @@ from cli.session import WAIT_S, Session
 from cli.signing import SigningFile, decode_signing_file
 from cli.terminal import describe_error
 from ledger.encoding import JSONObject, decode, encode
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 VERSION: Final = "allonge.batch.v1"
 FILE_BYTES_MAX: Final = 64 * 2**20
@@ -33,16 +33,6 @@ CHUNK_BYTES: Final = 7 * 2**20
 SENDS_MAX: Final = 4
 PAUSE_S: Final = 0.5
 LINES_TYPE: Final = "application/x-ndjson"
-
-register(
-    Code(
-        "bad_batch",
-        "malformed",
-        "not a batch",
-        "The file is damaged, or no batch of signing files.",
-        "Ask for it again, or prepare it anew with --prepare FILE.",
-    ),
-)
 
 
 def save_batch(path: Path, files: Iterable[SigningFile]) -> None:

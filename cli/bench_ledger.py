@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from cli.workload import Load, Workload, signatures_of
 from cli.yardstick import VerifyLimit, Watch
 from ledger.chain import Chain, settle_memory
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.sealing import BlockInput, Candidate
 from ledger.verifying import PROCESSES, Verifiers
 
@@ -31,17 +31,6 @@ BLOCKS_AHEAD: Final = 3
 # none is idle while the next is being read.
 ADMITTERS: Final = 2 * PROCESSES
 SAMPLE_SIGNATURES: Final = 200
-
-register(
-    Code(
-        "bench_contradiction",
-        "internal",
-        "the ledger did not do what the load was made for",
-        "Counts or totals differ from what the load was made for, so no figure "
-        "of this run can be trusted.",
-        "Report it with the output; it is a defect.",
-    ),
-)
 
 
 def expect(what: str, expected: object, found: object) -> None:

@@ -14,7 +14,7 @@ from cli.people import check_id
 from cli.session import Session, with_node, with_signing
 from cli.terminal import json_option
 from ledger.encoding import JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 FILE_BYTES_MAX: Final = 65_536
 WEEKDAYS: Final = (
@@ -42,16 +42,6 @@ workdays = [
   "2026-05-09", "2026-09-20", "2026-10-10",
 ]
 """
-
-register(
-    Code(
-        "bad_calendar_file",
-        "malformed",
-        "not a file of business days",
-        "It names weekend days, and for each year its holidays and make-up workdays.",
-        "See one with: run: allonge calendar example",
-    ),
-)
 
 
 @click.group("calendar")

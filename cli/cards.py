@@ -20,28 +20,11 @@ from cli.private import read_private, write_private
 from cli.requests import commit_card
 from cli.session import Session
 from ledger.encoding import JSONObject, decode, encode
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 VERSION: Final = "allonge.cards.v1"
 FILE_BYTES_MAX: Final = 16 * 2**20
 FILES_MAX: Final = 1_000
-
-register(
-    Code(
-        "account_data_missing",
-        "not_found",
-        "the account's number is not known here",
-        "The ledger has its hash only; name and number are in its owner's card.",
-        "Ask for the card, then run: allonge member account keep CARD",
-    ),
-    Code(
-        "account_data_damaged",
-        "malformed",
-        "the file of account data cannot be trusted",
-        "It is damaged or of another version.",
-        "Move it away, then for each card run: allonge member account keep CARD",
-    ),
-)
 
 
 class Cards:

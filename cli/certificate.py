@@ -21,7 +21,7 @@ from cli.private import read_private, write_private
 from cli.session import Session, node_option, with_node
 from cli.terminal import json_option, print_facts, print_json, print_note
 from ledger.encoding import JSONObject, encode
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 PROOF_VERSION: Final = "allonge.proof.v1"
 FILE_BYTES_MAX: Final = 4 * 2**20
@@ -39,23 +39,6 @@ STYLE: Final = (
     "collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.3em .6em;"
     "border-bottom:1px solid #bbb}th{width:30%}td{overflow-wrap:anywhere}"
     "@page{size:A4;margin:18mm}@media print{body{margin:0}tr{break-inside:avoid}}"
-)
-
-register(
-    Code(
-        "bad_paper",
-        "malformed",
-        "neither a paper nor a proof of this release",
-        "The file is no proof, or the data in the paper is damaged.",
-        "Make it again with: run: allonge proof holding --help",
-    ),
-    Code(
-        "proof_of_other_block",
-        "tampered",
-        "the node has another block there",
-        "The header that the proof rests on is not the node's at that height.",
-        "Ask who gave you the proof, and compare with other members' nodes.",
-    ),
 )
 
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from ledger.encoding import JSONObject, encode_base64
-from ledger.errors import KINDS, Code, LedgerError, register, registry
+from ledger.errors import KINDS, Code, LedgerError, registry
 
 ANSWER_BYTES_MAX: Final = 64 * 2**20
 TIMEOUT_S: Final = 40
@@ -36,30 +36,6 @@ _PLAIN_DETAILS: Final = (str, int, bool)
 _OF_PROBLEM: Final = (
     *("type", "title", "status", "detail", "instance", "code", "kind", "cause"),
     *("fix", "expected", "found", "retryable"),
-)
-
-register(
-    Code(
-        "node_unreachable",
-        "unavailable",
-        "the node does not answer",
-        "Nothing listens there, or the network is down; nothing was sent.",
-        "Check the address with: run: allonge wallet show",
-    ),
-    Code(
-        "node_failed",
-        "unavailable",
-        "the node failed to answer",
-        "It closed the connection, or its answer is not of the agreed form.",
-        "Try again, then ask the operator: run: allonge node doctor",
-    ),
-    Code(
-        "node_not_secure",
-        "malformed",
-        "the way to the node can be listened to",
-        "Away from this machine a node is reached by https only.",
-        "Use an https address.",
-    ),
 )
 
 

@@ -19,21 +19,11 @@ from cli.terminal import (
     unread_option,
     wallet_options,
 )
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 _URL: Final = re.compile(r"https?://[!-~]{1,240}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 FINGERPRINT_DIGITS: Final = 12
-
-register(
-    Code(
-        "other_genesis",
-        "untrusted",
-        "the node serves another chain",
-        "Its genesis does not have the fingerprint that was given.",
-        "Compare the fingerprint with another member by telephone.",
-    ),
-)
 
 
 @click.command("connect")

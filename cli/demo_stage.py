@@ -31,7 +31,7 @@ from cli.private import make_private_directory, write_private
 from cli.session import Session
 from cli.signing import read_signing_file
 from ledger.encoding import JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 OFFSET_MINUTES: Final = 480  # the programme's zone
 MORNING_HOUR: Final = 9
@@ -39,23 +39,6 @@ START_S_MAX: Final = 60
 STOP_S_MAX: Final = 10
 WAIT_S_MAX: Final = 20
 POLL_S: Final = 0.02
-
-register(
-    Code(
-        "demo_surprise",
-        "internal",
-        "the demo found something it did not expect",
-        "A step ended otherwise than the rules say; this is a defect.",
-        "Run it again with --keep DIR and report what node.log there says.",
-    ),
-    Code(
-        "demo_node_failed",
-        "unavailable",
-        "the demo's node did not start",
-        "It ended, or did not answer in time.",
-        "Run it again with --keep DIR and read node.log there.",
-    ),
-)
 
 
 class Stage:

@@ -17,7 +17,7 @@ from cli.demo_refusals import refuse
 from cli.demo_stage import Stage, expect
 from cli.people import name_id
 from ledger.encoding import INTEGER_MAX, JSONObject, encode, hex_digest
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 LATE_PPM: Final = 60_000
 YEAR_DAYS: Final = 360
@@ -29,16 +29,6 @@ CSV_COLUMNS: Final = (
     *("payer", "reference"),
 )
 SCREEN_LABELS_LEFT_OUT: Final = ("valid", "rule", "chain", "nonce", "format")
-
-register(
-    Code(
-        "demo_amount",
-        "refused",
-        "not an amount for the demo",
-        "It is split among three tiers, and ten times as much has to be an amount.",
-        "Take another invoice, or none: run: allonge demo",
-    ),
-)
 
 
 class Step(NamedTuple):

@@ -10,21 +10,13 @@ from typing import Any, Final
 
 import click
 
+from cli.codes import CODES
 from cli.terminal import exit_code, json_option, print_facts, print_json, print_table
 from ledger.encoding import JSONObject
-from ledger.errors import KINDS, Code, LedgerError, register
+from ledger.errors import KINDS, Code, LedgerError
 
 FIELDS: Final = ("code", "kind", "title", "cause", "fix")
-
-register(
-    Code(
-        "unknown_code",
-        "not_found",
-        "no such code",
-        "No part of this release uses a code of this name.",
-        "See them all: run: allonge errors",
-    ),
-)
+OTHERS: Final = ("ledger", "contracts", "node")
 
 
 @click.command("errors")
@@ -68,22 +60,23 @@ def describe(row: Code) -> JSONObject:
 def all_codes(named: str = "") -> dict[str, Code]:
     """Return every code of ledger, node, wallet and installed rules, by name.
 
-    They are read from the sources as the literals they are: loading all of it
-    would take seconds, and a wallet does not run a node's code.
+    Those of others are read from the sources as the literals they are: loading
+    all of it would take seconds, and a wallet does not run a node's code.
 
     Args:
         named: look only where this text stands, which is quicker.
     """
-    rows: dict[str, Code] = {}
-    for source in _sources():
+    rows = {row.code: row for row in CODES}
+    for source in sources(*OTHERS):
         if f'"{named}' in source:
             for row in codes_of(source):
                 rows.setdefault(row.code, row)
     return rows
 
 
-def _sources() -> Iterator[str]:
-    for package in ("ledger", "contracts", "node", "cli"):
+def sources(*packages: str) -> Iterator[str]:
+    """Yield the text of every source file of these packages."""
+    for package in packages:
         yield from _sources_in(files(package))
 
 

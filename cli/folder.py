@@ -26,7 +26,7 @@ from cli.private import (
     write_private,
 )
 from ledger.encoding import INTEGER_MAX, JSONObject, decode, encode
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 DEFAULT_WALLET: Final = "default"
 VERSION: Final = "allonge.wallet.v1"
@@ -37,53 +37,6 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 _URL: Final = re.compile(r"https?://[!-~]{1,240}")
 _LOG_KEY: Final = re.compile(r"[!-~]{1,256}")
-
-register(
-    Code(
-        code="bad_wallet_name",
-        kind="malformed",
-        title="not a wallet name",
-        cause="A name is 1 to 32 of a-z, 0-9, dash and underscore.",
-        fix="Choose another one with --wallet.",
-    ),
-    Code(
-        code="wallet_missing",
-        kind="not_found",
-        title="no such wallet",
-        cause="There is no wallet of this name in the wallet folder.",
-        fix="Make one: run: allonge wallet init",
-    ),
-    Code(
-        code="wallet_exists",
-        kind="stale",
-        title="a wallet of this name exists",
-        cause="A key is never overwritten.",
-        fix="Choose another name with --wallet.",
-    ),
-    Code(
-        code="wallet_damaged",
-        kind="malformed",
-        title="the wallet's settings cannot be read",
-        cause="The file is missing, damaged or of another version.",
-        fix="Put back a copy of the wallet folder; keys can be rebuilt with: "
-        "run: allonge wallet restore --wallet NAME",
-    ),
-    Code(
-        code="chain_pinned",
-        kind="untrusted",
-        title="the wallet is pinned to another chain",
-        cause="A wallet trusts one genesis and one log key, for good.",
-        fix="Use another wallet with --wallet, or compare the fingerprints by "
-        "another channel.",
-    ),
-    Code(
-        code="head_conflict",
-        kind="tampered",
-        title="two different ledgers of one length were shown",
-        cause="The root at this size is not the one this wallet verified.",
-        fix="Keep the wallet folder as evidence and ask the other members.",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

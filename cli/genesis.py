@@ -27,7 +27,7 @@ from ledger.encoding import (
     encode_base64,
     hex_digest,
 )
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.genesis import Genesis, parse_genesis
 from ledger.keys import SigningKey, key_id
 from ledger.transactions import (
@@ -60,30 +60,6 @@ TEST_DEFAULTS: Final[Mapping[str, Any]] = {
     "account_delay_days": 0,
     "policy_delay_days": 0,
 }
-
-register(
-    Code(
-        "bad_genesis_file",
-        "malformed",
-        "not a genesis to sign",
-        "The file is damaged, or no genesis of this release.",
-        "Make it again with: run: allonge node init --help",
-    ),
-    Code(
-        "bad_config_file",
-        "malformed",
-        "not a configuration of a chain",
-        "A parameter is unknown or of the wrong form.",
-        "The parameters are listed by: run: allonge node init --help",
-    ),
-    Code(
-        "not_a_founder",
-        "unauthorised",
-        "this key is not in the genesis",
-        "Only the keys that the genesis lists sign it.",
-        "Give the operator a member file: run: allonge member request --help",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

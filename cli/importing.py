@@ -29,7 +29,7 @@ from cli.private import read_private
 from cli.session import Session
 from cli.terminal import print_json, print_note, print_table
 from ledger.encoding import JSONObject, encode, hex_digest
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 ENTRIES_MAX: Final = 100
 ENTRIES_BYTES_MAX: Final = 30_000
@@ -38,39 +38,6 @@ SHOWN_MAX: Final = 4
 # What counts for an account that names no type of message.
 USUAL: Final = ("camt_053", "csv")
 SHARED: Final = ("amount_minor", "booking_date", "currency", "key", "type")
-
-register(
-    Code(
-        "nothing_new",
-        "stale",
-        "every entry of the file is known already",
-        "Each entry of a statement counts once.",
-        "Nothing to do; close the day with: run: allonge bank close-day --help",
-    ),
-    Code(
-        "entry_differs",
-        "refused",
-        "an entry is recorded with other facts",
-        "The key names an entry recorded before, and the row says otherwise.",
-        "Ask the bank which is right; correct the row, or give a new entry a new "
-        "key. Nothing of the file was recorded.",
-    ),
-    Code(
-        "other_account",
-        "refused",
-        "a statement of another account",
-        "The number in the file is not that of the account on the ledger.",
-        "Name the account it is for with --account ID.",
-    ),
-    Code(
-        "statement_gap",
-        "refused",
-        "the statement does not follow the last one",
-        "A statement begins with the balance, and after the day, of the one before.",
-        "Import what lies between first. If the bank only left a number out, "
-        "repeat the command with --skip-number.",
-    ),
-)
 
 
 def entry_id(account: str, kind: str, key: str) -> str:

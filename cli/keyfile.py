@@ -31,31 +31,13 @@ from cli.keyheader import (
     read_container,
 )
 from cli.private import write_private
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.keys import SigningKey
 
 DEFAULT_COST: Final = Argon2idCost()
 PASSPHRASE_CHARS_MIN: Final = 12
 PASSPHRASE_DISTINCT_MIN: Final = 5
 PASSPHRASE_BYTES_MAX: Final = 1024
-
-register(
-    Code(
-        code="weak_passphrase",
-        kind="refused",
-        title="the passphrase is too easy to guess",
-        cause="Whoever copies the file can try passphrases without asking you.",
-        fix="Use at least 12 characters, best four or more random words.",
-    ),
-    Code(
-        code="test_key",
-        kind="unauthorised",
-        title="a test key does not sign here",
-        cause="The key file is marked as a test key and the chain is not, or "
-        "not known to be, a test chain.",
-        fix="Make a real key: run: allonge wallet init --wallet NAME",
-    ),
-)
 
 
 def save_key(

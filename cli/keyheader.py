@@ -31,7 +31,7 @@ from ledger.encoding import (
     encode_base64,
     hex_digest,
 )
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 VERSION: Final = "allonge.key.v1"
 CIPHER: Final = "chacha20-poly1305"
@@ -60,48 +60,6 @@ BOUNDS: Final = {
     "scrypt.r": Bound(1, 8, 8),
     "scrypt.p": Bound(1, 1, 4),
 }
-
-register(
-    Code(
-        code="key_unreadable",
-        kind="unauthenticated",
-        title="wrong passphrase, or the key file is damaged",
-        cause="The two cannot be told apart: only the right passphrase on the "
-        "unchanged file opens it.",
-        fix="Type it again; if it is right, rebuild the key from paper: run: allonge "
-        "wallet restore --wallet NAME",
-    ),
-    Code(
-        code="key_version",
-        kind="malformed",
-        title="a key file of another version",
-        cause="The file was written by a newer release.",
-        fix="Install the release that wrote it.",
-    ),
-    Code(
-        code="key_cost_weak",
-        kind="malformed",
-        title="the passphrase of this key file is too cheap to guess",
-        cause="Its derivation cost is below the named bound, and it is not "
-        "marked as a test key.",
-        fix="Make a new key: run: allonge wallet init --wallet NAME",
-    ),
-    Code(
-        code="key_cost_high",
-        kind="malformed",
-        title="the key file asks for too much work",
-        cause="Its derivation cost is over the named bound: a damaged or a "
-        "planted file.",
-        fix="Rebuild the key from paper: run: allonge wallet restore --wallet NAME",
-    ),
-    Code(
-        code="bad_label",
-        kind="malformed",
-        title="not a usable label",
-        cause="A label is 1 to 64 printable characters.",
-        fix="Choose another one with --label.",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from cli.terminal import (
 )
 from cli.typed import read_moment
 from ledger.encoding import JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 # Names that ``python -m node init`` reads.
 GENESIS_NAME: Final = "genesis.json"
@@ -35,23 +35,6 @@ SPACE_BYTES_MIN: Final = 2**30
 SKEW_MS_MAX: Final = 5_000
 CALENDAR_DAYS_MIN: Final = 60
 BACKUP_HOURS_MAX: Final = 26
-
-register(
-    Code(
-        "node_unhealthy",
-        "unavailable",
-        "something is wrong with the node",
-        "One of the checks failed; the list says which.",
-        "Mend what the list names, then: run: allonge node doctor",
-    ),
-    Code(
-        "node_refused",
-        "refused",
-        "the node could not do it",
-        "The node's process ended with an error; it is named above.",
-        "Check the node: run: allonge node doctor",
-    ),
-)
 
 folder_argument = click.argument("folder", type=click.Path(path_type=Path))
 

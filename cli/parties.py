@@ -13,20 +13,9 @@ from typing import Any
 from cli.formats.identifiers import UNNAMED, compact_number, named_identifier
 from cli.lookup import Lookup
 from cli.terminal import print_note
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 Row = Mapping[str, Any]
-
-register(
-    Code(
-        "parties_differ",
-        "refused",
-        "the invoice names another party",
-        "No identifier of that party in the draft is one of the member's.",
-        "Take the right wallet, invoice and programme; if both sides agree that "
-        "it is the same party, add --parties-agreed.",
-    ),
-)
 
 
 def are_parties(terms: Row) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.names import parse_id, resolve_id, short_id
 
 FULL: Final = re.compile(r"[0-9a-f]{64}")
@@ -18,16 +18,6 @@ FULL: Final = re.compile(r"[0-9a-f]{64}")
 IDENTIFIER: Final = re.compile(r"([A-Za-z0-9._-]{1,20}):([A-Za-z0-9][ -~]{0,49})")
 # Incoming money is named by the bank entry that brought it.
 SAME_ID: Final = {"receipt": "entry"}
-
-register(
-    Code(
-        "wrong_id_kind",
-        "malformed",
-        "an id of another kind of thing",
-        "The first letter of an id says what it names, and this is not meant here.",
-        "See what it is: run: allonge show ID",
-    ),
-)
 
 
 def name_id(kind: str, full: str) -> str:

@@ -12,41 +12,10 @@ import stat
 from pathlib import Path
 from typing import Final
 
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 OTHERS_READ: Final = 0o077
 OTHERS_WRITE: Final = 0o022
-
-register(
-    Code(
-        code="file_missing",
-        kind="not_found",
-        title="no such file",
-        cause="There is no file of this name.",
-        fix="Check the path.",
-    ),
-    Code(
-        code="file_unreadable",
-        kind="malformed",
-        title="the file cannot be read",
-        cause="It is not a plain file, or the system refuses to open it.",
-        fix="Check the path and who owns the file.",
-    ),
-    Code(
-        code="file_exposed",
-        kind="unauthorised",
-        title="others have access to this file",
-        cause="Someone else on this machine could read or exchange it.",
-        fix="Keep it to yourself: run: chmod 600 FILE",
-    ),
-    Code(
-        code="file_exists",
-        kind="stale",
-        title="the file exists already",
-        cause="Keys and results are never overwritten.",
-        fix="Choose another name, or move the old file away yourself.",
-    ),
-)
 
 
 def read_private(

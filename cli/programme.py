@@ -13,7 +13,7 @@ from cli.people import FULL, check_id, name_id
 from cli.session import Session, with_node, with_signing
 from cli.typed import read_hash
 from ledger.encoding import JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 TERMS_BYTES_MAX: Final = 262_144
 # What a terms file may leave out. Amounts are in major units of its currency.
@@ -66,16 +66,6 @@ OPTIONAL: Final = (
 )
 MONEY: Final = (*("part_min", "tolerance", "exposure_max", "debtor_max", "payout_min"),)
 HASHES: Final = ("disclosure", "undertaking_text")
-
-register(
-    Code(
-        "bad_terms_file",
-        "malformed",
-        "not a file of programme terms",
-        "A term is missing, unknown or of the wrong form.",
-        "The terms are listed by: run: allonge programme new --help",
-    ),
-)
 
 
 @click.group("programme")

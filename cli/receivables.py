@@ -14,41 +14,10 @@ from cli.session import Session, with_signing
 from cli.terminal import print_note
 from cli.typed import read_date, read_hash
 from ledger.encoding import JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 DRAFT_BYTES_MAX: Final = 1_048_576
 DEDUCTION_TYPES: Final = ("withholding_tax", "retention", "advance", "other")
-
-register(
-    Code(
-        "bad_draft",
-        "malformed",
-        "not a draft",
-        "The file is no draft of this release, or is damaged.",
-        "Make it from the invoice: run: allonge draft FILE",
-    ),
-    Code(
-        "terms_missing",
-        "malformed",
-        "not all terms are given",
-        "A claim needs an invoice with number and date, an amount and a due date.",
-        "Give a draft, or all of --invoice --issued --amount --due.",
-    ),
-    Code(
-        "which_programme",
-        "malformed",
-        "the programme is not clear",
-        "Several programmes fit the currency and debtor, or none.",
-        "Name it with --programme; they are listed by: run: allonge programme show",
-    ),
-    Code(
-        "bad_deduction",
-        "malformed",
-        "not a deduction",
-        "A deduction has a type, an amount and a document.",
-        'Write it like this: --deduct retention "CNY 500.00" @clause.pdf',
-    ),
-)
 
 deduct_option = click.option(
     "--deduct",

@@ -10,9 +10,10 @@ import click
 
 from cli.parts import at_option, part_option
 from cli.people import check_id
-from cli.session import Session, with_signing
+from cli.session import Session, is_missing, with_signing
 from cli.typed import check_moment, read_moment
 from ledger.encoding import JSONObject
+from ledger.errors import LedgerError
 
 PAY_DAYS: Final = "5d"
 
@@ -43,18 +44,36 @@ def recourse(session: Session, holding: str, *, pay_by: str, direct: bool) -> No
     check_id(holding.partition("/")[0], "receivable")
     check_moment(pay_by)
     from cli.lookup import Lookup
-    from contracts.kit.v1.owed import interest_of
-    from contracts.kit.v1.terms import word_term
+    from contracts.kit.v1.owed import recourse_price
+    from contracts.kit.v1.records import group_key
 
     lookup = Lookup(session)
     receivable, tile = lookup.find_holding(holding)
     programme = lookup.record("programme", receivable["programme"])
-    price = units = tile["hi"] - tile["lo"]
-    if word_term(programme, "recourse_price") == "face_interest":
-        day = today_in(session, programme)
-        price += interest_of(programme, receivable, units, day)
+    group = _read_group(lookup, receivable["id"], group_key(tile))
+    units, day = tile["hi"] - tile["lo"], today_in(session, programme)
+    price = recourse_price(programme, receivable, units, group, day)
     terms = _terms(session, receivable, tile, price, pay_by, direct=direct)
     _run(session, lookup, "recourse.call", terms, receivable)
+
+
+def _read_group(lookup: Any, receivable: str, name: str) -> JSONObject:
+    """Return what a group of the member's units was paid, and how many it has.
+
+    {} if it was never paid late interest, and no late unit of it is retired.
+    """
+    from contracts.kit.v1.records import group_key
+
+    path = f"/v1/records/interest/{name}"
+    try:
+        found = lookup.session.client.get(path, scope=receivable)
+    except LedgerError as error:
+        if not is_missing(error):
+            raise
+        return {}
+    own = [row for row in lookup.tiles(receivable) if group_key(row) == name]
+    units = sum(int(row["hi"]) - int(row["lo"]) for row in own)
+    return {**found["record"], "units": units}
 
 
 @click.command("repurchase")

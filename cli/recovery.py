@@ -14,7 +14,7 @@ import re
 from hashlib import sha256
 from typing import Final
 
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 GROUPS: Final = 13
@@ -28,16 +28,6 @@ _VALUES: Final = {char: value for value, char in enumerate(ALPHABET)} | {
     "L": 1,
 }
 _MODULUS: Final = 0b100101  # x^5 + x^2 + 1, whose root generates GF(32)*
-
-register(
-    Code(
-        code="bad_recovery_code",
-        kind="malformed",
-        title="the recovery code has a mistake",
-        cause="A character was misread, left out or exchanged.",
-        fix="Compare the named group with the paper and type the code again.",
-    ),
-)
 
 
 def encode_recovery(seed: bytes) -> str:

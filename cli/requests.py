@@ -16,7 +16,7 @@ from cli.amounts import parse_amount, parse_minor
 from cli.folder import WalletFolder
 from cli.private import OTHERS_WRITE, read_private
 from ledger.encoding import JSONObject, decode, encode, hex_digest
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 MEMBER_VERSION: Final = "allonge.member.v1"
 KEY_VERSION: Final = "allonge.newkey.v1"
@@ -24,23 +24,6 @@ CARD_VERSION: Final = "allonge.account.v1"
 FILE_BYTES_MAX: Final = 65_536
 DUTIES: Final = ("admin", "checker", "maker")
 SALT_BYTES: Final = 32
-
-register(
-    Code(
-        "bad_request_file",
-        "malformed",
-        "not a request file",
-        "The file is damaged, or of another kind than is read here.",
-        "Make it again with: run: allonge member request --help",
-    ),
-    Code(
-        "bad_policy_file",
-        "malformed",
-        "not an approval policy",
-        "A policy says per action and currency how many persons sign up to what.",
-        "Its form is described by: run: allonge member policy set --help",
-    ),
-)
 
 
 def read_request(path: Path, version: str) -> JSONObject:

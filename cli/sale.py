@@ -15,22 +15,12 @@ from cli.people import check_id
 from cli.session import Session, with_node, with_signing
 from cli.typed import check_moment, read_date, read_hash, read_moment
 from ledger.encoding import JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 _RATE: Final = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,4}))?%?")
 _UNITS_A_PERCENT: Final = 10_000
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 METHODS: Final = {"bank": "bank_discount", "true": "true_discount"}
-
-register(
-    Code(
-        "bad_rate",
-        "malformed",
-        "not a rate",
-        "A rate is a percentage a year with at most four decimals, up to 100 %.",
-        "Write it like this: 4.5%",
-    ),
-)
 
 method_option = click.option(
     "--method",

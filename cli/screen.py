@@ -21,28 +21,11 @@ from typing import Any, Final
 from cli.amounts import format_amount
 from cli.people import name_id
 from ledger.encoding import JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 LABEL_COLUMNS: Final = 14
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FRAME: Final = ("act", "body", "by", "chain", "nonce", "not_after", "rule", "v")
-
-register(
-    Code(
-        "field_not_shown",
-        "malformed",
-        "a field that the screen does not show",
-        "What is not shown is not signed; this release knows no words for it.",
-        "Install the release that knows this act; do not sign it elsewhere.",
-    ),
-    Code(
-        "fact_missing",
-        "incomplete",
-        "not enough is known to show this",
-        "The signing file lacks a fact without which the amount has no meaning.",
-        "Prepare it again with: run: allonge --help",
-    ),
-)
 
 Path = tuple[str | int, ...]
 

@@ -28,7 +28,7 @@ from cli.terminal import (
     wallet_options,
 )
 from ledger.encoding import JSONObject, decode, decode_base64, encode, encode_base64
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.keys import SigningKey
 
 GRANT_MS: Final = 10 * 60_000
@@ -36,16 +36,6 @@ GRANT_SPARE_MS: Final = 20_000
 GRANT_BYTES_MAX: Final = 8_192
 DAY_MS: Final = 86_400_000
 WAIT_S: Final = 30
-
-register(
-    Code(
-        "not_connected",
-        "malformed",
-        "the wallet knows no node, chain or member yet",
-        "A wallet trusts one chain, compared once by another channel.",
-        "Connect it: run: allonge wallet connect URL --chain HASH --member MEMBER",
-    ),
-)
 
 
 @dataclass

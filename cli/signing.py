@@ -27,7 +27,7 @@ from ledger.encoding import (
     encode,
     encode_base64,
 )
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.keys import SigningKey
 from ledger.transactions import (
     PAYLOAD_BYTES_MAX,
@@ -57,23 +57,6 @@ FACTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
         *("programme", "provisional_until_ms", "state", "supplier"),
     ),
 }
-
-register(
-    Code(
-        "bad_signing_file",
-        "malformed",
-        "not a signing file",
-        "The file is damaged, or no file of the kind that is signed here.",
-        "Ask for it again, or prepare it anew with --prepare FILE.",
-    ),
-    Code(
-        "other_payload",
-        "malformed",
-        "these files are of different transactions",
-        "Only signatures of the very same bytes can be put together.",
-        "Let all sign copies of one file.",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ import click
 
 from cli.private import read_private
 from ledger.encoding import INTEGER_MAX, JSONObject, encode
-from ledger.errors import Code, LedgerError, register, registry
+from ledger.errors import LedgerError, register, registry
 
 PROGRAM: Final = "allonge"
 PASSPHRASE_FILE_BYTES_MAX: Final = 1026  # the longest passphrase and a line end
@@ -74,68 +74,6 @@ EXIT_MEANINGS: Final = {
     23: "verification: another rule, kit or engine than the ledger names",
     130: "interrupted",
 }
-
-register(
-    Code(
-        code="usage",
-        kind="malformed",
-        title="the command line is not understood",
-        cause="A command, option or value is unknown, missing or malformed.",
-        fix="See what can be typed: run: allonge --help",
-    ),
-    Code(
-        code="declined",
-        kind="refused",
-        title="declined",
-        cause="It was not confirmed; nothing was signed or sent.",
-        fix="Run the command again and type the amount as it is shown.",
-    ),
-    Code(
-        code="outcome_unknown",
-        kind="unavailable",
-        title="the outcome is not known",
-        cause="It was sent and no answer came; it may be on the ledger.",
-        fix="Ask before sending again: run: allonge receipt TRANSACTION",
-    ),
-    Code(
-        code="interrupted",
-        kind="refused",
-        title="interrupted",
-        cause="The command was stopped from the keyboard.",
-        fix="Run it again; what was half done has no effect.",
-    ),
-    Code(
-        code="no_terminal",
-        kind="malformed",
-        title="nobody to ask",
-        cause="The command needs an answer and is not run from a terminal.",
-        fix="Give the answer by an option; which one says: run: allonge --help",
-    ),
-    Code(
-        code="bad_passphrase",
-        kind="malformed",
-        title="not a passphrase",
-        cause="A passphrase is one line of UTF-8 text; a new one is typed the "
-        "same twice.",
-        fix="Type it again, or correct the file.",
-    ),
-    Code(
-        code="system_error",
-        kind="internal",
-        title="the system refused",
-        cause="A file or stream could not be used.",
-        fix="Check space, permissions and the path.",
-    ),
-    Code(
-        code="internal_error",
-        kind="internal",
-        title="a defect of this software",
-        cause="Something happened that no one provided for; nothing is known "
-        "to have been changed.",
-        fix="Report it with what ALLONGE_DEBUG=1 prints, after taking out what "
-        "is private.",
-    ),
-)
 
 Command = TypeVar("Command", bound=Callable[..., Any] | click.Command)
 

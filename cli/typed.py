@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from cli.private import read_private
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 DOCUMENT_BYTES_MAX: Final = 256 * 2**20
 SPANS_MS: Final = {"d": 86_400_000, "h": 3_600_000}
@@ -18,30 +18,6 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SPAN: Final = re.compile(r"([0-9]{1,3})([dh])")
 _OFFSET: Final = re.compile(r"[+-][0-9]{2}:[0-9]{2}")
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
-
-register(
-    Code(
-        "not_a_date",
-        "malformed",
-        "not a date",
-        "Dates are written year, month, day, and exist in the calendar.",
-        "Write it like this: 2031-12-31",
-    ),
-    Code(
-        "bad_moment",
-        "malformed",
-        "not a moment",
-        "A moment is a span from now, or a date and time with its zone.",
-        "Write it like this: 3d, 12h or 2031-12-31T18:00+08:00",
-    ),
-    Code(
-        "bad_hash",
-        "malformed",
-        "not a SHA-256",
-        "A hash is 64 hexadecimal digits, or @ and the name of a file to hash.",
-        "Write it like this: @contract.pdf",
-    ),
-)
 
 
 def read_date(text: str) -> str:

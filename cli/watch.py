@@ -18,21 +18,11 @@ import click
 
 from cli.session import Session, with_node
 from ledger.encoding import JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 EVENT_ID: Final = re.compile(r"[0-9]{1,15}\.[0-9]{1,15}")
 PAUSES_S: Final = (0.2, 1, 2, 5)
 ID_BYTES_MAX: Final = 64
-
-register(
-    Code(
-        "bad_event_id",
-        "malformed",
-        "not the id of an event",
-        "An event is named by its height and a number in the block.",
-        "Write it like this: --after 120.3",
-    ),
-)
 
 
 @click.command("watch")

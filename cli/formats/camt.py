@@ -36,7 +36,7 @@ from cli.formats.statements import (
     check_keys,
 )
 from cli.typed import read_date
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 CREDIT: Final = "CRDT"
 DEBIT: Final = "DBIT"
@@ -72,16 +72,6 @@ _STATEMENT: Final = {
     ),
     "Ntry": _ENTRY,
 }
-
-register(
-    Code(
-        "details_differ",
-        "refused",
-        "the details of an entry do not sum to it",
-        "An entry for several payments is the sum of them, less charges it names.",
-        "Ask the bank which is right; nothing of this file was applied.",
-    ),
-)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.formats.markup import SIZE_BYTES_MAX, shown
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 MARK: Final = b"%PDF-"
 MEMORY_BYTES: Final = 512 * 2**20
@@ -30,44 +30,6 @@ NAMES: Final = frozenset(
 NAME_SHOWN: Final = 40
 
 _ASK: Final = "Ask the seller for the invoice's XML, then run: allonge draft FILE"
-
-register(
-    Code(
-        "pdf_broken",
-        "malformed",
-        "not a PDF that can be read",
-        "Its structure contradicts itself, or an attachment is damaged.",
-        _ASK,
-    ),
-    Code(
-        "pdf_encrypted",
-        "refused",
-        "an encrypted PDF",
-        "An invoice for archives (PDF/A-3) is never encrypted.",
-        "Ask the sender for the file without a password.",
-    ),
-    Code(
-        "pdf_no_invoice",
-        "refused",
-        "no invoice in the PDF",
-        "It has no attachment by a name that Factur-X, ZUGFeRD or XRechnung give.",
-        "Ask for the XML, or enter the figures: run: allonge submit --help",
-    ),
-    Code(
-        "pdf_several_invoices",
-        "refused",
-        "several invoices in the PDF",
-        "More than one attachment claims to be the invoice.",
-        _ASK,
-    ),
-    Code(
-        "pdf_too_large",
-        "too_large",
-        "the PDF takes too much",
-        "Reading it went over the bound on memory, time, size or attachments.",
-        _ASK,
-    ),
-)
 
 
 def read_attachment(raw: bytes) -> tuple[str, bytes]:

@@ -11,35 +11,11 @@ from typing import Any, Final
 
 from cli.formats.identifiers import Identifier
 from cli.formats.markup import Element, shown
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 FIELD_CHARACTERS_MAX: Final = 500
 _NOTE_CHARACTERS_MAX: Final = 2_000
 _ASK: Final = "Ask the seller for a corrected file."
-
-register(
-    Code(
-        "invoice_field_missing",
-        "refused",
-        "the invoice lacks a field",
-        "Without this field the claim is not defined.",
-        _ASK,
-    ),
-    Code(
-        "invoice_field_repeated",
-        "refused",
-        "a field stands twice",
-        "The invoice states twice what can be true only once.",
-        _ASK,
-    ),
-    Code(
-        "bad_invoice_field",
-        "refused",
-        "a field of the wrong form",
-        "The field is too long, or holds characters that do not show.",
-        _ASK,
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from cli.formats.markup import Element, Plan, Takers, read_tree, shown
 from cli.typed import read_date
 from ledger.currency import exponent
 from ledger.encoding import INTEGER_MAX
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 NAMESPACE: Final = "urn:iso:std:iso:20022:tech:xsd:"
 # A statement has many times the elements of an invoice, and few of them stay.
@@ -22,7 +22,6 @@ SCALE: Final = 4
 TEXT_CHARS_MAX: Final = 140
 ABSENT: Final = frozenset(("", "NOTPROVIDED", "NONREF"))
 
-_ASK_BANK: Final = "Ask the bank for a corrected file; nothing of this one was applied."
 _HEAD_BYTES: Final = 4_096
 _NAMED: Final = re.compile(
     rb"""xmlns(?::[A-Za-z]\w{0,20})?\s*=\s*["']"""
@@ -30,30 +29,6 @@ _NAMED: Final = re.compile(
     + rb"""((?:camt|pain)\.[0-9]{3})\.001\.([0-9]{2})["']"""
 )
 _DECIMAL: Final = re.compile(r"([0-9]{1,18})(?:\.([0-9]{0,18}))?")
-
-register(
-    Code(
-        "unknown_bank_file",
-        "malformed",
-        "not a file of the bank that is read here",
-        "Read are camt.052, camt.053, camt.054 and pain.002, and the documented CSV.",
-        "The forms are described by: run: allonge bank import --help",
-    ),
-    Code(
-        "bank_field_missing",
-        "refused",
-        "an entry lacks a field",
-        "Without it nobody can say what was booked, when, and on which side.",
-        _ASK_BANK,
-    ),
-    Code(
-        "bad_bank_field",
-        "refused",
-        "a field of the bank's file has the wrong form",
-        "Amounts are above zero, plain decimals and in the account's currency.",
-        _ASK_BANK,
-    ),
-)
 
 
 class Message(NamedTuple):

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from lxml import etree
 
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 SIZE_BYTES_MAX: Final = 20_000_000
 DEPTH_MAX: Final = 64
@@ -26,52 +26,6 @@ TEXT_CHARACTERS_MAX: Final = 20_000
 SILENT_BYTES_MAX: Final = 1_000_000
 _CHUNK_BYTES: Final = 65_536
 
-_ASK: Final = "Ask the sender for the file as it was issued."
-
-register(
-    Code(
-        "xml_broken",
-        "malformed",
-        "broken XML",
-        "The file is not well-formed XML; it may be cut short.",
-        _ASK,
-    ),
-    Code(
-        "xml_encoding",
-        "malformed",
-        "an encoding that is not read",
-        "Text is read as UTF-8, UTF-16, ASCII, ISO 8859-1, -15 or Windows-1252.",
-        "Save the file as UTF-8.",
-    ),
-    Code(
-        "xml_entities",
-        "refused",
-        "a document type or entity",
-        "Business documents need none, and entities can hide other content.",
-        _ASK,
-    ),
-    Code(
-        "xml_too_large",
-        "too_large",
-        "over the size limit",
-        "A bound on bytes, elements or the length of one text is exceeded.",
-        "Ask the sender for the file without attachments.",
-    ),
-    Code(
-        "xml_too_deep",
-        "too_large",
-        "nested too deeply",
-        "No business document has that many levels.",
-        _ASK,
-    ),
-    Code(
-        "several_documents",
-        "refused",
-        "more than one document in the file",
-        "One file holds one document, so that its hash names it.",
-        "Save each document to its own file, then run: allonge draft FILE",
-    ),
-)
 
 _ENCODINGS: Final = {
     "utf-8": "utf-8",

@@ -27,7 +27,7 @@ from cli.formats.iso20022 import (
 )
 from cli.formats.markup import Element, shown
 from ledger.encoding import hex_digest
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 PAIN_001: Final = Message("pain.001", "09")
 NAME_CHARS_MAX: Final = 140
@@ -49,16 +49,6 @@ _PLAN: Final = {
         },
     }
 }
-
-register(
-    Code(
-        "bad_account_data",
-        "refused",
-        "account data that no bank can use",
-        "A name and a number are needed, and nothing in them that does not show.",
-        "Ask the payee for a new card: run: allonge member account register --help",
-    ),
-)
 
 
 class Party(NamedTuple):

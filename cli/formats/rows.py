@@ -14,27 +14,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cli.private import read_private
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 FILE_BYTES_MAX: Final = 16 * 2**20
 ROWS_MAX: Final = 10_000
-
-register(
-    Code(
-        "bad_csv",
-        "malformed",
-        "not a table of the documented form",
-        "The text is no CSV, or its columns are not the documented ones.",
-        "The columns are listed by: run: allonge bank import --help",
-    ),
-    Code(
-        "bad_csv_row",
-        "malformed",
-        "a row of the file is not understood",
-        "A value is missing or has no place in a row of this type.",
-        "Correct the named row; nothing of the file was recorded.",
-    ),
-)
 
 
 class Row(NamedTuple):

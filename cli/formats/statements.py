@@ -26,7 +26,7 @@ from typing import Final
 from cli.amounts import format_amount, parse_minor
 from cli.formats.rows import parse_table
 from cli.typed import read_date
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 KEY_CHARS_MAX: Final = 140
 END_TO_END_CHARS_MAX: Final = 35
@@ -37,23 +37,6 @@ TYPES: Final = (
 NEEDED: Final = ("type", "amount", "currency", "booking_date", "value_date", "key")
 OPTIONAL: Final = ("end_to_end", "payer", "reference", "reverses", "charges")
 CREDITS: Final = ("receipt", "return", "interest")
-
-register(
-    Code(
-        "bank_entry_twice",
-        "refused",
-        "one entry stands twice in the file",
-        "Two entries of one class have the same reference at the bank.",
-        "Ask the bank for a corrected file; nothing of this one was applied.",
-    ),
-    Code(
-        "balance_differs",
-        "refused",
-        "the balances of the statement do not add up",
-        "Opening balance plus credits less debits is the closing balance.",
-        "Ask the bank for a complete statement; nothing of this one was applied.",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

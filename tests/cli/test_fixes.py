@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from cli.explain import _sources
+from cli.explain import OTHERS, sources
 from cli.folder import open_folder
 from cli.formats.sample_invoice import write_sample_invoice
 from cli.keyfile import save_key
@@ -52,7 +52,7 @@ WRONG = (1, 2, 6)
 
 def commands() -> Iterator[str]:
     """Yield what stands behind ``run:`` in any text of the program."""
-    for source in _sources():
+    for source in sources("cli", *OTHERS):
         tree = ast.parse(source)
         inner = {
             id(part)
