@@ -13,7 +13,7 @@ from cli.amounts import format_amount, parse_amount, parse_minor
 from cli.people import IDENTIFIER, check_id, find_id, has_identifier, name_id
 from cli.session import Session, is_missing
 from ledger.encoding import JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 # Where things of a kind are listed and read.
 PATHS: Final = {
@@ -44,16 +44,6 @@ GONE: Final = {"offer": "offer_over", "quote": "quote_over", "request": "request
 PARTY_FIELDS: Final = (
     *("debtor", "supplier", "giver", "receiver", "holder", "payee", "owner"),
     *("attester", "member", "operator", "guardian", "payer", "seller", "lender"),
-)
-
-register(
-    Code(
-        "which_holding",
-        "malformed",
-        "several holdings fit",
-        "The member holds more than one part of this receivable.",
-        "Name the holding as ID/START; they are listed by: run: allonge balance",
-    ),
 )
 
 
