@@ -39,11 +39,10 @@ from ledger.rows import (
     write_due_run,
     write_facts,
 )
-from ledger.slots import Facts, Slots, newest
+from ledger.slots import FACTS, Facts, Slots, newest
 
 DATABASE: Final = "ledger.db"
 LOCK: Final = "lock"
-FACTS: Final = "facts.slots"
 FORM_CHECK_BYTES_MAX: Final = 64 * 1024 * 1024
 COMPLETION_BYTES: Final = 8 * 1024 * 1024
 
@@ -99,7 +98,7 @@ class _Rows:
 
     connection: sqlite3.Connection | None = None
     head: int = -1
-    damaged: bool = False
+    damage: str = ""
     facts: Facts | None = None
     index: IndexState = field(default_factory=IndexState)
 
@@ -162,20 +161,22 @@ def _audit(folder: Path, undo: ExitStack) -> AuditFiles:
     log = BlockLog(folder)
     if not log.segments and not folder.joinpath(DATABASE).exists():
         raise LedgerError("incomplete", expected="a block log")
-    rows = _Rows(damaged=True)
+    rows = _Rows(damage="no file")
     if folder.joinpath(DATABASE).exists():
         try:
             rows = _read_rows(_open_untouched(folder, undo), check=True)
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
+            rows.damage = str(error)
     facts = newest([*Slots(folder.joinpath(FACTS)).read(), rows.facts])
-    evidence = Evidence(rows.connection, rows.head, rows.damaged, facts)
+    evidence = Evidence(rows.connection, rows.head, rows.damage, facts)
     plan = survey(log, evidence, thorough=True)
     if plan.first_difference >= 0 or rows.connection is None:
         raise LedgerError(
             "bad_block",
             expected="two whole and equal copies",
+            found=plan.difference,
             height=max(plan.first_difference, 0),
         )
     recent = _unindexed(log.read_on(rows.index.next_height, plan.log_head + 1))
@@ -214,9 +215,9 @@ def _read_rows(connection: sqlite3.Connection, *, check: bool) -> _Rows:
     except sqlite3.Error as error:
         if not is_damage(error):
             raise
-        rows.damaged = True
-    except (RowsDamagedError, ValueError, TypeError):
-        rows.damaged = True
+        rows.damage = str(error)
+    except (RowsDamagedError, ValueError, TypeError) as error:
+        rows.damage = str(error)
     return rows
 
 
@@ -251,11 +252,11 @@ class _Opening:
                 rows = self._start_rows_anew(rows, facts)
             recent = self._complete(rows, plan)
         except sqlite3.Error as error:
-            if not is_damage(error) or rows.damaged:
+            if not is_damage(error) or rows.damage:
                 raise
             # Reading went well and writing did not: then nothing in the
             # database is worth keeping, as long as all of the log is whole.
-            rows.damaged = True
+            rows.damage = str(error)
             plan = self._repair_log(rows, facts, thorough=True)
             rows = self._start_rows_anew(rows, facts)
             recent = self._complete(rows, plan)
@@ -271,18 +272,18 @@ class _Opening:
             if is_empty(connection):
                 # The last start ended between creating the file and its tables.
                 create_schema(connection)
-        except RowsDamagedError:
-            return _Rows(damaged=True)
+        except RowsDamagedError as error:
+            return _Rows(damage=str(error))
         except sqlite3.Error as error:
             if not is_damage(error):
                 raise
-            return _Rows(damaged=True)
+            return _Rows(damage=str(error))
         small = self._database.stat().st_size <= FORM_CHECK_BYTES_MAX
         return _read_rows(connection, check=thorough or small)
 
     def _repair_log(self, rows: _Rows, facts: Facts, *, thorough: bool) -> Plan:
         evidence = Evidence(
-            rows.connection, rows.head, rows.damaged, facts, self._known_size
+            rows.connection, rows.head, rows.damage, facts, self._known_size
         )
         plan = survey(self._log, evidence, thorough=thorough)
         apply_to_log(self._log, plan)

@@ -19,6 +19,7 @@ from typing import NoReturn, Protocol
 
 from ledger.blocklog import BlockLog, Frame
 from ledger.blocks import Block, Header, decode_block
+from ledger.encoding import INTEGER_MAX
 from ledger.errors import LedgerError
 from ledger.rows import (
     RowsDamagedError,
@@ -28,7 +29,7 @@ from ledger.rows import (
     head_height,
     rebuild_frame,
 )
-from ledger.slots import Facts
+from ledger.slots import FACTS, Facts, Slots, newest
 from ledger.snapshots import load_snapshots
 
 
@@ -323,3 +324,61 @@ class StoredLedger:
         self._reader.close()
         self._log.close()
         self._release.close()
+
+
+class RunningLedger:
+    """The ledger of a node that is serving it, up to the last checkpoint.
+
+    Nothing is asked, locked or touched: no frame is ever changed once it is
+    durable, and the node signs a checkpoint only over frames that are.
+
+    Attributes:
+        head: the block under the checkpoint.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Find the last checkpoint and its block.
+
+        Raises:
+            LedgerError: ``incomplete``, there is no checkpoint or the log ends
+                before it; ``bad_block`` with the height.
+            OSError: the disk failed.
+        """
+        self._facts = newest(Slots(folder.joinpath(FACTS)).read())
+        self._log = BlockLog(folder)
+        self.head = self._find_head(self._facts.size)
+
+    def _find_head(self, size: int) -> Head:
+        for first in reversed(self._log.segments if size else ()):
+            for frame in self._log.read_on(first, INTEGER_MAX):
+                header = Header.decode(decode_block(frame.body).header)
+                if header.size == size:
+                    return Head(header.height, header.hash, size, header.time)
+                if header.size > size:
+                    break
+        raise LedgerError("incomplete", expected="a log up to a checkpoint")
+
+    def block(self, height: int) -> Block:
+        """Return the block of this height, verified.
+
+        Raises:
+            LedgerError: ``bad_block``, it is damaged.
+        """
+        return decode_block(self._log.read(height).body)
+
+    def blocks(self, start: int = 0) -> Iterator[Block]:
+        """Yield the blocks from this height up to the head.
+
+        Raises:
+            LedgerError: as ``block``.
+        """
+        for frame in self._log.read_on(start, self.head.height + 1):
+            yield decode_block(frame.body)
+
+    def meta(self, name: str) -> str | None:
+        """Return what the node set under this name, or nothing."""
+        return self._facts.meta.get(name)
+
+    def latest_checkpoint(self) -> tuple[int, str]:
+        """Return size and signed note of the checkpoint."""
+        return self._facts.size, self._facts.note

@@ -29,6 +29,8 @@ from ledger.rows import RowsDamagedError, rebuild_frame
 from ledger.slots import Facts
 
 SEGMENTS_CHECKED: Final = 2
+LOG_COPY: Final = "the block log"
+ROWS_COPY: Final = "the SQLite copy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Plan:
         digest: digest of its frame.
         head_frame: where the last frame lies, to be written a second time.
         first_difference: lowest height at which the copies differ, -1 if none.
+        difference: which copy it is, and what is wrong with it there.
     """
 
     repairs: list[Repair] = field(default_factory=list)
@@ -73,16 +76,17 @@ class Plan:
     digest: bytes = NO_LINK
     head_frame: Repair | None = None
     first_difference: int = -1
+    difference: str = ""
 
     @property
     def log_head(self) -> int:
         """Last height of the log after the repairs, -1 if none."""
         return -1 if self.header is None else self.header.height
 
-    def note_difference(self, height: int) -> None:
-        """Remember the lowest height at which something is to be done."""
+    def note_difference(self, height: int, what: str) -> None:
+        """Remember the lowest height at which something is to be done, and what."""
         if self.first_difference < 0 or height < self.first_difference:
-            self.first_difference = height
+            self.first_difference, self.difference = height, what
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +96,14 @@ class Evidence:
     Attributes:
         rows: connection to the rows, if they can be opened at all.
         rows_head: last height they claim to hold, -1 if none.
-        rows_damaged: SQLite itself found damage, or could not open them.
+        rows_damage: what SQLite itself found wrong with them, if anything.
         facts: the node's facts, for the latest checkpoint.
         known_size: largest log size that anybody's checkpoint vouches for.
     """
 
     rows: sqlite3.Connection | None
     rows_head: int
-    rows_damaged: bool
+    rows_damage: str
     facts: Facts
     known_size: int = 0
 
@@ -136,6 +140,7 @@ class _Survey:
         self._evidence = evidence
         self._quick = quick
         self._plan = Plan(rows_head=evidence.rows_head)
+        self._rows_damage = ""
         self._rebuilt: dict[int, Frame] = {}
         self._height = 0
         self._segment = log.segments[0] if log.segments else 0
@@ -145,8 +150,8 @@ class _Survey:
 
     def run(self) -> Plan:
         """Return the plan of the whole walk."""
-        if self._evidence.rows_damaged:
-            self._mark_damaged(0)
+        if self._evidence.rows_damage:
+            self._mark_damaged()
         if self._quick:
             self._skip_to_last_segments()
         while True:
@@ -175,8 +180,7 @@ class _Survey:
         """Step into the segment that is named by this height, if there is one."""
         if self._height in self._log.segments and self._segment != self._height:
             if self._offset < self._segment_bytes():
-                self._plan.tails.append(Tail(self._segment, self._offset, self._height))
-                self._plan.note_difference(self._height)
+                self._note_tail()
             self._segment, self._offset = self._height, 0
 
     def _segment_bytes(self) -> int:
@@ -220,25 +224,34 @@ class _Survey:
             return
         rows = self._read_rows(frame.height)
         if rows is None:
-            self._mark_damaged(frame.height)
+            self._mark_damaged()
+            self._plan.note_difference(frame.height, self._rows_damage)
         elif rows.digest != frame.digest:
             raise _refuse(frame.height, frame.digest.hex(), rows.digest.hex())
 
     def _read_rows(self, height: int) -> Frame | None:
+        """Return the frame that the rows give, or nothing and note the damage."""
+        self._rows_damage = f"{ROWS_COPY} has no block {height}"
         if self._evidence.rows is None:
             return None
         try:
             return rebuild_frame(self._evidence.rows, height)
-        except RowsDamagedError:
+        except RowsDamagedError as error:
+            self._rows_damage = f"{ROWS_COPY}: {error}"
             return None
 
-    def _mark_damaged(self, height: int) -> None:
+    def _mark_damaged(self) -> None:
         if self._quick:
             # All rows will be written anew from the log, so all of the log
             # must be verified first.
             raise _NeedsAllError
         self._plan.rows_damaged = True
-        self._plan.note_difference(height)
+
+    def _note_tail(self) -> None:
+        self._plan.tails.append(Tail(self._segment, self._offset, self._height))
+        self._plan.note_difference(
+            self._height, f"{LOG_COPY}: its tail belongs to no block"
+        )
 
     def _rebuild(self) -> None:
         """Plan frames from rows until the log goes on, or the rows end."""
@@ -259,7 +272,7 @@ class _Survey:
             self._check_by_checkpoint(first)
         raw = b"".join(frame.raw for frame in frames)
         self._plan.repairs.append(Repair(segment, offset, raw, first))
-        self._plan.note_difference(first)
+        self._plan.note_difference(first, f"{LOG_COPY}: a frame that is not whole")
 
     def _check_by_checkpoint(self, first: int) -> None:
         """Return if the latest checkpoint covers exactly what is rebuilt.
@@ -290,14 +303,18 @@ class _Survey:
             raise _refuse(self._height, "a frame", f"a segment from {later[0]}")
         if self._offset < self._segment_bytes():
             self._check_nothing_whole()
-            self._plan.tails.append(Tail(self._segment, self._offset, self._height))
-            self._plan.note_difference(self._height)
+            self._note_tail()
         size = 0 if self._plan.header is None else self._plan.header.size
         known = max(self._evidence.known_size, self._evidence.facts.size)
         if known > size:
             raise _refuse(self._height, f"{known} leaves, by a checkpoint", size)
-        if self._plan.log_head > self._plan.rows_head:
-            self._plan.note_difference(self._plan.rows_head + 1)
+        if self._evidence.rows_damage:
+            # What SQLite itself finds may be in no block's rows.
+            what = f"{ROWS_COPY}: {self._evidence.rows_damage}"
+            self._plan.note_difference(max(self._plan.log_head, 0), what)
+        elif self._plan.log_head > self._plan.rows_head:
+            height = self._plan.rows_head + 1
+            self._plan.note_difference(height, f"{ROWS_COPY} ends before it")
 
     def _check_nothing_whole(self) -> None:
         """Refuse if a whole frame lies behind the bad one.

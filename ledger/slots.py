@@ -18,6 +18,7 @@ from ledger.blocklog import write_fully
 from ledger.encoding import decode, digest, encode
 from ledger.errors import LedgerError
 
+FACTS: Final = "facts.slots"
 SLOT_BYTES: Final = 32 * 1024
 
 _DIGEST_BYTES: Final = 32

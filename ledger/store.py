@@ -21,7 +21,7 @@ from sqlite_utils import Database
 from ledger.blocklog import Frame
 from ledger.blocks import Block, Header, check_header, encode_block
 from ledger.errors import LedgerError, invariant
-from ledger.opening import DATABASE, FACTS, Opened, open_for_audit, open_for_writing
+from ledger.opening import DATABASE, Opened, open_for_audit, open_for_writing
 from ledger.reading import StoredLedger
 from ledger.rows import (
     PAGE_BYTES,
@@ -32,7 +32,7 @@ from ledger.rows import (
     write_due_run,
     write_facts,
 )
-from ledger.slots import Facts, Slots
+from ledger.slots import FACTS, Facts, Slots
 from ledger.snapshots import save_snapshot
 
 WAL_BYTES_MAX: Final = 32 * 1024 * 1024

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 from pathlib import Path
 from typing import NamedTuple
@@ -174,22 +175,25 @@ def test_another_genesis_ends_with_22(setting: Setting, capsys: Capture) -> None
     assert ended.exit_code == 22
 
 
+@pytest.mark.parametrize(
+    ("name", "copy"),
+    [("blocks-*.log", "the block log"), ("ledger.db", "the SQLite copy: block ")],
+)
 def test_a_damaged_folder_ends_with_20(
-    setting: Setting, capsys: Capture, tmp_path: Path
+    setting: Setting, capsys: Capture, tmp_path: Path, name: str, copy: str
 ) -> None:
-    """A flipped byte in the block log is a finding, not a crash."""
-    copy = tmp_path / "copy"
-    for path in setting.folder.rglob("*"):
-        if path.is_file():
-            target = copy / path.relative_to(setting.folder)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
-    (segment,) = copy.glob("blocks-*.log")
-    raw = segment.read_bytes()
-    segment.write_bytes(flip(raw, len(raw) // 2))
-    ended = run(capsys, "verify", copy, "--genesis", setting.genesis)
+    """A flipped byte in either copy is a finding that names it, not a crash."""
+    folder = tmp_path / "copy"
+    shutil.copytree(setting.folder, folder)
+    (file,) = folder.glob(name)
+    raw = file.read_bytes()
+    file.write_bytes(flip(raw, len(raw) // 2))
+    arguments = ("verify", folder, "--genesis", setting.genesis)
+    ended = run(capsys, *arguments)
     assert ended.exit_code == 20
     assert "VERDICT  TAMPERED" in ended.stdout
+    fault = json.loads(run(capsys, *arguments, "--json").stdout)["fault"]
+    assert fault["found"].startswith(copy)
 
 
 @pytest.mark.parametrize(
