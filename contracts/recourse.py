@@ -21,7 +21,7 @@ from contracts.kit.v1 import (
     add_days,
     check_same,
     date_of_ms,
-    interest_of,
+    group_key,
     is_redeemable,
     need_free_tile,
     need_input,
@@ -32,6 +32,8 @@ from contracts.kit.v1 import (
     today,
     word_term,
 )
+from contracts.kit.v1.owed import recourse_price
+from contracts.kit.v1.parts import count_group
 
 rule = Rule(
     "receivable",
@@ -115,9 +117,10 @@ def call(ctx: Context, body: Call) -> None:
         ctx.refuse("no_recourse", lo=tile["lo"])
     check_notice(ctx, programme, record, tile)
     units = tile["hi"] - tile["lo"]
-    price = units
-    if word_term(programme, "recourse_price") == "face_interest":
-        price += interest_of(programme, record, units, today(ctx, programme))
+    group = ctx.read("interest", group_key(tile), record["id"]) or {}
+    if group:
+        group["units"] = count_group(ctx, tile)
+    price = recourse_price(programme, record, units, group, today(ctx, programme))
     if body.price_minor != price:
         ctx.refuse("price_differs", price_minor=price)
     # Notice is given once: if money of the debtor ends this call, what is left

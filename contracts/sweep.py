@@ -40,6 +40,7 @@ from contracts.kit.v1 import (
     pay_small_sums,
     pro_rata_cutoff,
     rank_orders,
+    release_locks,
     release_unassigned,
     repay_sellers,
     retire_units,
@@ -311,6 +312,8 @@ def pay_group(
     running = accrue(units, sweep["late_ppm"], sweep["days"])
     interest = pay_interest(ctx, sweep, tiles[0], key, running, gained)
     sums["accumulator"] += gained
+    if interest:
+        tiles = [end_call(ctx, tile) for tile in tiles]
     takes = []
     left = principal
     for tile in reversed(tiles):
@@ -322,6 +325,22 @@ def pay_group(
         credit_under_orders(ctx, sweep, sums, tiles, takes, (principal, interest))
     else:
         credit_units(ctx, sweep, sums, tiles[0], takes, ({}, [principal, interest]))
+
+
+def end_call(ctx: Context, tile: Record) -> Record:
+    """Return a tile whose holder is paid late interest.
+
+    A recourse call on it ends if its price contains interest, which else would
+    be paid twice.
+    """
+    for lock in tile["locks"]:
+        deal = ctx.need("deal", lock["id"]) if lock["kind"] == "deal" else lock
+        units = lock["hi"] - lock["lo"]
+        if deal.get("purpose", "") == "recourse" and deal["price_minor"] > units:
+            ended = {**release_locks(ctx, tile), "rev": tile["rev"] + 1}
+            ctx.write(ended)
+            return ended
+    return tile
 
 
 def credit_under_orders(

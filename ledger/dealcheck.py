@@ -7,10 +7,12 @@ tiles. Nothing is taken from what a deal says of itself alone.
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
+from ledger.sweepcheck import PPM, late_days
 
 PAID: Final = ("moved", "returned")
 
@@ -55,9 +57,31 @@ def check_deals(books: Records) -> int:
         due = amounts.get(deal["receipt"], 0) if "receipt" in deal else 0
         _compare("I8", item, price if "receipt" in deal else 0, due)
         _compare("I9", item, due - deal.get("cancelled_minor", 0), paid.pop(item, 0))
+    _check_recourse(books)
     for item in (*locked, *paid):
         raise _wrong("I3", item, "a deal", "none")
     return len(books["deal"]) + len(books["payout"])
+
+
+def _check_recourse(books: Records) -> None:
+    """I9: recourse costs the face, and late interest up to its pay-by at most."""
+    programmes = {record["id"]: record for record in books["programme"]}
+    receivables = {record["id"]: record for record in books["receivable"]}
+    for deal in books["deal"]:
+        if deal["purpose"] != "recourse":
+            continue
+        record = receivables[deal["receivable"]]
+        programme = programmes[record["programme"]]
+        units = most = deal["hi"] - deal["lo"]
+        if programme.get("recourse_price") != "face":
+            shift = timedelta(minutes=programme["offset_minutes"])
+            pay_by = datetime.fromtimestamp(deal["pay_by_ms"] // 1000, UTC) + shift
+            days = late_days(programme, record, pay_by.date().isoformat())
+            whole = PPM * (365 if programme["late_basis"] == "act365f" else 360)
+            most += (2 * units * programme["late_ppm"] * days + whole) // (2 * whole)
+        if not units <= deal["price_minor"] <= most:
+            limits = f"{units} to {most}"
+            raise _wrong("I9", deal["id"], limits, deal["price_minor"])
 
 
 def _locked_parts(books: Records) -> dict[str, list[tuple[int, int]]]:

@@ -20,12 +20,13 @@ class Setting:
         late: in default; beta has 1000.00 of it from alpha, with recourse.
         short: due and paid but for 0.05.
         next: due a year later; beta has 1000.00 of it.
+        served: as ``late``, but half of its late interest was paid.
     """
 
     def __init__(self, stage: Stage, folder: Path) -> None:
         """Take what ``prepare`` has made."""
         self.stage, self.folder = stage, folder
-        self.late, self.short, self.next = MADE
+        self.late, self.short, self.next, self.served = MADE
 
     def sign_both(self, one: str, other: str, *words: str, typed: str) -> str:
         """Let two members sign one prepared file and send it; return its deal."""
@@ -67,7 +68,10 @@ def prepare(world: World) -> None:
     world.open_account()
     world.open_programme(tolerance_minor=5, tolerance_days=99, tenor_norm_days=365)
     MADE.clear()
-    for number, due in (("L", "2026-03-02"), ("S", "2026-03-02"), ("N", "2026-12-01")):
+    late = "2026-03-02"
+    for number, due in (("L", late), ("S", late), ("N", "2026-12-01"), ("I", late)):
+        if number == "I":
+            world.open_programme(order="interest_first")
         item = world.issue_live(1_000_000, due, number=number)
         MADE.append(item)
         world.transfer(item, 0, 0, 100_000, "beta", recourse="with")
@@ -75,6 +79,7 @@ def prepare(world: World) -> None:
     world.advance("2026-03-02")
     world.receive("short", 999_995, names=MADE[1])
     world.advance("2026-03-14")
+    world.receive("interest", 1000, names=MADE[3])
     world.close_day("2026-03-13")
 
 
@@ -101,6 +106,13 @@ def test_recourse_goes_back_one_step(setting: Setting) -> None:
     setting.pay(deal["id"], 100_200, "alpha")
     tile = stage.world.read("tile", "0", setting.late)
     assert (tile["holder"], tile["chain"]) == (stage.world.member("alpha"), [])
+
+
+def test_recourse_costs_no_interest_twice(setting: Setting) -> None:
+    """What a holder was paid of the 2.00 is not in its price."""
+    made = setting.stage.do("beta", "recourse", setting.served, typed="1001.00")
+    deal = setting.stage.do("beta", "show", made["created"]["id"])
+    assert deal["price_minor"] == 100_100
 
 
 def test_a_first_holder_has_no_recourse(setting: Setting) -> None:

@@ -44,6 +44,15 @@ a day later, as agreed  | deal recourse_days=2, backed 5,
 another price           | backed 9 | call 1000 | price_differs
 the face, as agreed     | deal recourse_price=face, backed 9 | call 1000 | ok
 paid by now             | backed 9 | call 1001 days=0 | bad_pay_by
+the face and interest   | deal order=interest_first, backed 9,
+                        | receive 1000 names=it | call 1001 | price_differs
+interest it was paid    | deal order=interest_first, backed 9,
+                        | receive 1000 names=it | call 1000 | ok
+more of it by now       | deal order=interest_first, backed 9,
+                        | receive 1000 names=it, wait 6 | call 1001 | ok
+its part of the group's | deal order=interest_first, live days=3,
+                        | transfer 0 600000 recourse=with, split 200000,
+                        | wait 9, close -1, receive 500 names=it | call 200100 | ok
 some money has come     | backed 9, receive 9 | call 1001 | ok
 on what is left         | backed 9, call 1001, receive 500000 | call 501 | ok
 notice was given        | backed 9, call 1001, receive 500000, wait 40 | call 504 | ok
@@ -78,6 +87,12 @@ and the price goes back  | backed 9, call 1001, receive 9000,
                          | price payer=alpha | paid_out return | alpha:1001
 paid directly            | backed 9, call 1001 way=direct, got | held alpha | 1000000
 only the payee says so   | backed 9, call 1001 way=direct | got by=alpha | wrong_signers
+interest came first      | deal order=interest_first, backed 9, call 1001,
+                         | receive 1000 names=it,
+                         | price payer=alpha key=p2 | paid_out return | alpha:1001
+and it is called anew    | deal order=interest_first, backed 9, call 1001,
+                         | receive 1000 names=it, call 1000,
+                         | price payer=alpha key=p2 | held alpha | 1000000
 the price taken back     | backed 9, call 1001, price payer=alpha,
                          | reverse 1001 | held beta | 1000
 the debtor's money after | backed 15, call 1002, price payer=alpha,

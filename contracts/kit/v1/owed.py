@@ -8,7 +8,12 @@ the money that retired them.
 
 from typing import NamedTuple
 
-from contracts.kit.v1.arithmetic import accrue, accumulator_to_minor, count_days
+from contracts.kit.v1.arithmetic import (
+    accrue,
+    accumulator_to_minor,
+    count_days,
+    divide_half_up,
+)
 from contracts.kit.v1.calendars import (
     add_days,
     date_of_ms,
@@ -87,6 +92,52 @@ def interest_of(
     days = late_days(programme, receivable, value_date)
     earned = accrue(units, programme["late_ppm"], days)
     return accumulator_to_minor(earned, late_base(programme))
+
+
+def settled_parts(
+    programme: Record, receivable: Record, units: int, group: Record, value_date: str
+) -> dict[str, int]:
+    """Return what of the interest a group was paid, or forgave, goes with units.
+
+    Args:
+        programme: its terms.
+        receivable: an open receivable.
+        units: how many of the group's live units.
+        group: its record ``interest``, and how many ``units`` it has live.
+        value_date: up to when they bear interest.
+    """
+    days = late_days(programme, receivable, value_date)
+    own = accrue(units, programme["late_ppm"], days)
+    whole = accrue(group["units"], programme["late_ppm"], days)
+    whole += int(group["accumulator"])
+    return {
+        name: divide_half_up(group[name] * own, whole)
+        for name in ("paid_minor", "waived_minor")
+        if own and group.get(name, 0)
+    }
+
+
+def recourse_price(
+    programme: Record, receivable: Record, units: int, group: Record, value_date: str
+) -> int:
+    """Return what recourse for units of a group costs by the programme's formula.
+
+    Late interest that their holder was paid is not paid to it once more.
+
+    Args:
+        programme: its terms.
+        receivable: an open receivable.
+        units: how many of the group's live units.
+        group: as ``settled_parts`` takes it, {} if it has no record.
+        value_date: up to when they bear interest.
+    """
+    if word_term(programme, "recourse_price") == "face":
+        return units
+    left = interest_of(programme, receivable, units, value_date)
+    if group:
+        parts = settled_parts(programme, receivable, units, group, value_date)
+        left -= sum(parts.values())
+    return units + max(0, left)
 
 
 def owed_at(programme: Record, receivable: Record, value_date: str) -> Owed:

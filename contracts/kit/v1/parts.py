@@ -9,8 +9,7 @@ anything else happens to their tile; a ``freeze`` stays on its units, wherever
 they go, until it is released or its time has passed.
 """
 
-from contracts.kit.v1.arithmetic import accrue
-from contracts.kit.v1.owed import late_days, today
+from contracts.kit.v1.owed import settled_parts, today
 from contracts.kit.v1.records import LIVE, REDUCED, RETIRED, group_key
 from contracts.kit.v1.rule import Context, Record, order_key
 from contracts.kit.v1.standing import need_disposal, need_unfrozen
@@ -177,21 +176,18 @@ def carry_interest(ctx: Context, tile: Record, moved: Record) -> None:
         return
     record = ctx.need("receivable", tile["scope"])
     programme = ctx.need("programme", record["programme"])
-    days = late_days(programme, record, today(ctx, programme))
-    own = accrue(tile["hi"] - tile["lo"], programme["late_ppm"], days)
-    units = accrue(count_group(ctx, tile), programme["late_ppm"], days)
-    whole = units + int(given["accumulator"])
+    group = {**given, "units": count_group(ctx, tile)}
+    units, day = tile["hi"] - tile["lo"], today(ctx, programme)
+    parts = settled_parts(programme, record, units, group, day)
     taken: Record | None = ctx.read("interest", group_key(moved), tile["scope"])
     if taken is None:
         names = ("holder", "pledge", "recourse_class", "scope")
         taken = {name: moved[name] for name in names if name in moved}
         taken = {**taken, "accumulator": "0", "kind": "interest", "paid_minor": 0}
         taken["id"] = group_key(moved)
-    for name in ("paid_minor", "waived_minor"):
-        sum_minor = given.get(name, 0)
-        part = (2 * sum_minor * own + whole) // (2 * whole) if own else 0
+    for name, part in parts.items():
         if part:
-            given[name] = sum_minor - part
+            given[name] -= part
             taken[name] = taken.get(name, 0) + part
             ctx.write(given)
             put_interest(ctx, taken)
