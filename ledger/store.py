@@ -21,7 +21,13 @@ from sqlite_utils import Database
 from ledger.blocklog import Frame
 from ledger.blocks import Block, Header, check_header, encode_block
 from ledger.errors import LedgerError, invariant
-from ledger.opening import DATABASE, Opened, open_for_audit, open_for_writing
+from ledger.opening import (
+    DATABASE,
+    Opened,
+    open_for_audit,
+    open_for_writing,
+    seal_rows,
+)
 from ledger.reading import StoredLedger
 from ledger.rows import (
     PAGE_BYTES,
@@ -267,6 +273,8 @@ class Store(StoredLedger):
             with self._reader_lock:
                 self._reader.close()
             self._checkpoint("TRUNCATE")
+            self._writer.close()
+            seal_rows(self.folder)
 
 
 def _take_ids(block: Block, ids: Sequence[str] | None) -> list[str]:

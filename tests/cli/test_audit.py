@@ -177,7 +177,7 @@ def test_another_genesis_ends_with_22(setting: Setting, capsys: Capture) -> None
 
 @pytest.mark.parametrize(
     ("name", "copy"),
-    [("blocks-*.log", "the block log"), ("ledger.db", "the SQLite copy: block ")],
+    [("blocks-*.log", "the block log"), ("ledger.db", "the SQLite copy: ")],
 )
 def test_a_damaged_folder_ends_with_20(
     setting: Setting, capsys: Capture, tmp_path: Path, name: str, copy: str
