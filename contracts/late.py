@@ -35,6 +35,7 @@ from contracts.kit.v1 import (
     today,
     unpaid_interest,
 )
+from contracts.kit.v1.owed import cover_left, is_judged
 
 # Receivables judged in one job; only the pace depends on it.
 JUDGED_PAGE = 5000
@@ -83,16 +84,15 @@ def judge_day(ctx: Context, target: Record) -> None:
         if receivable["adjusted_date"] > closed:
             break
         programme = ctx.need("programme", receivable["programme"])
-        if judged_from(programme, receivable) > closed:
-            continue
-        if receivable["adjusted_date"] > today(ctx, programme):
-            # A bank may be ahead of the programme's zone; the day is not over.
+        if not is_judged(ctx, programme, receivable, closed):
             continue
         debtor = receivable["debtor"]
         if debtor not in covers:
-            covers[debtor] = shared + own_cover(ctx, target, debtor)
-        lateness = judge_lateness(ctx, programme, receivable, closed, covers[debtor])
-        put_judged(ctx, programme, receivable, lateness)
+            cover = shared + own_cover(ctx, target, debtor)
+            covers[debtor] = cover_left(ctx, target, receivable, cover)
+        judged = judge_lateness(ctx, programme, receivable, closed, covers[debtor])
+        covers[debtor] -= judged.covered_minor
+        put_judged(ctx, programme, receivable, judged.lateness)
     go_on(ctx, target, page)
 
 

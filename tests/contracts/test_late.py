@@ -56,6 +56,22 @@ cover that comes later   | live days=3, wait 3, close, wait 1,
                          | receive 1000167 payer=nobody, close | state | live
 cover short of interest  | deal grace_days=1, live days=3, wait 3, close, wait 1,
                          | receive 1000166 payer=nobody, close | state | overdue
+cover for one of two     | live face=10 days=3, live face=10 days=3, wait 3,
+                         | receive 10 payer=nobody, close | state first | live
+it covers only once      | live face=10 days=3, live face=10 days=3, wait 3,
+                         | receive 10 payer=nobody, close | state | overdue
+cover for all of two     | live face=10 days=3, live face=10 days=3, wait 3,
+                         | receive 20 payer=nobody, close | state | live
+the second one is later  | live face=10 days=2, live face=10 days=3, wait 3,
+                         | receive 10 payer=nobody, close | state | overdue
+too little for the first | live face=11 days=3, live face=10 days=3, wait 3,
+                         | receive 10 payer=nobody, close | state | live
+used by the first alone  | live face=10 days=3, live face=10 days=3, wait 3, close,
+                         | wait 1, receive 10 payer=nobody,
+                         | receive 5 k2 value=-1 names=it | state | overdue
+and the first has it     | live face=10 days=3, live face=10 days=3, wait 3, close,
+                         | wait 1, receive 10 payer=nobody,
+                         | receive 5 k2 value=-1 names=first | state first | part_paid
 cover sent back          | deal grace_days=1, live days=3, wait 3,
                          | receive 1000000 payer=nobody, close, give_back 1, wait 1,
                          | close | state | overdue

@@ -243,15 +243,21 @@ def test_many_late_receivables_hide_no_later_one() -> None:
     sources[path] = sources[path].replace(page, "JUDGED_PAGE = 2")
     stage = Stage(sources=sources)
     stage.begin()
+    due = []
     for _ in range(5):
         verbs.live(stage, days=3)
+        due.append(stage.it)
     verbs.live(stage, days=9)
     verbs.wait(stage, 9)
+    # Three of them with the interest of six days, and one less than another needs.
+    verbs.receive(stage, 4_002_999, payer="nobody")
     verbs.close(stage, -3)
     assert verbs.state(stage) == "live"
     verbs.close(stage)
     assert verbs.state(stage) == "overdue"
     assert "judged" not in stage.read("account", stage.account)
+    states = [stage.read("receivable", item)["state"] for item in due]
+    assert states == ["live"] * 3 + ["default"] * 2
 
 
 def test_many_groups_do_not_escape_a_reversal() -> None:

@@ -15,13 +15,12 @@ from contracts.kit.v1.calendars import (
     ms_of_date,
 )
 from contracts.kit.v1.numbers import normalise_number
-from contracts.kit.v1.owed import is_due, is_open, need_minor
+from contracts.kit.v1.owed import OWED_PAGE, is_due, is_open, need_minor
 from contracts.kit.v1.rule import Context, Record, order_key
 from contracts.kit.v1.standing import find_insolvency
 from contracts.kit.v1.terms import number_term
 
 OWED_MAX = 1000
-OWED_PAGE = 50
 SUSPENSE_DAYS = 90
 
 

@@ -21,7 +21,7 @@ from contracts.kit.v1.calendars import (
     ms_of_date,
 )
 from contracts.kit.v1.records import LATE_STATES, OPEN_STATES
-from contracts.kit.v1.rule import Context, Record
+from contracts.kit.v1.rule import Context, Record, order_key
 from contracts.kit.v1.standing import barred_minor
 from contracts.kit.v1.terms import number_term, word_term
 
@@ -33,6 +33,7 @@ JUDGED = {
     "overdue_date": "overdue",
     "short_date": "paid_short",
 }
+OWED_PAGE = 50
 DATES = {
     "": (),
     "short": ("short_date",),
@@ -53,6 +54,19 @@ class Owed(NamedTuple):
     principal_minor: int
     interest_minor: int
     interest_total_minor: int
+
+
+class Judged(NamedTuple):
+    """What a closed day says of an open receivable.
+
+    Attributes:
+        lateness: ``""`` if all is paid or covered, ``short`` if what is missing is
+            tolerated, else ``overdue`` or, after the grace, ``default``.
+        covered_minor: money nobody has assigned yet that spares it.
+    """
+
+    lateness: str
+    covered_minor: int
 
 
 def today(ctx: Context, programme: Record) -> str:
@@ -202,6 +216,38 @@ def own_cover(ctx: Context, account: Record, debtor: str) -> int:
     return sum([int(receipt["unassigned_minor"]) for receipt in own])
 
 
+def is_judged(ctx: Context, programme: Record, receivable: Record, closed: str) -> bool:
+    """Say whether a closed day says anything of an open receivable.
+
+    A bank may be ahead of the programme's zone: then its due day is not over.
+    """
+    begun = receivable["adjusted_date"] <= today(ctx, programme)
+    return bool(begun and judged_from(programme, receivable) <= closed)
+
+
+def cover_left(ctx: Context, account: Record, receivable: Record, cover: int) -> int:
+    """Return what a debtor's debts that come before one leave of its cover.
+
+    Money is assigned once, so it covers once, in due order.
+    """
+    left, after = cover, ""
+    while left:
+        partition = account["id"] + "/" + receivable["debtor"]
+        page = ctx.scan("owed", partition, after, OWED_PAGE)
+        for other in page:
+            if other["id"] == receivable["id"]:
+                return left
+            programme = ctx.need("programme", other["programme"])
+            if is_judged(ctx, programme, other, account["closed_date"]):
+                left -= judge_lateness(
+                    ctx, programme, other, account["closed_date"], left
+                ).covered_minor
+        if len(page) < OWED_PAGE:
+            return left
+        after = order_key(page[-1]["adjusted_date"], page[-1]["confirmed_order"])
+    return left
+
+
 def disputed_minor(ctx: Context, receivable: Record) -> int:
     """Return what of a receivable is contested at block time.
 
@@ -222,7 +268,7 @@ def disputed_minor(ctx: Context, receivable: Record) -> int:
 
 def judge_lateness(
     ctx: Context, programme: Record, receivable: Record, closed: str, cover: int
-) -> str:
+) -> Judged:
     """Return what a closed day says of an open receivable.
 
     Args:
@@ -230,27 +276,25 @@ def judge_lateness(
         programme: its terms.
         receivable: one whose due day is closed.
         closed: the last day closed.
-        cover: money nobody has assigned yet.
-
-    Returns:
-        ``""`` if all is paid or covered, ``short`` if what is missing is
-        tolerated, else ``overdue`` or, after the grace, ``default``.
+        cover: money nobody has assigned yet, and nothing else needs.
     """
     owed = owed_at(programme, receivable, closed)
     coming = receivable["waiting_minor"] + receivable["undistributed_minor"]
     owes = owed.principal_minor + owed.interest_minor - coming
     if owes <= cover:
-        return ""
+        return Judged("", max(0, owes))
     waited = days_between(receivable["adjusted_date"], closed)
     if owes <= programme["tolerance_minor"] and waited < programme["tolerance_days"]:
-        return "short"
+        return Judged("short", 0)
     disputed = disputed_minor(ctx, receivable)
     if disputed:
         # Late interest on what is contested makes no default either.
         disputed -= -owed.interest_minor * disputed // owed.principal_minor
-    if waited > programme["grace_days"] and owes - cover > disputed:
-        return "default"
-    return "overdue"
+    if waited <= programme["grace_days"]:
+        return Judged("overdue", 0)
+    if owes - cover > disputed:
+        return Judged("default", 0)
+    return Judged("overdue", max(0, owes - disputed))
 
 
 def drop_dates(receivable: Record, state: str) -> Record:
@@ -321,9 +365,10 @@ def correct_overdue(
     lateness = ""
     if is_open(receivable):
         cover = count_cover(ctx, account, receivable["debtor"])
+        cover = cover_left(ctx, account, receivable, cover)
         lateness = judge_lateness(
             ctx, programme, receivable, account["closed_date"], cover
-        )
+        ).lateness
     return put_judged(ctx, programme, corrected, lateness)
 
 
