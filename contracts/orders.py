@@ -39,6 +39,7 @@ from contracts.kit.v1 import (
     to_record,
     unlock_tile,
 )
+from contracts.kit.v1.terms import settlement_account
 
 # What each cover names.
 COVERS = (
@@ -508,6 +509,22 @@ def sign_successor(ctx: Context, body: Successor) -> list[Signer]:
     return signers
 
 
+def refuse_debtors(ctx: Context, account: str, attester: str) -> None:
+    """Refuse an attester of the group of a debtor who pays to the account."""
+    after = ""
+    while True:
+        page = ctx.scan("all", "programme", after, PAGE)
+        for programme in page:
+            debtor = programme["debtor"]
+            pays = account in (programme["account"], settlement_account(programme))
+            pays = pays or ctx.count_rows("owed", account + "/" + debtor) > 0
+            if pays and is_related(ctx, attester, debtor):
+                ctx.refuse("debtors_account", member=attester)
+        if len(page) < PAGE:
+            return
+        after = page[-1]["id"]
+
+
 @rule.action(
     "account.successor",
     Successor,
@@ -521,4 +538,5 @@ def succeed(ctx: Context, body: Successor) -> None:
     if "vacated" not in account:
         ctx.refuse("not_vacant", account=account["id"])
     need_solvent(ctx, body.attester)
+    refuse_debtors(ctx, account["id"], body.attester)
     fill_account(ctx, account, body.attester)

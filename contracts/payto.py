@@ -18,9 +18,9 @@ from contracts.kit.v1 import (
     claim_left,
     gather_groups,
     is_open,
-    is_related,
     release_unassigned,
 )
+from contracts.kit.v1.deals import own_side
 
 NOTICE_MS_MIN = 10 * 86_400_000
 NOTICE_MS_MAX = 90 * 86_400_000
@@ -77,9 +77,9 @@ def propose(ctx: Context, body: Propose) -> None:
     same = record["account"] == body.account
     if same or account["currency"] != record["currency"]:
         ctx.refuse("account_mismatch", account=body.account)
-    for side in (account["owner"], account["attester"]):
-        if side and is_related(ctx, record["debtor"], side):
-            ctx.refuse("debtors_account", member=side)
+    side = own_side(ctx, account, record["debtor"])
+    if side:
+        ctx.refuse("debtors_account", member=side)
     wait = body.until_ms - ctx.time
     if wait < NOTICE_MS_MIN or wait > NOTICE_MS_MAX:
         ctx.refuse("bad_notice", until_ms=body.until_ms)
@@ -137,7 +137,10 @@ def answer(ctx: Context, body: Answer) -> None:
 def judge_payto(ctx: Context, target: Record) -> None:
     """Change the account if nobody whose money it is stands against it."""
     record = ctx.need("receivable", target["receivable"])
-    reason = find_objection(ctx, target, record)
+    # The account may have got another attester since it was named.
+    new = ctx.need("account", target["account"])
+    own = own_side(ctx, new, record["debtor"])
+    reason = "own" if own else find_objection(ctx, target, record)
     state = "lapsed" if reason else "made"
     ctx.write({**target, "reason": reason, "state": state})
     ctx.emit("payto_judged", payto=target["id"], state=state)

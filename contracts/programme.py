@@ -26,7 +26,6 @@ from contracts.kit.v1 import (
     Word,
     between,
     bound,
-    is_related,
     limit_debtor,
     need_calendar,
     need_solvent,
@@ -34,6 +33,7 @@ from contracts.kit.v1 import (
     preset_breach,
     to_record,
 )
+from contracts.kit.v1.deals import own_side
 
 BANK_ROLES = ("settlement_bank", "settlement_agent")
 MEMBERS_PAGE = 1000
@@ -265,11 +265,10 @@ def create_programme(ctx: Context, body: NewProgramme) -> None:
     paid_to = ctx.need("account", body.settlement_account or body.account)
     if account["currency"] != body.currency or paid_to["currency"] != body.currency:
         ctx.refuse("account_mismatch", field="currency")
-    sides = (account["owner"], account["attester"], paid_to["owner"])
-    # Nobody attests an account whose attester is insolvent.
-    related = [side for side in sides if side and is_related(ctx, body.debtor, side)]
-    if related:
-        ctx.refuse("debtors_account", member=related[0])
+    for kept in (account, paid_to):
+        side = own_side(ctx, kept, body.debtor)
+        if side:
+            ctx.refuse("debtors_account", member=side)
     need_calendar(ctx, body.calendar or "default")
     for fee in body.fees or []:
         ctx.need("member", fee.payee)

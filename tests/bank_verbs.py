@@ -178,6 +178,11 @@ def answer(stage: Stage, word: str, holder: str = "alpha", by: str = "") -> None
     stage.act("payto.answer", body, **stage.as_members(by))
 
 
+def proposed_to(stage: Stage) -> None:
+    """Turn to the account that the row's debtor wants to pay to."""
+    stage.account = stage.read("payto", stage.payto)["account"]
+
+
 def judged(stage: Stage) -> str:
     """Return what became of the row's change of account, and why."""
     payto = stage.read("payto", stage.payto)

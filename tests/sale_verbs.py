@@ -47,13 +47,15 @@ def own_bank(stage: Stage) -> None:
     stage.deal()
 
 
-def apart(stage: Stage) -> None:
+def apart(
+    stage: Stage, owner: str = "bank", attester: str = "bank", debtor: str = "debtor"
+) -> None:
     """Open two accounts: one for debts, and one to which prices are paid."""
     open_account(stage)
     debts = stage.account
-    open_account(stage)
+    open_account(stage, owner, attester)
     stage.other, stage.account = stage.account, debts
-    stage.deal(settlement_account=stage.other)
+    stage.deal(settlement_account=stage.other, debtor=stage.id_of(debtor))
 
 
 def turn(stage: Stage) -> None:

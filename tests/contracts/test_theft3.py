@@ -16,8 +16,19 @@ OWN_ACCOUNTS = """
 owned by its sister    | open_account firmbank bank | deal debtor=firm | debtors_account
 attested by its sister | open_account bank firmbank | deal debtor=firm | debtors_account
 of another bank        | open_account firmbank bank | deal             | ok
+for prices, owned      | | apart firmbank bank firm             | debtors_account
+for prices, attested   | | apart bank firmbank firm             | debtors_account
+until it is solvent    | open_account bank firmbank,
+                       | ruin firmbank | deal debtor=firm | debtors_account
+its sister follows     | deal debtor=firm,
+                       | ruin bank     | succeed firmbank | debtors_account
+for prices, follows    | apart debtor=firm, turn,
+                       | ruin bank     | succeed firmbank | debtors_account
+another's sister       | deal, ruin bank | succeed firmbank | ok
 it pays to its sister  | deal debtor=firm,
                        | live | propose of=firmbank       | debtors_account
+and what it becomes    | deal debtor=firm, live, propose, proposed_to, ruin bank,
+                       | succeed firmbank, wait 21 | judged | lapsed own False
 """
 
 # A court's order ends new business, whoever of the two begins it.

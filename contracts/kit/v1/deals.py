@@ -150,6 +150,18 @@ def is_related(ctx: Context, one: str, other: str) -> bool:
     return bool(group) and group == ctx.need("member", other).get("group", "")
 
 
+def own_side(ctx: Context, account: Record, debtor: str) -> str:
+    """Return who of a debtor's own group keeps an account's money, "" if nobody.
+
+    Its owner, its attester, or one that attests it again once it is solvent.
+    """
+    vacated = account.get("vacated", {"attester": ""})
+    for side in (account["owner"], account["attester"], vacated["attester"]):
+        if side and is_related(ctx, debtor, side):
+            return str(side)
+    return ""
+
+
 def sign_prices(ctx: Context, attester: str, references: list[str]) -> list[Signer]:
     """Return who signs receipts of prices beside the account's attester.
 
