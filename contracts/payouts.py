@@ -38,7 +38,7 @@ SMALL_PAGE = 500
 rule = Rule(
     "receivable",
     part="payouts",
-    writes=("account", "discrepancy", "order", "payout"),
+    writes=("account", "claim", "discrepancy", "order", "payout", "receipt"),
     refusals={
         "account_blocked": (
             "refused",

@@ -113,6 +113,24 @@ a part sent, a part not   | stray 9 payer=gamma, give_back 4, pick_return, instr
                           | give_back 5, take_back 9 | owes_refund gamma | 4
 what is unsent goes first | stray 9 payer=gamma, give_back 4, pick_return, instruct,
                           | give_back 5, take_back 5 | owes_refund gamma | 0
+bounced, nothing is owed  | stray 9 payer=gamma, give_back 9, pick_return, instruct,
+                          | attest, take_back 9, bounce | owes_refund gamma | 0
+and nothing goes again    | stray 9 payer=gamma, give_back 9, pick_return, instruct,
+                          | attest, take_back 9, bounce | credited gamma | 0
+nor in the books          | stray 9 payer=gamma, give_back 9, pick_return, instruct,
+                          | attest, take_back 9, bounce | books payable | 0
+what was left of it does  | stray 9 payer=gamma, give_back 9, pick_return, instruct,
+                          | attest, take_back 4, bounce | payouts gamma | due/5
+rejected: likewise        | stray 9 payer=gamma, give_back 9, pick_return, instruct,
+                          | take_back 9, status rejected | owes_refund gamma | 0
+back before it is booked  | stray 9 payer=gamma, give_back 9, pick_return, instruct,
+                          | take_back 9, bounce, attest | books payable | 0
+of nobody known, bounced  | stray 9, give_back 9, pick_return, instruct,
+                          | attest, take_back 9, bounce | owes_refund bank | 0
+what a holding repaid     | live face=9 days=3, transfer 0 9 gamma,
+                          | receive 9 payer=gamma, give_back 9, pick_return, instruct,
+                          | attest, take_back 9, wait 3, receive 4 k2, bounce,
+                          | | payouts gamma | due/4
 before what holders got   | live face=9 days=3, wait 3, receive 12, give_back 3,
                           | take_back 3 | state | settled
 they answer for the rest  | live face=9 days=3, wait 3, receive 12, give_back 3,

@@ -256,7 +256,39 @@ def end_attempt(ctx: Context, payout: Record, outcome: str) -> Record:
         if any_orders(ctx):
             ended = place_under_next(ctx, ended)
     ctx.write(ended)
+    if "receipt" in ended and ended["state"] in UNSENT:
+        net_refund(ctx, ended)
     return ended
+
+
+def net_refund(ctx: Context, payout: Record) -> None:
+    """Pay no refund again that did not arrive, as far as its bank took it back.
+
+    Whoever was to get it owed that much, until now.
+    """
+    receipt = ctx.need("receipt", payout["receipt"])
+    item = claim_key(REFUNDS, recalled_from(ctx, receipt))
+    claim: Record | None = ctx.read("claim", item, payout["account"])
+    recalled: int = receipt.get("recalled_minor", 0)
+    owed = 0 if claim is None else min(recalled, claim["amount_minor"])
+    taken = take_back(ctx, payout, owed)
+    if taken and claim is not None:
+        ctx.write({**claim, "amount_minor": claim["amount_minor"] - taken})
+        back = receipt["returned_minor"] - taken
+        left = {"recalled_minor": recalled - taken, "returned_minor": back}
+        ctx.write({**receipt, **left})
+        move_books(ctx, payout["account"], claims_minor=-taken, payable_minor=-taken)
+
+
+def recalled_from(ctx: Context, receipt: Record) -> str:
+    """Return who owes what went back of a receipt and its bank took, too.
+
+    What nobody known got is the loss of the account's owner: it owes it.
+    """
+    payer: str = receipt["payer"]
+    if payer and ctx.read("member", payer) is not None:
+        return payer
+    return str(ctx.need("account", receipt["account"])["owner"])
 
 
 def unuse_mandate(ctx: Context, payout: Record) -> None:

@@ -89,8 +89,8 @@ def apply_payment(
     if not expected:
         return "wrong_state_of_payout", 0
     if back:
-        end_attempt(ctx, payout, "returned")
         move_books(ctx, entry["account"], paid_minor=-full, payable_minor=full)
+        end_attempt(ctx, payout, "returned")
         book_charges(ctx, entry, entry.get("charges_minor", 0))
     else:
         end_attempt(ctx, payout, "paid")

@@ -7,7 +7,13 @@ at retirement, as if they had never been paid.
 
 from contracts.kit.v1.allocation import allocate_rest, allocate_unassigned
 from contracts.kit.v1.arithmetic import accrue, allocate_pro_rata
-from contracts.kit.v1.books import REFUNDS, add_claim, move_books, take_back
+from contracts.kit.v1.books import (
+    REFUNDS,
+    add_claim,
+    move_books,
+    recalled_from,
+    take_back,
+)
 from contracts.kit.v1.deals import undo_deal
 from contracts.kit.v1.exposure import add_exposure
 from contracts.kit.v1.owed import drop_dates, late_days, owed_at, paid_state
@@ -137,15 +143,10 @@ def cancel_refunds(ctx: Context, receipt: Record, amount_minor: int) -> int:
 
 
 def recall_refunds(ctx: Context, receipt: Record, amount_minor: int) -> None:
-    """Let who got a receipt back and took it back, too, owe it.
-
-    What nobody known got is the loss of the account's owner: it owes it.
-    """
+    """Let who got a receipt back and took it back, too, owe it."""
     receipt["recalled_minor"] = receipt.get("recalled_minor", 0) + amount_minor
-    payee = receipt["payer"]
-    if not payee or ctx.read("member", payee) is None:
-        payee = ctx.need("account", receipt["account"])["owner"]
-    add_claim(ctx, receipt["account"], REFUNDS, payee, amount_minor)
+    owing = recalled_from(ctx, receipt)
+    add_claim(ctx, receipt["account"], REFUNDS, owing, amount_minor)
 
 
 def take_waiting(ctx: Context, receipt: Record, amount_minor: int) -> int:
