@@ -19,11 +19,11 @@ from ledger.errors import LedgerError
 
 ISSUE_NEEDED: Final = ("supplier", "invoice", "issued", "amount", "currency", "due")
 ISSUE_OPTIONAL: Final = (
-    *("use", "deductions", "document", "reason", "different"),
+    *("use", "deductions", "document", "reason", "different", "delivery"),
     "programme",
 )
 ANSWER_NEEDED: Final = ("receivable", "amount", "currency")
-ANSWER_OPTIONAL: Final = ("reason", "different")
+ANSWER_OPTIONAL: Final = ("reason", "different", "delivery")
 
 
 def issue_file(session: Session, path: Path, *, keep_going: bool) -> int:
@@ -125,6 +125,8 @@ def _answers(row: dict[str, str]) -> JSONObject:
     found: JSONObject = {"reason": row["reason"]} if row.get("reason") else {}
     if row.get("different"):
         found["different"] = [read_hash(each) for each in row["different"].split("|")]
+    if row.get("delivery"):
+        found["delivery"] = read_hash(row["delivery"])
     return found
 
 

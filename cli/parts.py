@@ -38,8 +38,11 @@ at_option = click.option(
 )
 document_option = click.option(
     "--document",
-    metavar="SHA256",
-    help="SHA-256 of the trade document, where the programme demands one.",
+    metavar="SHA256|@FILE",
+    help="The trade document, where the programme demands one.",
+)
+purpose_option = click.option(
+    "--purpose", metavar="TEXT", help="What it is for, where the programme asks."
 )
 
 
@@ -106,6 +109,7 @@ def merge(session: Session, left: str, right: str) -> None:
 @at_option
 @recourse_option
 @document_option
+@purpose_option
 @click.option(
     "--until",
     metavar="SPAN",
@@ -129,6 +133,7 @@ def offer(session: Session, **given: str | None) -> None:
 @at_option
 @recourse_option
 @document_option
+@purpose_option
 @click.option("--aware", is_flag=True, help="The receiver takes it even if overdue.")
 @with_signing
 def transfer(session: Session, *, aware: bool, **given: str | None) -> None:
@@ -169,6 +174,8 @@ def run_giving(
     }
     if given["document"] is not None:
         body["document"] = read_hash(given["document"])
+    if given["purpose"] is not None:
+        body["purpose"] = given["purpose"]
     run_acts(session, [Act(act, body, lookup.facts(receivable, receiver))])
 
 

@@ -55,6 +55,7 @@ OPTIONAL: Final = (
     *("account", "calendar", "charges_to", "day_basis", "debtor_max"),
     *(
         "dispute_days",
+        "documents",
         "exposure_max",
         "fees",
         "late_close_days",
@@ -98,7 +99,9 @@ def new_programme(session: Session, terms: Path, *, preset: str | None) -> None:
     "default", charges_to "owner", day_basis "booking", dispute_days 30,
     late_close_days 3, payout_days 30, payout_min "0", recourse_trigger
     "default", recourse_days 30, recourse_price "face_interest", suspense_days
-    90, fees (a list of name, payer "seller" or "buyer", payee, ppm, fixed "0").
+    90, fees (a list of name, payer "seller" or "buyer", payee, ppm, fixed "0"),
+    documents (a list; "confirmation": a goods receipt to confirm on, "transfer":
+    purpose and trade document to pass a part for).
     """
     if preset is not None and preset not in PRESETS:
         raise LedgerError("usage", found=f"presets: {', '.join(sorted(PRESETS))}")

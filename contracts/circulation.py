@@ -18,8 +18,10 @@ from contracts.kit.v1 import (
     Record,
     Rule,
     Signer,
+    Text,
     bound,
     check_open_until,
+    check_papers,
     check_part,
     check_passing,
     check_pieces,
@@ -201,6 +203,7 @@ class Transfer(Payload):
     receiver: Hash
     recourse: Literal["with", "without"]
     document: Hash | None = None
+    purpose: Text | None = None
 
 
 def sign_transfer(ctx: Context, body: Transfer) -> list[Signer]:
@@ -226,7 +229,9 @@ def transfer(ctx: Context, body: Transfer) -> None:
     check_same(ctx, body.receivable, body.input)
     record = need_live(ctx, body.receivable)
     tile = need_free_tile(ctx, body.receivable, body.input.lo, body.input.rev)
-    check_passing(ctx, record, tile, body.receiver, aware=body.aware_overdue)
+    papers = body.document is not None and body.purpose is not None
+    aware = body.aware_overdue
+    check_passing(ctx, record, tile, body.receiver, aware=aware, papers=papers)
     part = (body.part.lo, body.part.hi)
     pass_part(ctx, record, tile, part, body.receiver, body.recourse)
 
@@ -241,6 +246,7 @@ class Offer(Payload):
     recourse: Literal["with", "without"]
     until_ms: Millis
     document: Hash | None = None
+    purpose: Text | None = None
 
 
 def sign_offer(ctx: Context, body: Offer) -> list[Signer]:
@@ -264,6 +270,8 @@ def offer(ctx: Context, body: Offer) -> None:
     record = need_live(ctx, body.receivable)
     tile = need_free_tile(ctx, body.receivable, body.input.lo, body.input.rev)
     check_receiver(ctx, record, tile, body.receiver)
+    if body.document is None or body.purpose is None:
+        check_papers(ctx, ctx.need("programme", record["programme"]))
     check_open_until(ctx, body.until_ms)
     part = body.part
     check_part(ctx, record, tile, part.lo, part.hi)
@@ -286,6 +294,8 @@ def offer(ctx: Context, body: Offer) -> None:
     }
     if body.document is not None:
         record_offer["document"] = body.document
+    if body.purpose is not None:
+        record_offer["purpose"] = body.purpose
     if tile["holder"] in ctx.alone:
         record_offer["from_ms"] = ctx.time + COOLING_MS
         if body.until_ms < record_offer["from_ms"]:

@@ -1,9 +1,12 @@
-"""Due dates that a later version of the calendar moves, once, before they count."""
+"""When it is paid: a calendar moves the date once, or the debtor pays early."""
 
 from contracts.kit.v1 import (
     Context,
+    Hash,
+    Payload,
     Record,
     Rule,
+    Signer,
     due_moment_ms,
     is_open,
     put_dates,
@@ -26,3 +29,32 @@ def decide_date(ctx: Context, target: Record) -> None:
         ctx.emit(
             "date_moved", receivable=target["id"], adjusted_date=dated["adjusted_date"]
         )
+
+
+class PayEarly(Payload):
+    """``receivable.pay_early``: waiting money is swept before the due date."""
+
+    receivable: Hash
+
+
+def sign_pay_early(ctx: Context, body: PayEarly) -> list[Signer]:
+    """The debtor, for the money waiting."""
+    record = ctx.need("receivable", body.receivable)
+    amount = record["waiting_minor"]
+    return [Signer(record["debtor"], "pay", amount, record["currency"])]
+
+
+@rule.action(
+    "receivable.pay_early",
+    PayEarly,
+    signers=sign_pay_early,
+    on=("receivable", "receivable"),
+)
+def pay_early(ctx: Context, body: PayEarly) -> None:
+    """Let money for this receivable be swept from now on."""
+    record = ctx.need("receivable", body.receivable)
+    if record["state"] not in ("live", "part_paid") or not record["waiting_minor"]:
+        ctx.refuse("wrong_state", state=record["state"])
+    ctx.write({**record, "early": True})
+    ctx.schedule({**record, "early": True}, "sweep", ctx.time)
+    ctx.emit("paid_early", receivable=record["id"])

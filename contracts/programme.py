@@ -189,6 +189,11 @@ class Fee(Payload):
     ppm: Ppm
 
 
+# Where the hash of a paper is demanded: of the goods receipt on which the debtor
+# undertakes to pay; of the trade document, with its purpose, for which a part passes.
+Demand = Literal["confirmation", "transfer"]
+
+
 class NewProgramme(Payload):
     """``programme.new``: the terms, signed by debtor and lenders."""
 
@@ -230,6 +235,7 @@ class NewProgramme(Payload):
     payout_days: Days | None = None
     payout_min_minor: Minor | None = None
     debtor_max_minor: Amount | None = None
+    documents: Annotated[list[Demand], bound(1, 2)] | None = None
     preset: Word | None = None
     recourse_days: Days | None = None
     recourse_price: Literal["face", "face_interest"] | None = None
@@ -279,8 +285,11 @@ def create_programme(ctx: Context, body: NewProgramme) -> None:
     replaced = body.replaces or ""
     if replaced and ctx.need("programme", replaced)["debtor"] != body.debtor:
         ctx.refuse("bad_terms", field="replaces")
+    # Whose account it is, and which, is pinned in every receivable.
+    names = ("attester", "commitment", "owner")
     record = {
         **to_record(body),
+        "collects": {name: account[name] for name in names},
         "id": ctx.allocate("programme"),
         "kind": "programme",
         "rule": ctx.rule,

@@ -117,6 +117,12 @@ rule = Rule(
             "One holder has all; no offer, payment, claim or retention drawn.",
             "Withdraw offers first; paid receivables end by payment.",
         ),
+        "document_missing": (
+            "refused",
+            "the programme demands a paper",
+            "A goods receipt to confirm on, or purpose and trade document to pass for.",
+            "Name it: --delivery SHA256|@FILE, or --purpose and --document.",
+        ),
     },
 )
 
@@ -148,8 +154,13 @@ class Submit(Payload):
 
 
 class Issue(Submit):
-    """``receivable.issue``: the debtor's approved payable."""
+    """``receivable.issue``: the debtor's approved payable.
 
+    Attributes:
+        delivery: hash of the goods receipt on which the debtor undertakes to pay.
+    """
+
+    delivery: Hash | None = None
     different: Annotated[list[Hash], bound(1, 32)] | None = None
     reason: Word | None = None
 
@@ -190,8 +201,20 @@ def issue(ctx: Context, body: Issue) -> None:
     check_tenor(ctx, programme, body.terms, body.reason)
     record = propose(ctx, programme, body, "issued", "debtor")
     reserve_uses(ctx, record, body.different or [], confirming=True)
-    if body.reason is not None:
-        ctx.write({**record, "reason": body.reason})
+    given = {} if body.reason is None else {"reason": body.reason}
+    ctx.write(with_delivery(ctx, programme, {**record, **given}, body.delivery))
+
+
+def with_delivery(
+    ctx: Context, programme: Record, record: Record, delivery: str | None
+) -> Record:
+    """Return a record with the paper the debtor rests on; refuse if one is missing."""
+    if delivery is not None:
+        return {**record, "delivery": delivery}
+    demanded = "confirmation" in programme.get("documents", [])
+    if demanded and "delivery" not in record:
+        ctx.refuse("document_missing", programme=programme["id"])
+    return record
 
 
 def propose(
@@ -273,12 +296,18 @@ def check_tenor(
 
 
 class Decide(Payload):
-    """An answer to a proposal; ``face_minor`` repeats what is agreed to."""
+    """``receivable.accept``; ``face_minor`` repeats what is agreed to."""
 
     face_minor: Amount
     receivable: Hash
-    different: Annotated[list[Hash], bound(1, 32)] | None = None
     reason: Word | None = None
+
+
+class Confirm(Decide):
+    """``receivable.confirm``: the debtor undertakes to pay; see ``Issue``."""
+
+    delivery: Hash | None = None
+    different: Annotated[list[Hash], bound(1, 32)] | None = None
 
 
 def need_proposal(
@@ -298,7 +327,7 @@ def need_proposal(
     return record
 
 
-def sign_confirm(ctx: Context, body: Decide) -> list[Signer]:
+def sign_confirm(ctx: Context, body: Confirm) -> list[Signer]:
     """The debtor, for the face."""
     record = ctx.need("receivable", body.receivable)
     return [Signer(record["debtor"], "confirm", body.face_minor, record["currency"])]
@@ -306,16 +335,17 @@ def sign_confirm(ctx: Context, body: Decide) -> list[Signer]:
 
 @rule.action(
     "receivable.confirm",
-    Decide,
+    Confirm,
     signers=sign_confirm,
     on=("receivable", "receivable"),
     business=True,
 )
-def confirm(ctx: Context, body: Decide) -> None:
+def confirm(ctx: Context, body: Confirm) -> None:
     """The debtor agrees to the supplier's last proposal: it is live."""
     record = need_proposal(ctx, body.receivable, "debtor")
     reserve_uses(ctx, record, body.different or [], confirming=True)
-    make_live(ctx, record, body)
+    programme = ctx.need("programme", record["programme"])
+    make_live(ctx, with_delivery(ctx, programme, record, body.delivery), body)
 
 
 def sign_agree(ctx: Context, body: Decide) -> list[Signer]:
@@ -387,6 +417,7 @@ class Counter(Payload):
     party: Literal["debtor", "supplier"]
     receivable: Hash
     terms: Terms
+    delivery: Hash | None = None
     different: Annotated[list[Hash], bound(1, 32)] | None = None
     reason: Word | None = None
 
@@ -429,6 +460,7 @@ def counter(ctx: Context, body: Counter) -> None:
         check_tenor(ctx, programme, body.terms, body.reason)
         if body.reason is not None:
             changed["reason"] = body.reason
+        changed = with_delivery(ctx, programme, changed, body.delivery)
     ctx.write(changed)
     ctx.emit("countered", receivable=record["id"], face_minor=changed["face_minor"])
 
@@ -565,32 +597,3 @@ def void(ctx: Context, body: End) -> None:
     )
     release_unassigned(ctx, record["account"], record["debtor"])
     ctx.emit("cancelled", receivable=record["id"])
-
-
-class PayEarly(Payload):
-    """``receivable.pay_early``: waiting money is swept before the due date."""
-
-    receivable: Hash
-
-
-def sign_pay_early(ctx: Context, body: PayEarly) -> list[Signer]:
-    """The debtor, for the money waiting."""
-    record = ctx.need("receivable", body.receivable)
-    amount = record["waiting_minor"]
-    return [Signer(record["debtor"], "pay", amount, record["currency"])]
-
-
-@rule.action(
-    "receivable.pay_early",
-    PayEarly,
-    signers=sign_pay_early,
-    on=("receivable", "receivable"),
-)
-def pay_early(ctx: Context, body: PayEarly) -> None:
-    """Let money for this receivable be swept from now on."""
-    record = ctx.need("receivable", body.receivable)
-    if record["state"] not in ("live", "part_paid") or not record["waiting_minor"]:
-        ctx.refuse("wrong_state", state=record["state"])
-    ctx.write({**record, "early": True})
-    ctx.schedule({**record, "early": True}, "sweep", ctx.time)
-    ctx.emit("paid_early", receivable=record["id"])

@@ -54,6 +54,8 @@ def deal(stage: Stage, by: str = "", **terms: Any) -> None:
         if name in terms:
             ids = [stage.id_of(member) for member in terms[name].split("+")]
             terms[name] = ids[0] if name == "debtor" else ids
+    if "documents" in terms:
+        terms["documents"] = terms["documents"].split("+")
     if "suppliers" in terms:
         terms["suppliers"] = [stage.id_of(terms["suppliers"])]
     if "account" in terms:
@@ -146,6 +148,8 @@ def _named(stage: Stage, options: Body) -> Body:
         made["programme"] = digest_of("none")
     if "different" in made:
         made["different"] = [stage.invoice_id(made["different"])]
+    if "delivery" in made:
+        made["delivery"] = digest_of(made["delivery"])
     return made
 
 
@@ -290,7 +294,11 @@ def _passing(
     stage: Stage, part: tuple[int, int], to: str, tile: int, off: Body
 ) -> Body:
     recourse = off.pop("recourse", "without")
+    papers = {name: off.pop(name) for name in ("document", "purpose") if name in off}
+    if "document" in papers:
+        papers["document"] = digest_of(papers["document"])
     return {
+        **papers,
         "input": _input(stage, tile, **off),
         "part": {"hi": part[1], "lo": part[0]},
         "receivable": stage.it,

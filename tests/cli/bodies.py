@@ -41,12 +41,17 @@ SUBMIT = {
     "supplier": ALPHA,
     "terms": TERMS,
 }
-ANSWERS = {"different": [hash_of("other invoice")], "reason": "season"}
+UNDERTAKEN = {
+    "delivery": hash_of("goods receipt"),
+    "different": [hash_of("other invoice")],
+    "reason": "season",
+}
 INPUT = {"hi": 9_000_000, "lo": 1_000_000, "receivable": R, "rev": 7}
 GIVING = {
     "document": hash_of("trade"),
     "input": INPUT,
     "part": {"hi": 5_000_000, "lo": 2_000_000},
+    "purpose": "goods of order 7",
     "receivable": R,
     "receiver": LENDER,
     "recourse": "with",
@@ -321,6 +326,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "debtor_max_minor": 10**11,
         "disclosure": hash_of("d"),
         "dispute_days": 20,
+        "documents": ["confirmation", "transfer"],
         "exposure_max_minor": 10**10,
         "fees": [
             {
@@ -395,17 +401,17 @@ BODIES: dict[str, dict[str, Any]] = {
         "key": "S9/1",
         "receipt": E,
     },
-    "receivable.accept": {"face_minor": 10_000_000, "receivable": R, **ANSWERS},
+    "receivable.accept": {"face_minor": 10_000_000, "receivable": R, "reason": "late"},
     "receivable.cancel": {"receivable": R},
-    "receivable.confirm": {"face_minor": 10_000_000, "receivable": R, **ANSWERS},
+    "receivable.confirm": {"face_minor": 10_000_000, "receivable": R, **UNDERTAKEN},
     "receivable.counter": {
         "party": "debtor",
         "receivable": R,
         "terms": TERMS,
-        **ANSWERS,
+        **UNDERTAKEN,
     },
     "receivable.decline": {"receivable": R},
-    "receivable.issue": {**SUBMIT, **ANSWERS},
+    "receivable.issue": {**SUBMIT, **UNDERTAKEN},
     "receivable.merge": {
         "left": INPUT,
         "receivable": R,

@@ -117,6 +117,18 @@ rest below the minimum  | deal part_min_minor=10,
                         | live            | transfer 9 500            | part_too_small
 at the minimum          | deal part_min_minor=10,
                         | live            | transfer 0 10             | ok
+no paper for it         | deal documents=transfer,
+                        | live            | transfer 0 5              | document_missing
+no purpose              | deal documents=transfer,
+                        | live            | transfer 0 5 document=x   | document_missing
+a purpose, no paper     | deal documents=transfer,
+                        | live            | transfer 0 5 purpose=x    | document_missing
+both                    | deal documents=transfer,
+                        | live       | transfer 0 5 document=x purpose=x | ok
+before its cut          | deal documents=transfer,
+                        | live            | transfer 5 5              | document_missing
+after its record date   | deal documents=transfer record_days=3,
+                        | live days=10, wait 7 | transfer 0 5         | document_missing
 all that a sweep left   | deal part_min_minor=10,
                         | paid 999995     | transfer 0 5              | ok
 all of it               | live            | transfer 0 1000000        | ok
@@ -137,6 +149,14 @@ to nobody          | live                      | offer 0 5 nobody       | not_fo
 to the debtor      | live                      | offer 0 5 debtor       | bad_receiver
 to itself          | live                      | offer 0 5 alpha        | bad_receiver
 to an operator     | live                      | offer 0 5 operator     | bad_receiver
+no paper for it    | deal documents=transfer,
+                   | live                      | offer 0 5 purpose=x    | document_missing
+before its end     | deal documents=transfer,
+                   | live                      | offer 0 5 days=0       | document_missing
+after the receiver | deal documents=transfer,
+                   | live                      | offer 0 5 debtor       | bad_receiver
+with both          | deal documents=transfer, live,
+                   | offer 0 5 document=x purpose=x | take              | ok
 until now          | live                      | offer 0 5 days=0       | bad_deadline
 until the next ms  | live                      | offer 0 5 days=0 ms=1  | ok
 until the 90th day | live                      | offer 0 5 days=90      | ok

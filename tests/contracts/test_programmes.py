@@ -57,6 +57,8 @@ signed by the lender only |      | deal by=lender                    | wrong_sig
 by one of two lenders | | deal lenders=lender+merged by=debtor+lender | wrong_signers
 account is unknown        |      | deal account=x                    | not_found
 another currency          |      | deal currency=EUR                 | account_mismatch
+papers demanded nowhere   |      | deal documents=never              | bad_body
+papers demanded twice     |      | deal documents=transfer+confirmation | ok
 norm above the cap        |      | deal tenor_norm_days=366          | bad_terms
 norm at the cap           |      | deal tenor_norm_days=365          | ok
 grace above the cap       |      | deal grace_days=366               | bad_terms
@@ -261,6 +263,15 @@ def test_change_of_a_change_keeps_what_is_in_force(stage: Stage) -> None:
     wait(stage, 7)
     register(stage, "merged", "three")
     assert in_force(stage, "merged") == digest_of("two")
+
+
+def test_programme_pins_whose_account_it_is(stage: Stage) -> None:
+    """Owner, attester and hash of the number stand in the terms as they were."""
+    stage.begin()
+    stage.deal()
+    pinned = stage.read("programme", stage.programme)["collects"]
+    account = stage.read("account", stage.account)
+    assert pinned == {n: account[n] for n in ("attester", "commitment", "owner")}
 
 
 def test_debtor_limit_counts_all_programmes() -> None:

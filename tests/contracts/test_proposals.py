@@ -43,6 +43,32 @@ issued at the norm     |               | issue days=180    | ok
 submitted above both   |               | submit days=366   | ok
 """
 
+PAPERS = """
+without a goods receipt    | deal documents=confirmation, submit | confirm | document_missing
+with one                   | deal documents=confirmation,
+                           | submit                | confirm delivery=note | ok
+where none is demanded     | submit                | confirm delivery=note | ok
+issued without             | deal documents=confirmation | issue | document_missing
+issued with one            | deal documents=confirmation | issue delivery=note | ok
+countered without          | deal documents=confirmation,
+                           | submit                | counter debtor | document_missing
+by the supplier            | deal documents=confirmation, submit,
+                           | counter debtor delivery=note | counter supplier | ok
+the debtor's stays         | deal documents=confirmation, submit,
+                           | counter debtor delivery=note,
+                           | counter supplier      | confirm | ok
+the supplier gives none    | deal documents=confirmation, submit,
+                           | counter debtor delivery=note | agree | ok
+nor may it                 | deal documents=confirmation, submit,
+                           | counter debtor delivery=note | agree delivery=note | bad_body
+after the look-alike       | deal documents=confirmation, submit number=PA7,
+                           | submit number=PA07    | confirm | near_duplicate
+and before the tenor       | deal documents=confirmation,
+                           | submit days=366       | confirm | document_missing
+of what passes it says nothing | deal documents=confirmation,
+                           | submit, confirm delivery=note | transfer 0 5 | ok
+"""
+
 CONFIRMING = """
 somebody else confirms    | submit             | confirm lender      | wrong_signers
 confirmed twice           | live               | confirm             | wrong_state
@@ -165,7 +191,7 @@ def test_proposals(stage: Stage, row: Row) -> None:
     assert row.answer(stage) == row.code
 
 
-@rows(CONFIRMING, ACCEPTING)
+@rows(PAPERS, CONFIRMING, ACCEPTING)
 def test_agreements(stage: Stage, row: Row) -> None:
     """Each yes to a proposal is answered with its code."""
     assert row.answer(stage) == row.code

@@ -88,8 +88,20 @@ def check_part(ctx: Context, record: Record, tile: Record, lo: int, hi: int) -> 
     check_pieces(ctx, record, [tile["lo"], *inside, tile["hi"]])
 
 
+def check_papers(ctx: Context, programme: Record) -> None:
+    """Refuse what passes without purpose and document where these are demanded."""
+    if "transfer" in programme.get("documents", ()):
+        ctx.refuse("document_missing", programme=programme["id"])
+
+
 def check_passing(
-    ctx: Context, record: Record, tile: Record, receiver: str, *, aware: bool
+    ctx: Context,
+    record: Record,
+    tile: Record,
+    receiver: str,
+    *,
+    aware: bool,
+    papers: bool = True,
 ) -> None:
     """Judge whether a part of this tile may pass to a receiver now."""
     programme = ctx.need("programme", record["programme"])
@@ -105,6 +117,8 @@ def check_passing(
         ctx.refuse("overdue_unaware", receivable=record["id"])
     if disputed_minor(ctx, record) and not aware:
         ctx.refuse("disputed_unaware", receivable=record["id"])
+    if not papers:
+        check_papers(ctx, programme)
     if programme["record_days"]:
         last = record_date(ctx, programme, record)
         if last <= today(ctx, programme) < record["adjusted_date"]:
