@@ -99,6 +99,32 @@ def _keep_card(session: Session, owner: str, given: dict[str, Any]) -> str:
     return Cards(session).keep(make_card(owner, given["currency"], account))
 
 
+@bank.command("card")
+@account_option
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@with_node
+def write_card(session: Session, account: str | None, *, output: Path) -> None:
+    """Write the card of a collection account, for debtors and suppliers.
+
+    Who keeps it (allonge member account keep) is warned of invoices that ask to
+    be paid anywhere else.
+    """
+    from cli.cards import Cards
+    from cli.lookup import Lookup
+    from cli.private import write_private
+    from cli.terminal import print_json, print_note
+    from ledger.encoding import encode
+
+    if account is not None:
+        check_id(account, "account")
+    found = find_account(Lookup(session), account, "")
+    card = Cards(session).card(found["commitment"], found["id"])
+    write_private(output, encode(card))
+    if session.as_json:
+        print_json({"account": found["id"], "output": str(output)})
+    print_note(f"Written to {output}: name and number in clear. Hand it over safely.")
+
+
 # --- entries ---
 
 

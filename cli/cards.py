@@ -77,6 +77,15 @@ class Cards:
         account: JSONObject = self._cards.get(commitment, {}).get("account", {})
         return account
 
+    def card(self, commitment: str, whose: str) -> JSONObject:
+        """Return the whole card of a commitment, as it is handed to others.
+
+        Raises:
+            LedgerError: ``account_data_missing``.
+        """
+        self.need(commitment, whose)
+        return self._cards[commitment]
+
     def need(self, commitment: str, whose: str) -> JSONObject:
         """Return the account on the card of a commitment.
 

@@ -237,6 +237,9 @@ CODES: Final = tuple(
         " | No identifier of that party in the draft is one of the member's."
         " | Take the right wallet, invoice and programme; if both sides agree that it "
         "is the same party, add --parties-agreed.",
+        "other_invoice | refused | not the invoice it draws on"
+        " | Number, date, amount or bytes of the file are not those submitted."
+        " | Compare it with what was claimed: run: allonge show RECEIVABLE",
         # -- sale --
         "bad_rate | malformed | not a rate"
         " | A rate is a percentage a year with at most four decimals, up to 100 %."

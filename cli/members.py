@@ -253,6 +253,7 @@ def register_account(session: Session, **given: Any) -> None:
     exponent(given["currency"])
     check_id(given["attester"], "member")
     from cli.acting import Act, run_acts
+    from cli.cards import Cards
     from cli.lookup import Lookup
     from cli.private import write_private
     from cli.requests import commit_card, make_card
@@ -269,6 +270,7 @@ def register_account(session: Session, **given: Any) -> None:
     card = make_card(session.member, given["currency"], account)
     # Written first: a commitment nobody can open would be worth nothing.
     write_private(given["output"], encode(card))
+    Cards(session).keep(card)
     body = {
         "attester": attester,
         "commitment": commit_card(card),

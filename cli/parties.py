@@ -1,18 +1,27 @@
-"""Whether the parties of an invoice are the members who act on it.
+"""Whether an invoice is the one that is meant: its parties, its account, itself.
 
 An invoice names its parties by numbers of others, the ledger by members who
 have shown theirs. They are compared by scheme and normalised value; names
-decide nothing.
+decide nothing. An account that is not the one to pay to is a warning: invoices
+are altered on their way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cli.formats.identifiers import UNNAMED, compact_number, named_identifier
+from cli.cards import Cards
+from cli.formats.identifiers import (
+    UNNAMED,
+    compact_number,
+    is_same_number,
+    named_identifier,
+)
+from cli.formats.invoices import Invoice
 from cli.lookup import Lookup
 from cli.terminal import print_note
+from ledger.encoding import JSONObject, hex_digest
 from ledger.errors import LedgerError
 
 Row = Mapping[str, Any]
@@ -28,6 +37,7 @@ def are_parties(terms: Row) -> bool:
     rows = [terms[role] for role in ("creditor", "debtor", "payee") if role in terms]
     texts = [row[name] for row in rows for name in ("name", "country")]
     numbers = [each for row in rows for each in row["identifiers"]]
+    numbers += terms["pay_to"]
     texts += [each[name] for each in numbers for name in ("scheme", "value")]
     roles = "creditor" in terms and "debtor" in terms
     return roles and all(isinstance(text, str) for text in texts)
@@ -89,3 +99,77 @@ def _numbers(rows: Sequence[Row], country: str) -> list[tuple[str, str]]:
 
 def _line(numbers: Sequence[tuple[str, str]]) -> str:
     return ", ".join(f"{scheme} {value}" for scheme, value in numbers) or "no number"
+
+
+def warn_of_account(
+    lookup: Lookup, accounts: Iterable[Row], programme: Row, supplier: str
+) -> list[JSONObject]:
+    """Return the warning, as a fact for the screen, of an account not paid to.
+
+    The debtor pays to the collection account of its programme alone; the wallet
+    knows its number from a card that hashes to what the programme pins.
+
+    Args:
+        lookup: where members are read.
+        accounts: those that the invoice asks to be paid to.
+        programme: its record.
+        supplier: id of the member whose invoice it is.
+    """
+    cards = Cards(lookup.session)
+    pinned = programme["collects"]
+    owner = lookup.name_of(str(pinned["owner"]))
+    card = cards.find(str(pinned["commitment"]))
+    number = str(card.get("number", ""))
+    others = [
+        str(each["value"])
+        for each in accounts
+        if not card or not is_same_number(str(each["value"]), number)
+    ]
+    if not others:
+        return []
+    owners = {cards.owners().get(compact_number(each), "") for each in others}
+    asked = f"The invoice asks to be paid to {', '.join(others)}"
+    if owners == {supplier}:
+        text = f"{asked}, the seller's own account: after confirmation only {owner}'s"
+        text += f" account {number} counts." if card else " collection account counts."
+    elif card:
+        text = (
+            f"{asked}, NOT to {number} of {owner}, where this programme is paid. "
+            "So do invoices that were altered: ask the seller by a way you know."
+        )
+    else:
+        text = (
+            f"{asked}; whether that is where this programme is paid is not known "
+            f"here. Ask {owner} for the account's card: allonge bank card -o FILE"
+        )
+    item = hex_digest(text.encode())
+    return [{"id": item, "kind": "warning", "text": text}]
+
+
+def check_invoice(found: Row, invoice: Invoice) -> None:
+    """Return if an invoice file is the one that a receivable draws on.
+
+    Raises:
+        LedgerError: ``other_invoice``, naming the first thing that differs.
+    """
+    numbers = {_spelled(use["number"]): use for use in found["invoices"]}
+    use = numbers.get(_spelled(invoice.number))
+    if use is None:
+        raise LedgerError(
+            "other_invoice", expected=" or ".join(numbers), found=invoice.number
+        )
+    for name, expected, stated in (
+        ("issue date", use["issue_date"], invoice.issue_date),
+        ("amount", use["amount_minor"], invoice.face_minor),
+        ("currency", found["currency"], invoice.currency),
+        ("SHA-256", found.get("document"), invoice.document_sha256),
+    ):
+        if expected is not None and stated != expected:
+            raise LedgerError(
+                "other_invoice", expected=f"{name} {expected}", found=f"{name} {stated}"
+            )
+
+
+def _spelled(number: str) -> str:
+    """Return an invoice number as the ledger compares it: no spaces, no case."""
+    return "".join(number.split()).upper()

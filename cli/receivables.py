@@ -35,6 +35,11 @@ different_option = click.option(
     metavar="SHA256",
     help="Invoice that looks like another one and is not; the refusal names it.",
 )
+delivery_option = click.option(
+    "--delivery",
+    metavar="SHA256|@FILE",
+    help="The goods receipt it rests on, where the programme demands one.",
+)
 file_option = click.option(
     "--file",
     type=click.Path(path_type=Path),
@@ -81,6 +86,7 @@ def submit(session: Session, **given: Any) -> None:
 @click.option("--supplier", metavar="MEMBER", help="Whose invoice it is.")
 @reason_option
 @different_option
+@delivery_option
 @file_option
 @keep_going_option
 @with_signing
@@ -132,6 +138,10 @@ def _propose(session: Session, act: str, given: dict[str, Any]) -> None:
     if claim["document"]:
         body["document"] = claim["document"]
     facts = lookup.facts(programme, {"supplier": supplier})
+    if claim["accounts"]:
+        from cli.parties import warn_of_account
+
+        facts += warn_of_account(lookup, claim["accounts"], programme, supplier)
     if act == "receivable.submit":
         _warn_of_tenor(session, programme, claim["due_date"])
     run_acts(session, [Act(act, body, facts)])
@@ -166,11 +176,14 @@ def _answers(given: dict[str, Any]) -> JSONObject:
         found["reason"] = given["reason"]
     if given.get("different"):
         found["different"] = [read_hash(text) for text in given["different"]]
+    if given.get("delivery") is not None:
+        found["delivery"] = read_hash(given["delivery"])
     return found
 
 
 def _read_claim(given: dict[str, Any]) -> JSONObject:
     parties: JSONObject = {}
+    accounts: list[JSONObject] = []
     if given["draft"] is not None:
         from cli.parties import draft_parties
 
@@ -178,7 +191,7 @@ def _read_claim(given: dict[str, Any]) -> JSONObject:
         number, issued = terms["invoice_number"], terms["issue_date"]
         amount, currency = terms["face_minor"], terms["currency"]
         due, document = terms["due_date"], terms["document_sha256"]
-        parties = draft_parties(terms)
+        parties, accounts = draft_parties(terms), terms["pay_to"]
     else:
         needed = ("invoice", "issued", "amount", "due")
         missing = [f"--{name}" for name in needed if given[name] is None]
@@ -197,6 +210,7 @@ def _read_claim(given: dict[str, Any]) -> JSONObject:
     if given["due"] is not None:
         due = read_date(given["due"])
     return {
+        "accounts": accounts,
         "currency": currency,
         "document": document,
         "due_date": due,
@@ -286,6 +300,13 @@ def _find_programme(lookup: Any, given: dict[str, Any], claim: JSONObject) -> An
 @click.argument("receivable", required=False)
 @reason_option
 @different_option
+@delivery_option
+@click.option(
+    "--invoice",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Compare the invoice you have: number, amount, bytes, account.",
+)
 @file_option
 @all_option
 @keep_going_option
@@ -307,7 +328,7 @@ def _is_batch(item: str | None, given: dict[str, Any]) -> bool:
     asked = (item is not None, given["file"] is not None, given["every"])
     if sum(asked) != 1:
         raise LedgerError("usage", found="give an ID, --file FILE or --all")
-    single = ("reason", "different", "aware")
+    single = ("reason", "different", "delivery", "invoice", "aware")
     if item is None and any(given.get(name) for name in single):
         raise LedgerError("usage", found="a reason stands in the lines of a file")
     if item is not None:
@@ -330,7 +351,29 @@ def _decide(session: Session, act: str, text: str, given: dict[str, Any]) -> Non
     lookup = Lookup(session)
     found = lookup.find("receivable", text)
     body = {"face_minor": found["face_minor"], "receivable": found["id"], **answers}
-    run_acts(session, [Act(act, body, lookup.facts(found))])
+    facts = lookup.facts(found)
+    if given.get("invoice") is not None:
+        facts += _compare_invoice(lookup, given["invoice"], found)
+    run_acts(session, [Act(act, body, facts)])
+
+
+def _compare_invoice(lookup: Any, path: Path, found: JSONObject) -> list[JSONObject]:
+    """Return the warning of an invoice that asks to be paid elsewhere, if it does."""
+    from cli.formats.invoices import read_invoice
+    from cli.parties import check_invoice, warn_of_account
+
+    number = lookup.members()[found["supplier"]]["identifiers"][0]
+    submitter = f"{number['scheme']}:{number['value']}"
+    try:
+        invoice = read_invoice(path, submitter=submitter)
+    except LedgerError as error:
+        if error.code != "no_due_date":
+            raise
+        invoice = read_invoice(path, due_date=found["due_date"], submitter=submitter)
+    check_invoice(found, invoice)
+    accounts = [account.to_json() for account in invoice.pay_to]
+    programme = lookup.record("programme", found["programme"])
+    return warn_of_account(lookup, accounts, programme, found["supplier"])
 
 
 @click.command("counter")
@@ -339,6 +382,7 @@ def _decide(session: Session, act: str, text: str, given: dict[str, Any]) -> Non
 @deduct_option
 @reason_option
 @different_option
+@delivery_option
 @with_signing
 def counter(session: Session, receivable: str, **given: Any) -> None:
     """Propose other terms for a RECEIVABLE; the other side agrees or not."""

@@ -48,14 +48,18 @@ FACTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "account": ("attester", "currency", "owner"),
     "deal": ("currency", "payee", "payer", "purpose", "receivable"),
     "member": ("name",),
-    "offer": ("currency", "giver", "hi", "lo", "receiver", "recourse", "until_ms"),
+    "offer": (
+        *("currency", "document", "giver", "hi", "lo", "purpose", "receiver"),
+        *("recourse", "until_ms"),
+    ),
     "payout": ("amount_minor", "currency", "payee", "state"),
-    "programme": ("account", "currency", "debtor", "name"),
+    "programme": ("account", "currency", "debtor", "name", "undertaking"),
     "receipt": ("account", "amount_minor"),
     "receivable": (
-        *("adjusted_date", "currency", "debtor", "due_date", "face_minor"),
+        *("account", "adjusted_date", "currency", "debtor", "due_date", "face_minor"),
         *("programme", "provisional_until_ms", "state", "supplier"),
     ),
+    "warning": ("text",),
 }
 
 

@@ -40,11 +40,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield stage
 
 
-def _found_programme(stage: Stage, folder: Path) -> None:
+def _found_programme(
+    stage: Stage, folder: Path, number: tuple[str, ...] = ("--commitment", "ab" * 32)
+) -> None:
     world = stage.world
     account = stage.do(
         "bank",
-        *("bank", "open", "--currency", "CNY", "--commitment", "ab" * 32),
+        *("bank", "open", "--currency", "CNY", *number),
         *("--closed", "2026-01-04"),
         *("--mandate", "1000000.00", "2035-12-31", "cd" * 32),
         typed="0.00",
