@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from cli.private import OTHERS_WRITE, read_private, write_private
 from cli.screen import Facts, Page, leaves, name_path, quote, show_moment, show_rate
-from cli.screen_members import show_member
+from cli.screen_lines import show_block
 from cli.trust import load_installed
 from ledger.encoding import (
     JSONObject,
@@ -270,7 +270,7 @@ def draw_genesis(file: GenesisFile) -> tuple[list[str], int]:
     page.line("kind", words.get(test, "unknown"))
     page.line("begins", show_moment(page.take("time")))
     for n in range(page.items("members")):
-        show_member(page, "members", n)
+        show_block(page, "member", "members", n)
     _draw_parameters(page)
     rulebook = page.text("rulebook")
     installed = load_installed().hash

@@ -236,7 +236,7 @@ def estimate(amount: str, *, as_json: bool, **given: Any) -> None:
     """Say what selling an AMOUNT would bring; asks no node and signs nothing."""
     from cli.amounts import format_amount, parse_amount
     from cli.lookup import read_amount
-    from cli.screen_sale import annual_cost
+    from cli.screen_lines import annual_cost
     from cli.terminal import print_facts, print_json
 
     face, currency = parse_amount(amount)

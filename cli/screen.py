@@ -9,11 +9,9 @@ Facts (names, currencies, terms of a receivable) come from a node and are
 marked as such. What moves, how much and to whom comes from the bytes.
 """
 
-# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
-
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -160,6 +158,13 @@ class Page:
             raise LedgerError("bad_body", expected=f"{name_path(path)}: a list")
         return len(value)
 
+    def is_empty(self, *path: str | int) -> bool:
+        """Tell whether a field is an empty list, which the caller then shows."""
+        if self._find(path) != []:
+            return False
+        self.left.discard(path)
+        return True
+
     def _find(self, path: Path) -> Any:
         value: Any = self.body
         for step in path:
@@ -190,11 +195,6 @@ class Page:
         called = self.facts.text(kind, item, "name")
         return f"{quote(called)} {short}" if called else short
 
-    def document(self, label: str, *path: str | int) -> None:
-        """Show an optional hash of a document."""
-        if self.has(*path):
-            self.line(label, f"SHA-256 {self.hash(self.text(*path))}")
-
     def money(self, amount_minor: int, currency: str) -> str:
         """Return an amount with its currency.
 
@@ -215,9 +215,6 @@ class Page:
         self.asked = (str(count), count, "")
 
 
-ShowAct = Callable[[Page], str]
-
-
 def draw(payload: JSONObject, facts: Facts, transaction: str) -> Screen:
     """Return the screen of a payload.
 
@@ -230,39 +227,26 @@ def draw(payload: JSONObject, facts: Facts, transaction: str) -> Screen:
         LedgerError: ``bad_payload``; ``unknown_act``; ``bad_body``;
             ``fact_missing``; ``field_not_shown``, naming the field.
     """
+    from cli.screen_lines import show_act  # noqa: PLC0415 - it writes on this page
+
     if set(payload) != set(FRAME) or not isinstance(payload["body"], dict):
         raise LedgerError("bad_payload", expected="exactly the fields of v1")
     act = str(payload["act"])
     page = Page(payload["body"], facts)
-    title = find_show(act)(page)
+    title = show_act(page, act)
     if page.left:
         first = min(page.left, key=str)
         raise LedgerError("field_not_shown", found=f"{act}: {name_path(first)}")
+    for row in facts.rows:
+        if row.get("kind") == "warning":
+            words = "".join(_spell(char) for char in str(row.get("text", "")))
+            page.lines.insert(0, f" {'WARNING':<{LABEL_COLUMNS}}{words}")
     # Drawn before its own lines, the title stands on top of them.
     page.lines.insert(0, f" {'act':<{LABEL_COLUMNS}}{title} ({act})")
     _draw_frame(page, payload, transaction)
     text, amount, currency = page.asked
     lines = [*_banner(facts), *page.lines, *_banner(facts)]
     return Screen(tuple(lines), text, bool(currency), currency, amount)
-
-
-def find_show(act: str) -> ShowAct:
-    """Return the function that shows an act.
-
-    Raises:
-        LedgerError: ``unknown_act``.
-    """
-    from cli.screen_books import ACTS as BOOKS
-    from cli.screen_members import ACTS as MEMBERS
-    from cli.screen_orders import ACTS as ORDERS
-    from cli.screen_parts import ACTS as PARTS
-    from cli.screen_recourse import ACTS as RECOURSE
-    from cli.screen_sale import ACTS as SALE
-
-    for table in (PARTS, BOOKS, MEMBERS, ORDERS, RECOURSE, SALE):
-        if act in table:
-            return table[act]
-    raise LedgerError("unknown_act", found=quote(act[:64]))
 
 
 def _banner(facts: Facts) -> list[str]:
