@@ -437,14 +437,15 @@ def close(ctx: Context, body: Close) -> None:
         ctx.refuse("sweep_running", receivable=record["id"])
     if record["waiting_minor"]:
         ctx.refuse("encumbered", receivable=record["id"])
-    missing = find_holders(ctx, record["id"])
     for holder in body.holders:
-        if holder not in missing:
+        if next_holder(ctx, record["id"], holder + "/") != holder:
             ctx.refuse("not_holder", holder=holder)
         need_disposal(ctx, holder)
         need_repaid(ctx, record, holder)
-    agreed = add_agreed(ctx, record["id"], body.holders)
-    if any(holder not in agreed for holder in missing):
+        agreed = {"id": holder, "kind": "closing", "scope": record["id"]}
+        if ctx.read("closing", holder, record["id"]) is None:
+            ctx.create(agreed)
+    if not all_agree(ctx, record["id"]):
         ctx.emit("closing_agreed", receivable=record["id"])
         return
     ctx.write({**record, "state": "closed"})
@@ -453,23 +454,18 @@ def close(ctx: Context, body: Close) -> None:
     ctx.emit("closed", receivable=record["id"])
 
 
-def add_agreed(ctx: Context, receivable: str, holders: list[str]) -> list[str]:
-    """Return who has agreed by now, kept where only they see who holds what."""
-    known = ctx.read("closing", receivable)
-    if known is None:
-        ctx.create({"holders": holders, "id": receivable, "kind": "closing"})
-        return holders
-    before = known["holders"]
-    agreed = [*before, *[holder for holder in holders if holder not in before]]
-    ctx.write({**known, "holders": agreed})
-    return agreed
+def all_agree(ctx: Context, receivable: str) -> bool:
+    """Say whether every holder of live units has agreed.
+
+    Each in a record of its own: only they see who holds what.
+    """
+    holder = next_holder(ctx, receivable, "")
+    while holder and ctx.read("closing", holder, receivable) is not None:
+        holder = next_holder(ctx, receivable, holder + "/~")
+    return not holder
 
 
-def find_holders(ctx: Context, receivable: str) -> list[str]:
-    """Return who holds live units, each once."""
-    holders: list[str] = []
-    page = ctx.scan("live", receivable, limit=1)
-    while page and len(holders) < TILES_MAX:
-        holders.append(page[0]["holder"])
-        page = ctx.scan("live", receivable, holders[-1] + "/~", 1)
-    return holders
+def next_holder(ctx: Context, receivable: str, after: str) -> str:
+    """Return the first holder of live units behind a sort key, "" if none."""
+    found = ctx.scan("live", receivable, after, 1)
+    return str(found[0]["holder"]) if found else ""

@@ -18,12 +18,15 @@ from contracts.kit.v1 import (
     claim_left,
     gather_groups,
     is_open,
+    order_key,
     release_unassigned,
 )
 from contracts.kit.v1.deals import own_side
 
 NOTICE_MS_MIN = 10 * 86_400_000
 NOTICE_MS_MAX = 90 * 86_400_000
+# Changes of one receivable's account that are open at once.
+OPEN_MAX = 3
 
 rule = Rule(
     "receivable",
@@ -83,6 +86,9 @@ def propose(ctx: Context, body: Propose) -> None:
     wait = body.until_ms - ctx.time
     if wait < NOTICE_MS_MIN or wait > NOTICE_MS_MAX:
         ctx.refuse("bad_notice", until_ms=body.until_ms)
+    later = ctx.scan("paytos", record["id"], order_key(ctx.time), OPEN_MAX)
+    if len(later) == OPEN_MAX:
+        ctx.refuse("limit_exceeded", open_max=OPEN_MAX)
     payto = {
         "account": body.account,
         "debtor": record["debtor"],

@@ -18,7 +18,10 @@ WHOLES: Final = {
     "programme": "programme",
     "receivable": "receivable",
 }
-PARENTS: Final = {"tile": "receivable", "interest": "receivable", "answer": "payto"}
+PARENTS: Final = {
+    **dict.fromkeys(("closing", "interest", "tile"), "receivable"),
+    "answer": "payto",
+}
 
 Thing = Mapping[str, Any]
 

@@ -558,7 +558,7 @@ _WORDS: Final = {
     "calendar": "+everyone",
     "chain": "+everyone",
     "claim": "payee +banks",
-    "closing": "holders",
+    "closing": "id",
     "deal": "payer payee +receives_price",
     "discrepancy": "+banks",
     "dispute": "+of_receivable",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ledger.state import read_record
 from ledger.transactions import object_id
 from tests import verbs
 from tests.stage import Body, Stage
@@ -250,6 +251,16 @@ def give_up(stage: Stage, *holders: str, by: str = "") -> None:
     ids = [stage.id_of(name) for name in holders]
     body = {"holders": ids, "receivable": stage.it}
     stage.act("receivable.close", body, **stage.as_members(by))
+
+
+def gave_up(stage: Stage) -> str:
+    """Return who has agreed that the receivable is uncollectable."""
+    state = stage.chain.state
+    return " ".join(
+        name
+        for name in ("alpha", "beta", "gamma")
+        if read_record(state, "closing", stage.member(name), stage.it)
+    )
 
 
 def past(stage: Stage, ms: int = 1) -> None:

@@ -146,6 +146,12 @@ twice                 | lost, give_up alpha    | give_up alpha | wrong_state
 one of two            | lost, transfer 0 5 aware=1, give_up alpha | state | default
 the other             | lost, transfer 0 5 aware=1, give_up alpha,
                       | give_up beta           | state | closed
+each for itself       | lost, transfer 0 5 aware=1, give_up alpha | gave_up | alpha
+and the last          | lost, transfer 0 5 aware=1, give_up alpha,
+                      | give_up beta           | gave_up | alpha beta
+who has passed it on  | lost, transfer 0 5 aware=1, give_up beta,
+                      | transfer 0 5 gamma aware=1 tile=0,
+                      | give_up alpha          | state | default
 both at once          | lost, transfer 0 5 aware=1, give_up alpha beta | state | closed
 money comes later     | lost, give_up alpha, receive 9 | books suspense | 9
 after some was paid   | lost, receive 9, give_up alpha | state | closed

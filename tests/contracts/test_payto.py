@@ -27,6 +27,10 @@ in nine days          | live                        | propose 9        | bad_not
 in ten days           | live                        | propose 10       | ok
 in ninety days        | live                        | propose 90       | ok
 in ninety-one days    | live                        | propose 91       | bad_notice
+a third one           | live, propose, propose      | propose          | ok
+a fourth one          | live, propose, propose, propose | propose      | limit_exceeded
+when one has ended    | live, propose 30, propose 30, propose,
+                      | answer no, wait 21          | propose          | ok
 """
 
 ANSWERS = """

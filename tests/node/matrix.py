@@ -38,7 +38,7 @@ RECORDS = {
     "calendar": "*",
     "chain": "*",
     "claim": "payee scope:account>owner scope:account>attester",
-    "closing": "holders",
+    "closing": "id",
     "deal": "payer payee ?banks_of_deal",
     "discrepancy": BANKS,
     "dispute": "=receivable",
@@ -452,7 +452,8 @@ class Facts:
 
     def _named_record(self, kind: str, name: str, thing: Thing) -> Thing | None:
         if name == "scope":
-            parent = {"tile": "receivable", "interest": "receivable", "answer": "payto"}
+            kinds = ("closing", "interest", "tile")
+            parent = {**dict.fromkeys(kinds, "receivable"), "answer": "payto"}
             return self.find(parent.get(kind, ""), thing.get("scope"))
         found = self.find(name, thing.get(name))
         if found is None and name == "offer" and thing.get("offer") in self.acts:

@@ -34,7 +34,7 @@ Kinds and what their records hold (optional fields in brackets):
 ``order``      of an authority: what it covers, rank, expiry, [redirect, limit]
 ``standing``   the orders on one member, account, receipt or receivable
 ``dispute``    an amount the debtor contests, until when; [case]
-``closing``    which holders agree that a default is uncollectable
+``closing``    that a holder agrees that a default is uncollectable
 ``reduction``  units that are owed no more, and what a supplier owes instead
 """
 
@@ -295,7 +295,7 @@ KINDS = (
     Kind("standing", places=index_by_name),
     Kind("dispute", places=index_contest),
     Kind("reduction", places=index_contest),
-    Kind("closing"),
+    Kind("closing", scoped=True),
 )
 
 Change = tuple[Record | None, Record | None]
