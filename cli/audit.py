@@ -30,6 +30,8 @@ from cli.terminal import (
 )
 from ledger.audit import (
     NAMES,
+    VALID,
+    WORKERS,
     AuditReport,
     Progress,
     Source,
@@ -46,7 +48,7 @@ from ledger.export import Export, ExportFacts, export_pieces
 from ledger.genesis import parse_genesis
 
 EXITS: Final = {
-    "VALID": 0,
+    VALID: 0,
     "TAMPERED": 20,
     "INCOMPLETE": 21,
     "UNTRUSTED": 22,
@@ -96,7 +98,9 @@ unconfined_option = click.option(
     help="A checkpoint you kept: the ledger must extend it.",
 )
 @click.option("--log-key", default="", metavar="VKEY", help="The node's log key.")
-@click.option("--workers", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.option(
+    "--workers", default=WORKERS, show_default=True, type=click.IntRange(1, 64)
+)
 @unconfined_option
 def verify_command(  # noqa: PLR0913 - one parameter an option
     *,
@@ -115,19 +119,36 @@ def verify_command(  # noqa: PLR0913 - one parameter an option
     another one, 23 other rules than the genesis names.
     """
     trust = Trust(read_genesis(genesis), read_checkpoint(checkpoint), log_key)
-    show = _Progress()
     limits = Limits(confine=not unconfined)
     try:
         with open_source(source, wallet_of) as opened:
-            report = verify_ledger(
-                opened, trust, report=show.update, workers=workers, limits=limits
-            )
+            report = run_audit(opened, trust, limits, workers)
     except LedgerError as error:
         if error.row.kind not in FINDINGS:
             raise
         report = _report_of(error)
+    return tell_report(report, as_json=as_json)
+
+
+def run_audit(
+    source: Source, trust: Trust, limits: Limits, workers: int = WORKERS
+) -> AuditReport:
+    """Return what an audit found; a terminal is shown how far it is.
+
+    Raises:
+        LedgerError: those of ``verify_ledger``.
+    """
+    show = _Progress()
+    try:
+        return verify_ledger(
+            source, trust, report=show.update, workers=workers, limits=limits
+        )
     finally:
         show.end()
+
+
+def tell_report(report: AuditReport, *, as_json: bool) -> int:
+    """Print a report and return the exit code of its verdict."""
     _remark_on_rules(report)
     exit_code = EXITS[report.verdict]
     if as_json:

@@ -15,6 +15,7 @@ import click
 from cli.session import Session, with_wallet
 from cli.terminal import (
     amount_option,
+    exit_code,
     json_option,
     print_facts,
     print_json,
@@ -34,7 +35,6 @@ LEDGER_NAME: Final = "ledger"
 SPACE_BYTES_MIN: Final = 2**30
 SKEW_MS_MAX: Final = 5_000
 CALENDAR_DAYS_MIN: Final = 60
-BACKUP_HOURS_MAX: Final = 26
 
 folder_argument = click.argument("folder", type=click.Path(path_type=Path))
 
@@ -203,8 +203,9 @@ def _found_ledger(folder: Path) -> None:
 @click.option("--clock", metavar="FILE", help="Time of a test chain, UTC ms.")
 @click.option("--certificate", metavar="FILE", help="TLS certificate chain, PEM.")
 @click.option("--key", metavar="FILE", help="Its private key, PEM.")
+@click.option("--metrics", is_flag=True, help="Show /metrics to other machines too.")
 @json_option
-def start(folder: Path, *, as_json: bool, **given: Any) -> None:
+def start(folder: Path, *, as_json: bool, metrics: bool, **given: Any) -> None:
     """Serve the ledger in FOLDER until it is stopped (Ctrl-C).
 
     Once it listens it says chain, height and URL as one JSON object.
@@ -218,7 +219,7 @@ def start(folder: Path, *, as_json: bool, **given: Any) -> None:
             path=ledger,
             fix="Name the folder it was founded in; run: allonge node init --help",
         )
-    words = ["start", "--data", str(ledger)]
+    words = ["start", "--data", str(ledger), *(["--metrics"] if metrics else [])]
     for name, value in given.items():
         if value is not None:
             words += [f"--{name}", str(value)]
@@ -227,33 +228,82 @@ def start(folder: Path, *, as_json: bool, **given: Any) -> None:
     os.execv(sys.executable, [sys.executable, "-m", "node", *words])  # noqa: S606
 
 
-@node.command("doctor")
-@click.argument("folder", type=click.Path(path_type=Path), required=False)
-@click.option("--node", "node_url", metavar="URL", default="", help="Which node.")
+@node.command("backup")
+@folder_argument
+@click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
+@json_option
+def backup(folder: Path, target: Path, *, as_json: bool) -> None:
+    """Copy the ledger in FOLDER into a new folder DIR, and verify the copy.
+
+    The node may go on serving: the copy ends at its last signed checkpoint.
+    Counts, links, roots and the checkpoint are verified in the copy as it lies
+    on the disk; restoring it runs the whole audit first. DIR is as secret as
+    FOLDER: it opens every record, and holds the node's log key.
+    """
+    from cli.backup import back_up
+
+    back_up(folder, target, as_json=as_json)
+
+
+@node.command("restore")
+@click.argument("source", metavar="DIR|FILE", type=click.Path(path_type=Path))
+@folder_argument
 @click.option(
-    "--backups",
+    "--genesis",
+    metavar="HEX|FILE",
+    default="",
+    help="The chain's hash; otherwise what your wallet has pinned.",
+)
+@click.option(
+    "--checkpoint",
     type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Where its backups are: the newest is a day old at most.",
+    metavar="FILE",
+    help="A checkpoint you kept: the backup must reach it.",
+)
+@click.option(
+    "--unconfined",
+    is_flag=True,
+    help="Run the ledger's rules where this system cannot confine them.",
 )
 @wallet_options
 @json_option
-def doctor(
-    *, folder: Path | None, node_url: str, backups: Path | None, **given: Any
-) -> None:
+def restore(source: Path, folder: Path, *, as_json: bool, **given: Any) -> None:
+    """Make FOLDER, which must not exist, the node's folder of a backup.
+
+    What stands in it is audited whole, every signature and rule, before it gets
+    its name. Without --genesis your wallet's chain is the anchor, and the backup
+    must reach the last checkpoint that the wallet has verified. DIR is what
+    `node backup` made; an exported FILE has no log key, and the node makes a new
+    one.
+    """
+    from cli import backup as copies
+    from cli.folder import open_folder
+    from ledger.confined import Limits
+
+    wallet = open_folder(given["wallet"], given["home"])
+    trust = copies.find_trust(given["genesis"], given["checkpoint"], wallet)
+    limits = Limits(confine=not given["unconfined"])
+    copies.restore(source, folder, trust, limits, as_json=as_json)
+
+
+@node.command("doctor")
+@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.option("--node", "node_url", metavar="URL", default="", help="Which node.")
+@wallet_options
+@json_option
+def doctor(*, folder: Path | None, node_url: str, **given: Any) -> int:
     """Check a running node, and the FOLDER of one on this machine.
 
     A FOLDER that no node is serving is read whole: both its copies agree.
     """
+    from cli.backup import check_backup
     from cli.folder import open_folder
 
     as_json = given["as_json"]
     session = Session(open_folder(given["wallet"], given["home"]), as_json=as_json)
     rows: list[tuple[str, str, str]] = []
     if folder is not None:
-        rows += [*_check_folder(folder), *_check_copies(folder)]
-    if backups is not None:
-        rows.append(_check_backups(backups))
+        rows += [*_check_folder(folder), *_check_copies(folder), check_backup(folder)]
     pinned = session.config.chain if session.folder.exists() else ""
     url = node_url or (session.config.node_url if session.folder.exists() else "")
     if url:
@@ -268,8 +318,13 @@ def doctor(
 
         print_table(("check", "", "found"), rows)
     failed = [name for name, state, _ in rows if state == "FAILED"]
-    if failed and not as_json:
-        raise LedgerError("node_unhealthy", found=", ".join(failed))
+    if not failed:
+        return 0
+    error = LedgerError("node_unhealthy", found=", ".join(failed))
+    if not as_json:
+        raise error
+    # Stdout has its one object already; the exit code is the same.
+    return exit_code(error.code, error.row.kind)
 
 
 def _row(name: str, found: object, *, ok: bool) -> tuple[str, str, str]:
@@ -306,16 +361,6 @@ def _check_copies(folder: Path) -> list[tuple[str, str, str]]:
         found = "a node is serving it" if served else error
         rows.append(_row("log and SQLite agree", found, ok=served))
     return rows
-
-
-def _check_backups(backups: Path) -> tuple[str, str, str]:
-    import time
-
-    found = backups.iterdir() if backups.is_dir() else ()
-    newest = max((path.stat().st_mtime for path in found), default=0.0)
-    hours = int(time.time() - newest) // 3_600
-    text = f"{hours} hours" if newest else "none"
-    return _row("newest backup", text, ok=hours <= BACKUP_HOURS_MAX)
 
 
 def _check_calendar(found: JSONObject) -> tuple[str, str, str]:

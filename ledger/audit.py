@@ -228,6 +228,19 @@ def verify_ledger(
     return audit.found
 
 
+def check_history(source: Source, trust: Trust) -> AuditReport:
+    """Return what hashing alone finds: whole, anchored, linked, not rewritten.
+
+    No signature but a checkpoint's is verified, and no rule is run.
+
+    Raises:
+        LedgerError: the first fault, with ``check`` and ``height``.
+    """
+    audit = _Audit(source, trust, _quiet, 1, Limits())
+    audit.check_bytes()
+    return audit.found
+
+
 def explain_block(
     source: Source, trust: Trust, height: int, limits: Limits | None = None
 ) -> tuple[Block, JSONObject]:
@@ -245,8 +258,7 @@ def explain_block(
         LedgerError: ``not_found``, there is no such block; what the checks of
             links and of the replay find; ``not_confined``.
     """
-    audit = _Audit(source, trust, _quiet, 1, limits or Limits())
-    audit.check_bytes()
+    check_history(source, trust)
     if not 0 <= height < source.facts.blocks:
         raise LedgerError("not_found", found=f"block {height}")
     wanted = replace(limits or Limits(), explain_height=height)
