@@ -336,7 +336,7 @@ def add_claim(
 
 def claim_left(ctx: Context, account: str, receivable: str, payee: str) -> int:
     """Return what a payee still owes back on one receivable, 0 if nothing."""
-    if not ctx.count_rows("claims", account):
+    if not ctx.count_rows("burdens", receivable):
         return 0
     claim: Record | None = ctx.read("claim", claim_key(receivable, payee), account)
     return 0 if claim is None else int(claim["amount_minor"])

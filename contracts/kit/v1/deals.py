@@ -24,7 +24,7 @@ from contracts.kit.v1.parts import (
     cut_part,
     end_deal,
     lock_tile,
-    move_tile,
+    move_part,
     release_locks,
     reopen_units,
     retire_units,
@@ -261,17 +261,15 @@ def move_deal(ctx: Context, deal: Record, source: str) -> Record:
     """
     unlock_tile(ctx, deal["receivable"], deal["tile_lo"], deal["id"])
     tile = ctx.need("tile", str(deal["tile_lo"]), deal["receivable"])
-    piece = cut_part(ctx, tile, deal["lo"], deal["hi"])
-    how = MOVES[deal["purpose"]]
+    how, part = MOVES[deal["purpose"]], (deal["lo"], deal["hi"])
     moved = {**deal, "state": "moved"}
     if how == PASS:
-        moved["group"] = group_key(
-            move_tile(ctx, piece, deal["payer"], deal["recourse"])
-        )
+        passed = move_part(ctx, tile, part, deal["payer"], deal["recourse"])
+        moved["group"] = group_key(passed)
     elif how == RETURN:
-        moved["group"] = group_key(return_tile(ctx, piece))
+        moved["group"] = group_key(return_tile(ctx, cut_part(ctx, tile, *part)))
     else:
-        moved["line"] = redeem(ctx, deal, piece, source)
+        moved["line"] = redeem(ctx, deal, cut_part(ctx, tile, *part), source)
     ctx.emit(
         "transferred",
         receivable=deal["receivable"],
@@ -501,11 +499,11 @@ def give_back(ctx: Context, deal: Record, tiles: list[Record]) -> None:
     how = MOVES[deal["purpose"]]
     for tile in tiles:
         lo, hi = max(tile["lo"], deal["lo"]), min(tile["hi"], deal["hi"])
-        piece = cut_part(ctx, release_locks(ctx, tile), lo, hi)
+        free = release_locks(ctx, tile)
         if how == PASS:
-            return_tile(ctx, piece)
+            return_tile(ctx, cut_part(ctx, free, lo, hi))
         else:
-            move_tile(ctx, piece, deal["payee"], deal["recourse"])
+            move_part(ctx, free, (lo, hi), deal["payee"], deal["recourse"])
     ctx.emit(
         "transferred",
         receivable=deal["receivable"],

@@ -12,7 +12,7 @@ they go, until it is released or its time has passed.
 from contracts.kit.v1.owed import settled_parts, today
 from contracts.kit.v1.records import LIVE, REDUCED, RETIRED, group_key
 from contracts.kit.v1.rule import Context, Record, order_key
-from contracts.kit.v1.standing import need_disposal, need_unfrozen
+from contracts.kit.v1.standing import need_free_units
 
 LASTING = ("freeze",)
 GROUP_PAGE = 100
@@ -80,8 +80,9 @@ def need_free_tile(ctx: Context, receivable: str, lo: int, rev: int) -> Record:
             ``part_locked``.
     """
     tile = need_tile(ctx, receivable, lo, rev)
-    need_unfrozen(ctx, tile)
-    need_disposal(ctx, tile["holder"])
+    need_free_units(ctx, tile)
+    if not tile["locks"]:
+        return tile
     if is_locked(ctx, tile):
         ctx.refuse("part_locked", lo=lo)
     return release_locks(ctx, tile)
@@ -98,27 +99,42 @@ def cut_tile(ctx: Context, tile: Record, cuts: list[int]) -> list[Record]:
     Returns:
         The pieces from low to high, written, with a new revision each.
     """
-    edges = [tile["lo"], *cuts, tile["hi"]]
-    pieces = []
-    for position in range(len(edges) - 1):
-        lo, hi = edges[position], edges[position + 1]
+    pieces = split_tile(ctx, tile, cuts)
+    for piece in pieces:
+        put_piece(ctx, tile, piece)
+    return pieces
+
+
+def split_tile(ctx: Context, tile: Record, cuts: list[int]) -> list[Record]:
+    """Return the pieces of a tile at the cuts, with a new revision, not written."""
+    pieces, lo, rev = [], tile["lo"], tile["rev"] + 1
+    for hi in [*cuts, tile["hi"]]:
         if lo >= hi:
             ctx.refuse("bad_cut", lo=lo, hi=hi)
-        locks = locks_within(tile, lo, hi)
-        piece = {**tile, "lo": lo, "hi": hi, "rev": tile["rev"] + 1, "locks": locks}
-        pieces.append(piece)
-        if position == 0:
-            ctx.write(piece)
-        else:
-            ctx.create(piece)
+        locks = locks_within(tile, lo, hi) if tile["locks"] else []
+        pieces.append({**tile, "hi": hi, "lo": lo, "locks": locks, "rev": rev})
+        lo = hi
     return pieces
+
+
+def put_piece(ctx: Context, tile: Record, piece: Record) -> None:
+    """Write a piece of a tile; the lowest one stands where the tile stood."""
+    if piece["lo"] == tile["lo"]:
+        ctx.write(piece)
+    else:
+        ctx.create(piece)
+
+
+def find_cuts(ctx: Context, tile: Record, lo: int, hi: int) -> list[int]:
+    """Return where ``[lo, hi)`` is cut out of a tile; nowhere if it is all of it."""
+    if lo < tile["lo"] or hi > tile["hi"] or lo >= hi:
+        ctx.refuse("bad_cut", lo=lo, hi=hi)
+    return [edge for edge in (lo, hi) if tile["lo"] < edge < tile["hi"]]
 
 
 def cut_part(ctx: Context, tile: Record, lo: int, hi: int) -> Record:
     """Return the piece ``[lo, hi)`` of a tile, cut out unless it is all of it."""
-    if lo < tile["lo"] or hi > tile["hi"] or lo >= hi:
-        ctx.refuse("bad_cut", lo=lo, hi=hi)
-    cuts = [edge for edge in (lo, hi) if tile["lo"] < edge < tile["hi"]]
+    cuts = find_cuts(ctx, tile, lo, hi)
     if not cuts:
         return tile
     pieces = cut_tile(ctx, tile, cuts)
@@ -141,26 +157,36 @@ def chain_class(ctx: Context, chain: list[Record]) -> str:
     return ctx.hash_text(" ".join(texts))
 
 
-def move_tile(ctx: Context, tile: Record, receiver: str, recourse: str) -> Record:
-    """Give a whole tile to another holder; the giver joins the chain.
+def move_part(
+    ctx: Context, tile: Record, part: tuple[int, int], receiver: str, recourse: str
+) -> Record:
+    """Give a part of a tile to another holder; the giver joins its chain.
 
     Args:
         ctx: the context.
-        tile: a live tile as it stands in state.
+        tile: a live tile as it stands in state, its locks released.
+        part: ``[lo, hi)`` of it; what is left stays with the giver.
         receiver: the new holder.
         recourse: ``with`` or ``without``; the terms between giver and receiver.
     """
+    lo, hi = part
+    cuts = find_cuts(ctx, tile, lo, hi)
+    pieces = split_tile(ctx, tile, cuts) if cuts else [tile]
+    place = 0 if lo == tile["lo"] else 1
+    piece = pieces[place]
     chain = [*tile["chain"], {"member": tile["holder"], "recourse": recourse}]
     moved = {
-        **tile,
+        **piece,
         "chain": chain,
         "holder": receiver,
         "recourse_class": chain_class(ctx, chain),
-        "rev": tile["rev"] + 1,
+        "rev": piece["rev"] + 1,
         "transfers": tile["transfers"] + 1,
     }
-    carry_interest(ctx, tile, moved)
-    ctx.write(moved)
+    carry_interest(ctx, piece, moved)
+    pieces[place] = moved
+    for piece in pieces:
+        put_piece(ctx, tile, piece)
     return moved
 
 
@@ -169,7 +195,7 @@ def carry_interest(ctx: Context, tile: Record, moved: Record) -> None:
 
     Else they would be owed it once more, and other groups would get less.
     """
-    if not ctx.count_rows("interest", tile["scope"]):
+    if not ctx.count_rows("burdens", tile["scope"]):
         return
     given: Record | None = ctx.read("interest", group_key(tile), tile["scope"])
     if given is None:

@@ -6,14 +6,10 @@ Every act that moves units asks here, at once or when a price has come.
 from contracts.kit.v1.books import claim_left
 from contracts.kit.v1.days import record_date
 from contracts.kit.v1.owed import disputed_minor, is_open, today
-from contracts.kit.v1.parts import cut_part, move_tile, need_tile
+from contracts.kit.v1.parts import find_cuts, move_part, need_tile
 from contracts.kit.v1.records import LATE_STATES
 from contracts.kit.v1.rule import Amount, Context, Count, Hash, Minor, Payload, Record
-from contracts.kit.v1.standing import (
-    need_disposal,
-    need_kept,
-    need_unfrozen,
-)
+from contracts.kit.v1.standing import need_free_units, need_kept
 from contracts.kit.v1.terms import settlement_account
 
 # A sweep pays a group in one job; its gas is enough for this many tiles.
@@ -62,8 +58,6 @@ def check_pieces(ctx: Context, record: Record, edges: list[int]) -> None:
     Nobody may cut a receivable so fine that sweeping it for all holders is
     more work than a job is given.
     """
-    if len(edges) == 2:
-        return
     programme = ctx.need("programme", record["programme"])
     # The tile that is cut is among those counted.
     if ctx.count_rows("live", record["id"]) + len(edges) - 2 > PARTS_MAX:
@@ -82,10 +76,9 @@ def check_same(ctx: Context, receivable: str, given: Input) -> None:
 
 def check_part(ctx: Context, record: Record, tile: Record, lo: int, hi: int) -> None:
     """Refuse what is no part of a tile, or leaves pieces that are too small."""
-    if lo < tile["lo"] or hi > tile["hi"] or lo >= hi:
-        ctx.refuse("bad_cut", lo=lo, hi=hi)
-    inside = [edge for edge in (lo, hi) if tile["lo"] < edge < tile["hi"]]
-    check_pieces(ctx, record, [tile["lo"], *inside, tile["hi"]])
+    cuts = find_cuts(ctx, tile, lo, hi)
+    if cuts:
+        check_pieces(ctx, record, [tile["lo"], *cuts, tile["hi"]])
 
 
 def check_papers(ctx: Context, programme: Record) -> None:
@@ -111,8 +104,7 @@ def check_passing(
     if owes_back(ctx, programme, record, tile["holder"]):
         # Else its holder would be paid once by the bank and once by the receiver.
         ctx.refuse("claim_open", receivable=record["id"])
-    need_unfrozen(ctx, tile)
-    need_disposal(ctx, tile["holder"])
+    need_free_units(ctx, tile)
     if record["state"] in LATE_STATES and not aware:
         ctx.refuse("overdue_unaware", receivable=record["id"])
     if disputed_minor(ctx, record) and not aware:
@@ -127,6 +119,8 @@ def check_passing(
 
 def owes_back(ctx: Context, programme: Record, record: Record, member: str) -> bool:
     """Say whether a member owes money on a receivable to an account or a seller."""
+    if not ctx.count_rows("burdens", record["id"]):
+        return False
     if ctx.count_rows("owing", member + "/" + record["id"]):
         return True
     accounts = [record["account"]]
@@ -154,8 +148,7 @@ def pass_part(
     lo, hi = part
     check_part(ctx, record, tile, lo, hi)
     need_kept(ctx, record, tile, hi - lo)
-    piece = cut_part(ctx, tile, lo, hi)
-    moved = move_tile(ctx, piece, receiver, recourse)
+    moved = move_part(ctx, tile, part, receiver, recourse)
     ctx.emit(
         "transferred",
         receivable=record["id"],

@@ -56,7 +56,7 @@ OPEN_STATES = ("live", "part_paid", *LATE_STATES)
 def group_key(tile: Record) -> str:
     """Return what makes units one group in a sweep, as a sort key."""
     pledge = tile.get("pledge", "")
-    return str(tile["holder"] + "/" + pledge + "/" + tile["recourse_class"])
+    return f"{tile['holder']}/{pledge}/{tile['recourse_class']}"
 
 
 Places = list[tuple[str, str, str]]
@@ -70,17 +70,15 @@ def index_tile(tile: Record) -> Places:
     ``retired``: those one line of a sweep retired; ``retired_groups``: those of
     a group.
     """
-    # Written out: every transfer asks for it.
-    start = str(tile["lo"]).rjust(16, "0")
-    receivable, group = tile["scope"], group_key(tile)
+    receivable, group, start = tile["scope"], group_key(tile), f"{tile['lo']:016d}"
     if tile["state"] == LIVE:
+        sort = f"{receivable}/{start}"
         places = [
-            ("live", receivable, group + "/" + start),
-            ("holdings", tile["holder"], receivable + "/" + start),
+            ("live", receivable, f"{group}/{start}"),
+            ("holdings", tile["holder"], sort),
         ]
         if "pledge" in tile:
-            pledge = tile["pledge"] + "/" + receivable + "/" + start
-            places.append(("pledged", tile["holder"], pledge))
+            places.append(("pledged", tile["holder"], f"{tile['pledge']}/{sort}"))
         return places
     if tile["state"] == RETIRED:
         return [
@@ -124,6 +122,7 @@ def index_deal(deal: Record) -> Places:
 
     ``deal_refs``: by what a bank form carries, as references are compared;
     ``owing``: of a payer on a receivable, where its price was taken back.
+    ``burdens`` counts all that may follow units of a receivable when they pass.
     """
     item, payer = deal["id"], deal["payer"]
     sort = deal["state"] + "/" + order_key(deal["pay_by_ms"]) + "/" + item
@@ -134,6 +133,7 @@ def index_deal(deal: Record) -> Places:
     ]
     if deal.get("owed_minor", 0):
         places.append(("owing", payer + "/" + deal["receivable"], item))
+        places.append(("burdens", deal["receivable"], item))
     return places
 
 
@@ -189,13 +189,14 @@ def index_line(line: Record) -> Places:
 
 
 def index_claim(claim: Record) -> Places:
-    """Count the claims of an account, so that nobody looks for one in vain."""
-    return [("claims", claim["scope"], claim["id"])]
+    """Count the claims on a receivable, so that nobody looks for one in vain."""
+    return [("burdens", claim["receivable"], claim["scope"] + "/" + claim["id"])]
 
 
 def index_interest(interest: Record) -> Places:
     """Order a receivable's groups that have an accumulator."""
-    return [("interest", interest["scope"], interest["id"])]
+    receivable, item = interest["scope"], interest["id"]
+    return [("interest", receivable, item), ("burdens", receivable, item)]
 
 
 def index_payout(payout: Record) -> Places:
@@ -314,15 +315,18 @@ FIXED = (
 def check_changes(changes: list[Change]) -> str:
     """Return the name of a broken invariant over touched records, or ""."""
     units: dict[str, int] = {}
+    others = []
     for before, after in changes:
-        _add_units(units, before, -1)
-        _add_units(units, after, 1)
-    for before, after in changes:
-        if after is not None:
-            broken = _check_record(before, after, units)
-            if broken:
-                return broken
-    return "I2" if any(units.values()) else ""
+        kind = (before or after or {})["kind"]
+        if kind == "tile":
+            _move_units(units, before, after)
+        elif after is not None:
+            others.append((before, after))
+    for before, after in others:
+        broken = _check_record(before, after, units)
+        if broken:
+            return broken
+    return "I2" if units and any(units.values()) else ""
 
 
 def _check_record(before: Record | None, after: Record, units: dict[str, int]) -> str:
@@ -337,10 +341,18 @@ def _check_record(before: Record | None, after: Record, units: dict[str, int]) -
     return ""
 
 
-def _add_units(units: dict[str, int], tile: Record | None, sign: int) -> None:
-    if tile is not None and tile["kind"] == "tile":
-        key = tile["scope"] + "/" + tile["state"]
-        units[key] = units.get(key, 0) + sign * (tile["hi"] - tile["lo"])
+def _move_units(
+    units: dict[str, int], before: Record | None, after: Record | None
+) -> None:
+    if before is not None:
+        if after is not None and before["hi"] == after["hi"]:
+            if before["state"] == after["state"]:
+                return
+        key = before["scope"] + "/" + before["state"]
+        units[key] = units.get(key, 0) - before["hi"] + before["lo"]
+    if after is not None:
+        key = after["scope"] + "/" + after["state"]
+        units[key] = units.get(key, 0) + after["hi"] - after["lo"]
 
 
 def _check_receivable(

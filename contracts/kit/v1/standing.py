@@ -209,6 +209,17 @@ def need_disposal(ctx: Context, member: str) -> None:
                 ctx.refuse("insolvent", member=member, order=order["id"])
 
 
+def need_free_units(ctx: Context, tile: Record) -> None:
+    """Refuse units that an order freezes, or whose holder is insolvent.
+
+    Raises:
+        Refusal: ``frozen``; ``insolvent``.
+    """
+    if tile["locks"] or any_orders(ctx):
+        need_unfrozen(ctx, tile)
+        need_disposal(ctx, tile["holder"])
+
+
 def need_kept(ctx: Context, record: Record, tile: Record, units: int) -> None:
     """Refuse to let units go of which their holder would keep too little.
 
