@@ -7,11 +7,12 @@ what the wallet's member may see.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from cli.amounts import format_amount, parse_amount, parse_minor
 from cli.people import IDENTIFIER, check_id, find_id, has_identifier, name_id
 from cli.session import Session, is_missing
+from cli.typed import Amount
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -40,11 +41,47 @@ LISTED_BY: Final = {
 }
 # What has a time and is tidied away after it is answered as late, always.
 GONE: Final = {"offer": "offer_over", "quote": "quote_over", "request": "request_over"}
+# What else has to be known to read a thing, by its kind: the field that names it.
+ABOUT: Final = {
+    **dict.fromkeys(("deal", "offer", "quote", "request"), "receivable"),
+    "receivable": "programme",
+}
 # Fields that hold the id of a member.
 PARTY_FIELDS: Final = (
     *("debtor", "supplier", "giver", "receiver", "holder", "payee", "owner"),
     *("attester", "member", "operator", "guardian", "payer", "seller", "lender"),
 )
+
+
+class Holding(NamedTuple):
+    """A live tile and its receivable."""
+
+    receivable: JSONObject
+    tile: JSONObject
+
+    @property
+    def input(self) -> JSONObject:
+        """How an act names the whole tile."""
+        names = ("hi", "lo", "rev")
+        tile = {name: self.tile[name] for name in names}
+        return {**tile, "receivable": self.receivable["id"]}
+
+    @property
+    def size(self) -> str:
+        """Its amount with currency."""
+        units = self.tile["hi"] - self.tile["lo"]
+        return format_amount(units, self.receivable["currency"])
+
+    def part(self, start: str | None, amount: Amount | None) -> JSONObject:
+        """Return the part of it that was typed, all of it by default.
+
+        Raises:
+            LedgerError: those of ``parse_minor``; ``other_currency``.
+        """
+        currency = self.receivable["currency"]
+        lo = self.tile["lo"] if start is None else parse_minor(start, currency)
+        hi = self.tile["hi"] if amount is None else lo + amount.of(currency)
+        return {"hi": hi, "lo": lo}
 
 
 class Lookup:
@@ -172,7 +209,7 @@ class Lookup:
         ]
         return sorted(own, key=lambda row: int(row["lo"]))
 
-    def find_holding(self, text: str) -> tuple[JSONObject, JSONObject]:
+    def find_holding(self, text: str) -> Holding:
         """Return receivable and tile of a holding as typed: ``ID`` or ``ID/START``.
 
         Raises:
@@ -192,17 +229,23 @@ class Lookup:
                 "which_holding",
                 expected=" or ".join(name_holding(receivable, tile) for tile in tiles),
             )
-        return receivable, tiles[0]
+        return Holding(receivable, tiles[0])
 
     # -- facts --
 
+    def facts_of(self, body: JSONObject) -> list[JSONObject]:
+        """Return the facts about all that was read, and the members in a body."""
+        named = [text for text in _texts(body) if text in self.members()]
+        return [*self.facts(*self._records.values()), *self.parties(*named)]
+
     def facts(self, *records: JSONObject) -> list[JSONObject]:
-        """Return records with those of the members and programmes they name."""
+        """Return records with those of what they are about, and their members."""
         rows = list(records)
-        for record in records:
-            programme = record.get("programme")
-            if record.get("kind") == "receivable" and isinstance(programme, str):
-                rows.append(self.record("programme", programme))
+        for row in rows:
+            about = ABOUT.get(str(row.get("kind")), "")
+            if isinstance(row.get(about), str):
+                # What is read here is looked at in its turn.
+                rows.append(self.record(about, row[about]))
         parties = {
             str(row[name]) for row in rows for name in PARTY_FIELDS if name in row
         }
@@ -225,28 +268,15 @@ def name_holding(receivable: JSONObject, tile: JSONObject) -> str:
     return f"{name_id('receivable', receivable['id'])}/{start}"
 
 
-def make_input(tile: JSONObject, receivable: str) -> JSONObject:
-    """Return how an act names a whole live tile."""
-    return {
-        "hi": tile["hi"],
-        "lo": tile["lo"],
-        "receivable": receivable,
-        "rev": tile["rev"],
-    }
-
-
-def read_part(
-    receivable: JSONObject, tile: JSONObject, start: str | None, amount: str | None
-) -> JSONObject:
-    """Return the part of a tile that was typed, all of it by default.
-
-    Raises:
-        LedgerError: those of ``parse_minor`` and ``read_amount``.
-    """
-    currency = receivable["currency"]
-    lo = tile["lo"] if start is None else parse_minor(start, currency)
-    hi = tile["hi"] if amount is None else lo + read_amount(amount, currency)
-    return {"hi": hi, "lo": lo}
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every text in a body."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+    elif isinstance(value, str):
+        yield value
 
 
 def read_amount(text: str, currency: str) -> int:
@@ -255,7 +285,4 @@ def read_amount(text: str, currency: str) -> int:
     Raises:
         LedgerError: those of ``parse_amount``; ``other_currency``.
     """
-    amount, given = parse_amount(text)
-    if given != currency:
-        raise LedgerError("other_currency", expected=currency, found=given)
-    return amount
+    return Amount(*parse_amount(text)).of(currency)

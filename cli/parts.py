@@ -1,16 +1,16 @@
 """``split``, ``merge``, ``offer``, ``withdraw``, ``transfer``: passing on."""
 
-# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
-
 from __future__ import annotations
 
-from typing import Final
+from itertools import accumulate
+from typing import Any, Final
 
 import click
 
-from cli.people import check_id
-from cli.session import Session, with_signing
-from cli.typed import check_moment, read_hash, read_moment
+from cli.command import argument, only_with, signs
+from cli.lookup import Holding, Lookup
+from cli.session import Session
+from cli.typed import AMOUNT, HASH, HOLDING, MEMBER, MOMENT, Amount, an_id
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -24,11 +24,15 @@ recourse_option = click.option(
     help="Whether the receiver may claim the price back on default.",
 )
 to_option = click.option(
-    "--to", required=True, metavar="MEMBER", help="Who is to receive it."
+    "--to",
+    "receiver",
+    type=MEMBER,
+    required=True,
+    help="Who is to receive it.",
 )
 part_option = click.option(
     "--amount",
-    metavar='"CNY 40000.00"',
+    type=AMOUNT,
     help="How much; the whole holding by default.",
 )
 at_option = click.option(
@@ -38,7 +42,7 @@ at_option = click.option(
 )
 document_option = click.option(
     "--document",
-    metavar="SHA256|@FILE",
+    type=HASH,
     help="The trade document, where the programme demands one.",
 )
 purpose_option = click.option(
@@ -47,63 +51,34 @@ purpose_option = click.option(
 
 
 @click.command("split")
-@click.argument("holding")
-@click.argument("amounts", nargs=-1, required=True, metavar='"CNY 30000.00"...')
-@with_signing
-def split(session: Session, holding: str, amounts: tuple[str, ...]) -> None:
+@argument("holding", HOLDING)
+@argument("amounts", AMOUNT, nargs=-1, required=True, metavar='"CNY 30000.00"...')
+@signs("receivable.split")
+def split(_: Lookup, holding: Holding, amounts: tuple[Amount, ...]) -> JSONObject:
     """Cut a HOLDING into parts of these amounts and what is left."""
-    check_id(holding.partition("/")[0], "receivable")
-    from cli.acting import Act, run_acts
-    from cli.amounts import format_amount, parse_amount
-    from cli.lookup import Lookup, make_input, read_amount
-
-    for text in amounts:
-        parse_amount(text)
-    lookup = Lookup(session)
-    receivable, tile = lookup.find_holding(holding)
-    cuts: list[int] = []
-    position = tile["lo"]
-    for text in amounts:
-        position += read_amount(text, receivable["currency"])
-        cuts.append(position)
+    receivable, tile = holding
+    sizes = [amount.of(receivable["currency"]) for amount in amounts]
+    cuts = [tile["lo"] + end for end in accumulate(sizes)]
     if cuts[-1] == tile["hi"]:
         cuts.pop()
     if not cuts or cuts[-1] > tile["hi"]:
-        size = format_amount(tile["hi"] - tile["lo"], receivable["currency"])
-        raise LedgerError("bad_cut", expected=f"less than {size}")
-    body: JSONObject = {
-        "cuts": cuts,
-        "input": make_input(tile, receivable["id"]),
-        "receivable": receivable["id"],
-    }
-    run_acts(session, [Act("receivable.split", body, lookup.facts(receivable))])
+        raise LedgerError("bad_cut", expected=f"less than {holding.size}")
+    return {"cuts": cuts, "input": holding.input, "receivable": receivable}
 
 
 @click.command("merge")
-@click.argument("left")
-@click.argument("right")
-@with_signing
-def merge(session: Session, left: str, right: str) -> None:
+@argument("left", HOLDING)
+@argument("right", HOLDING)
+@signs("receivable.merge")
+def merge(_: Lookup, left: Holding, right: Holding) -> JSONObject:
     """Join the holdings LEFT and RIGHT, which are neighbours, into one."""
-    for text in (left, right):
-        check_id(text.partition("/")[0], "receivable")
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup, make_input
-
-    lookup = Lookup(session)
-    found = [lookup.find_holding(text) for text in (left, right)]
-    found.sort(key=lambda pair: int(pair[1]["lo"]))
-    receivable = found[0][0]
-    body = {
-        "left": make_input(found[0][1], receivable["id"]),
-        "receivable": receivable["id"],
-        "right": make_input(found[1][1], found[1][0]["id"]),
-    }
-    run_acts(session, [Act("receivable.merge", body, lookup.facts(receivable))])
+    first, second = sorted((left, right), key=lambda each: int(each.tile["lo"]))
+    receivable = first.receivable
+    return {"left": first.input, "receivable": receivable, "right": second.input}
 
 
 @click.command("offer")
-@click.argument("holding")
+@argument("holding", HOLDING)
 @to_option
 @part_option
 @at_option
@@ -112,22 +87,19 @@ def merge(session: Session, left: str, right: str) -> None:
 @purpose_option
 @click.option(
     "--until",
-    metavar="SPAN",
+    type=MOMENT,
     default=OFFER_DAYS,
     show_default=True,
     help="When it lapses: a span such as 3d or 12h, or a date and time.",
 )
-@with_signing
-def offer(session: Session, **given: str | None) -> None:
+@signs("receivable.offer")
+def offer(_: Lookup, holding: Holding, until: int, **given: Any) -> JSONObject:
     """Offer a HOLDING, or a part of it, to one member until a deadline."""
-    _check_giving(given)
-    check_moment(given["until"] or "")
-    until_ms = read_moment(given["until"] or "", session.now_ms())
-    run_giving(session, "receivable.offer", given, {"until_ms": until_ms})
+    return {**_giving(holding, given), "until_ms": until}
 
 
 @click.command("transfer")
-@click.argument("holding")
+@argument("holding", HOLDING)
 @to_option
 @part_option
 @at_option
@@ -135,74 +107,41 @@ def offer(session: Session, **given: str | None) -> None:
 @document_option
 @purpose_option
 @click.option("--aware", is_flag=True, help="The receiver takes it even if overdue.")
-@with_signing
-def transfer(session: Session, *, aware: bool, **given: str | None) -> None:
+@signs("receivable.transfer")
+def transfer(_: Lookup, holding: Holding, *, aware: bool, **given: Any) -> JSONObject:
     """Pass a HOLDING on at once; giver and receiver sign one file (--prepare)."""
-    _check_giving(given)
-    run_giving(session, "receivable.transfer", given, {"aware_overdue": aware})
+    return {**_giving(holding, given), "aware_overdue": aware}
 
 
-def _check_giving(given: dict[str, str | None]) -> None:
-    """Check what can be checked before a node is asked."""
-    from cli.amounts import parse_amount
-
-    check_id((given["holding"] or "").partition("/")[0], "receivable")
-    check_id(given["to"] or "", "member")
-    if given["amount"] is not None:
-        parse_amount(given["amount"])
-    if given["document"] is not None:
-        read_hash(given["document"])
-
-
-def run_giving(
-    session: Session, act: str, given: dict[str, str | None], more: JSONObject
-) -> None:
-    """Offer or transfer what the options say."""
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup, make_input, read_part
-
-    lookup = Lookup(session)
-    receivable, tile = lookup.find_holding(given["holding"] or "")
-    receiver = lookup.find("member", given["to"] or "")
-    body: JSONObject = {
-        "input": make_input(tile, receivable["id"]),
-        "part": read_part(receivable, tile, given["at"], given["amount"]),
-        "receivable": receivable["id"],
-        "receiver": receiver["id"],
-        "recourse": given["recourse"],
-        **more,
+def _giving(holding: Holding, given: dict[str, Any]) -> JSONObject:
+    return {
+        "input": holding.input,
+        "part": holding.part(given["at"], given["amount"]),
+        "receivable": holding.receivable,
+        **only_with(given, "document", "purpose", "receiver", "recourse"),
     }
-    if given["document"] is not None:
-        body["document"] = read_hash(given["document"])
-    if given["purpose"] is not None:
-        body["purpose"] = given["purpose"]
-    run_acts(session, [Act(act, body, lookup.facts(receivable, receiver))])
 
 
 @click.command("withdraw")
-@click.argument("offer")
-@with_signing
-def withdraw(session: Session, offer: str) -> None:
+@argument("offer", an_id("offer"))
+@signs("offer.withdraw")
+def withdraw(_: Lookup, offer: JSONObject) -> JSONObject:
     """Take an OFFER back before it is accepted."""
-    check_id(offer, "offer")
-    end_offer(session, "offer.withdraw", offer)
+    return {"offer": offer}
 
 
 def end_offer(session: Session, act: str, text: str) -> None:
-    """Withdraw or decline an offer."""
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
+    """Decline an offer."""
+    from cli.acting import Act, run_acts  # noqa: PLC0415 - as in ``signs``
 
     lookup = Lookup(session)
     found = lookup.find("offer", text)
-    facts = lookup.facts(found, lookup.record("receivable", found["receivable"]))
-    run_acts(session, [Act(act, {"offer": found["id"]}, facts)])
+    run_acts(session, [Act(act, {"offer": found["id"]}, lookup.facts(found))])
 
 
 def accept_offer(session: Session, text: str, *, aware: bool) -> None:
     """Accept an offer exactly as it stands."""
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
+    from cli.acting import Act, run_acts  # noqa: PLC0415 - as in ``signs``
 
     lookup = Lookup(session)
     found = lookup.find("offer", text)
@@ -212,5 +151,4 @@ def accept_offer(session: Session, text: str, *, aware: bool) -> None:
         "part": {"hi": found["hi"], "lo": found["lo"]},
         "receivable": found["receivable"],
     }
-    facts = lookup.facts(found, lookup.record("receivable", found["receivable"]))
-    run_acts(session, [Act("offer.accept", body, facts)])
+    run_acts(session, [Act("offer.accept", body, lookup.facts(found))])

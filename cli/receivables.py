@@ -151,9 +151,9 @@ def _warn_of_tenor(session: Session, programme: JSONObject, due: str) -> None:
     """Say before it is signed that the debtor could not confirm it today."""
     from datetime import date
 
-    from cli.sale import today_at
+    from cli.recourse import today_in
 
-    left = date.fromisoformat(due) - date.fromisoformat(today_at(session, programme))
+    left = date.fromisoformat(due) - date.fromisoformat(today_in(session, programme))
     cap = programme["tenor_cap_days"]
     if left.days > cap:
         print_note(

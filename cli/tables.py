@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cli.amounts import format_amount
+from cli.lookup import Lookup
 from cli.people import name_id
 from cli.private import write_private
 from cli.screen import show_moment
-from cli.terminal import print_table
+from cli.session import Session
+from cli.terminal import print_json, print_note, print_table
 from ledger.encoding import JSONObject
 
 # What begins a formula somewhere, full-width forms and line ends included.
@@ -100,6 +102,22 @@ def print_rows(
         [[column.show(lookup, row) for column in columns] for row in rows],
         numeric=[n for n, column in enumerate(columns) if column.is_numeric],
     )
+
+
+def print_list(
+    session: Session,
+    columns: Sequence[Column],
+    rows: Iterable[JSONObject],
+    note: str = "",
+) -> None:
+    """Print a list of records as a table and what comes next, or as JSON."""
+    rows = list(rows)
+    if session.as_json:
+        print_json({"items": rows})
+        return
+    print_rows(Lookup(session), columns, rows)
+    if note:
+        print_note(note)
 
 
 def write_csv(

@@ -1,13 +1,23 @@
-"""Dates, moments and hashes as people type them."""
+"""What people type: dates, moments, hashes, amounts, and ids of things.
+
+As types of a command's arguments they are checked before a node is asked; what
+only a node knows, such as the record of an id, is an ``Asked`` until then.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, NamedTuple
 
+import click
+
+from cli.amounts import parse_amount
+from cli.people import check_id
 from cli.private import read_private
 from ledger.errors import LedgerError
 
@@ -96,3 +106,80 @@ def read_hash(text: str) -> str:
     if not _HASH.fullmatch(text.lower()):
         raise LedgerError("bad_hash", found=text[:64])
     return text.lower()
+
+
+# --- as types of arguments ---
+
+
+class Amount(NamedTuple):
+    """An amount as typed: minor units and their currency."""
+
+    minor: int
+    currency: str
+
+    def of(self, currency: str) -> int:
+        """Return the minor units where the currency is the expected one.
+
+        Raises:
+            LedgerError: ``other_currency``.
+        """
+        if self.currency != currency:
+            raise LedgerError("other_currency", expected=currency, found=self.currency)
+        return self.minor
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is typed and of the right form; ``find`` asks what it stands for."""
+
+    find: Callable[[Any], Any]
+
+
+class Argument(click.ParamType[Any, Any]):
+    """A type of argument: how help shows it, and the function that reads a text."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        """Read texts with a function that raises ``LedgerError``."""
+        self.name = name
+        self.read = read
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        """Return what help shows for a value; an argument shows its own name."""
+        del ctx
+        return None if isinstance(param, click.Argument) else self.name
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """Return what a text says; what was read already stays."""
+        del param, ctx
+        return self.read(value) if isinstance(value, str) else value
+
+
+def an_id(kind: str) -> Argument:
+    """Return the type of an id: a command gets the record of a thing."""
+
+    def read(text: str) -> Asked:
+        check_id(text, kind)
+        return Asked(lambda lookup: lookup.find(kind, text))
+
+    return Argument(kind.upper(), read)
+
+
+def _read_holding(text: str) -> Asked:
+    check_id(text.partition("/")[0], "receivable")
+    return Asked(lambda lookup: lookup.find_holding(text))
+
+
+def _ask_moment(text: str) -> Asked:
+    check_moment(text)
+    return Asked(lambda lookup: read_moment(text, lookup.session.now_ms()))
+
+
+AMOUNT: Final = Argument('"CNY 40000.00"', lambda text: Amount(*parse_amount(text)))
+DATE: Final = Argument("DATE", read_date)
+HASH: Final = Argument("SHA256|@FILE", read_hash)
+HOLDING: Final = Argument("HOLDING", _read_holding)
+MEMBER: Final = an_id("member")
+MOMENT: Final = Argument("SPAN", _ask_moment)
+RECEIVABLE: Final = an_id("receivable")

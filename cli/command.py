@@ -1,0 +1,113 @@
+"""How a command is declared: what is typed, and the act that it becomes.
+
+Arguments have types of ``cli.typed``: each is checked before a node is asked, and
+looked up before the function runs. What the function returns is the body of the
+act, as the screen and the rule will see it::
+
+    @dispute.command("withdraw")
+    @argument("dispute", an_id("dispute"))
+    @signs("dispute.withdraw")
+    def withdraw(_: Lookup, dispute: JSONObject) -> JSONObject:
+        return {"dispute": dispute}
+
+In a body a record stands for its id, and None for a field that is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from cli.lookup import Lookup
+from cli.session import Session, with_node, with_signing
+from cli.typed import Asked
+from ledger.encoding import JSONObject
+
+Run = Callable[..., Any]
+
+
+def signs(act: str, check: Run | None = None) -> Callable[[Run], Run]:
+    """Return a decorator: the function's body, or list of bodies, is signed and sent.
+
+    The function gets a ``Lookup`` and what was typed; the facts that a screen is
+    read by are what was looked up, and the members that the body names.
+
+    Args:
+        act: name of the act.
+        check: refuses what was typed before anything is looked up.
+    """
+
+    def decorate(function: Run) -> Run:
+        def run(lookup: Lookup, **found: Any) -> None:
+            # Not before it is needed: rules take longer to load than help to print.
+            from cli.acting import Act, run_acts  # noqa: PLC0415
+
+            made = function(lookup, **found)
+            bodies = [as_body(row) for row in (made if type(made) is list else [made])]
+            acts = [Act(act, body, lookup.facts_of(body)) for body in bodies]
+            run_acts(lookup.session, acts)
+
+        return with_signing(_looked_up(wraps(function)(run), check))
+
+    return decorate
+
+
+def reads(function: Run) -> Run:
+    """Give a reading command a ``Lookup`` and what its typed ids stand for."""
+    return with_node(_looked_up(function))
+
+
+def _looked_up(function: Run, check: Run | None = None) -> Run:
+    @wraps(function)
+    def run(session: Session, **given: Any) -> Any:
+        if check is not None:
+            check(given)
+        lookup = Lookup(session)
+        found = {name: look_up(lookup, value) for name, value in given.items()}
+        return function(lookup, **found)
+
+    return run
+
+
+def look_up(lookup: Lookup, value: Any) -> Any:
+    """Return what a typed value stands for; each of several."""
+    if isinstance(value, Asked):
+        return value.find(lookup)
+    if type(value) is tuple:
+        return tuple(look_up(lookup, each) for each in value)
+    return value
+
+
+def as_body(value: Any) -> Any:
+    """Return a body with ids in place of records, and without what is None."""
+    if isinstance(value, dict):
+        if {"id", "kind"} <= value.keys():
+            return value["id"]
+        return {name: as_body(each) for name, each in value.items() if each is not None}
+    return [as_body(each) for each in value] if isinstance(value, list) else value
+
+
+def argument(
+    name: str, kind: click.ParamType[Any, Any], **more: Any
+) -> Callable[[Run], Run]:
+    """Return a click argument of a type; it is judged before any option."""
+    return click.argument(name, type=kind, is_eager=True, **more)
+
+
+def add_options(*options: Any) -> Callable[[Run], Run]:
+    """Return a decorator that adds options in their order."""
+
+    def add(function: Run) -> Run:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+def only_with(given: dict[str, Any], *names: str) -> JSONObject:
+    """Return the options of these names that were given."""
+    return {name: given[name] for name in names if given[name] is not None}
