@@ -7,7 +7,7 @@ demo: .venv/ready
 	.venv/bin/allonge demo
 
 test: .venv/ready
-	.venv/bin/python -m pytest -n 2 --dist loadfile
+	.venv/bin/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/ready
 	.venv/bin/ruff check .

@@ -1,4 +1,4 @@
-"""What every run of tests does: watch which codes are raised by whom.
+"""What every run of tests does: the same surroundings, and a watch on codes.
 
 A test that ``tests/codes.txt`` names must raise its code outside of the tests
 themselves, and pass; else it fails. Whether the table is whole is judged by
@@ -8,17 +8,66 @@ themselves, and pass; else it fails. Whether the table is whole is judged by
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
 import sys
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from contracts.kit.v1.arithmetic import ArithmeticRefusal
 from contracts.kit.v1.calendars import CalendarRefusal
 from ledger.errors import LedgerError
 from tests.codes import PROVOKED
+
+# -- the same surroundings, whoever runs the tests and where ------------------------
+
+# What a shell may have set and commands obey, but for what these tests obey.
+FOREIGN = r"ALLONGE_(?!SHARED|SEED|WALKS)|NO_COLOR$|FORCE_COLOR$|COLUMNS$|LINES$"
+FOREIGN += r"|LANG$|LC_|LANGUAGE$|XDG_|PYTHONOPTIMIZE$|PYTHONWARNINGS$"
+for _name in [name for name in os.environ if re.match(FOREIGN, name)]:
+    del os.environ[_name]
+os.environ |= {
+    "ALLONGE_HOME": "/nonexistent",  # nobody's wallets are touched
+    "LC_ALL": "C.UTF-8",
+    "NO_PROXY": "127.0.0.1,localhost",
+    "TERM": "xterm",
+}
+os.umask(0o022)
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job hands on an interrupt that is ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# The usual run draws the same examples every time; "search" draws new ones.
+# Neither judges by the time an example takes: the machine may be busy.
+PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "same")
+UNTIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("same", derandomize=True, database=None, **UNTIMED)
+settings.register_profile("search", print_blob=True, **UNTIMED)
+settings.load_profile(PROFILE)
+if PROFILE == "same":
+    # It would also draw constants of whatever modules were imported before.
+    providers._get_local_constants = lambda: providers._local_constants
+
+# Long files of few tests begin first, so that no worker ends alone with one.
+LONG = (
+    *("test_demo", "test_matrix", "test_process", "test_readme", "test_audit"),
+    *("test_store_faults", "test_life_machine", "test_bench", "test_sweep_chunks"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first."""
+    order = {name: at for at, name in enumerate(LONG)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(LONG)))
+
+
+# -- which codes are raised by whom --------------------------------------------------
 
 HOME = str(Path(__file__).parent)
 RAISED: set[str] = set()

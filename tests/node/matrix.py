@@ -22,7 +22,7 @@ from ledger.encoding import load_record
 from ledger.state import HEIGHT_BYTES
 from ledger.transactions import Transaction, parse_transaction
 from node.history import PlacedEvent
-from tests.node.serving import Served
+from tests.node.serving import Answer, Asker, Served
 from tests.world import World
 
 Thing = Mapping[str, Any]
@@ -483,16 +483,18 @@ class Seen(NamedTuple):
         facts: the ledger, looked at from above.
         headers: by which each reader reads.
         events: all events in order.
+        asker: asks the node.
     """
 
     served: Served
     facts: Facts
     headers: dict[str, dict[str, str]]
     events: list[PlacedEvent]
+    asker: Asker
 
-    def get(self, path: str, reader: str) -> Any:
+    def get(self, path: str, reader: str) -> Answer:
         """Return the answer to a read."""
-        return self.served.client.get(path, headers=self.headers[reader])
+        return self.asker.ask(path, self.headers[reader])
 
     def who(self, kind: str, thing: Thing, parties: set[str]) -> set[str]:
         """Return all who see a thing: its parties, and by grant."""

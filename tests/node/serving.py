@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from starlette.testclient import TestClient
 
@@ -26,8 +31,17 @@ from tests.world import DAY_MS, World
 ROOT = Path(__file__).parents[2]
 ENVELOPE = {"Content-Type": "application/vnd.dsse+json"}
 LINES = {"Content-Type": "application/x-ndjson"}
-WAIT = {"Prefer": "wait=10"}
+WAIT = {"Prefer": "wait=30"}
 PROBLEM = "application/problem+json"
+SECONDS_MAX = 60  # for what takes a moment, on a machine that is busy
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Return once a condition holds; fail after a long time."""
+    deadline = time.monotonic() + SECONDS_MAX
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def sign_grant(world: World, name: str, **fields: Any) -> dict[str, str]:
@@ -43,6 +57,15 @@ def sign_grant(world: World, name: str, **fields: Any) -> dict[str, str]:
     }
     raw = sign_payload(TYPE_READ, encode(payload), [actor.keys[0]])
     return {"Authorization": "Allonge " + encode_base64(raw)}
+
+
+def find_words(words: list[str], text: str) -> list[str]:
+    """Return the words that stand in a text by themselves.
+
+    Five digits within a hash are no amount: a run met some by chance.
+    """
+    whole = r"(?<![0-9A-Za-z]){}(?![0-9A-Za-z])"
+    return [word for word in words if re.search(whole.format(word), text)]
 
 
 def tick(world: World, name: str) -> bytes:
@@ -93,13 +116,94 @@ def serve_world(world: World, folder: Path) -> Iterator[Served]:
     failures: list[BaseException] = []
     node = Node(world.chain, FileClock(clock), on_failure=failures.append)
     node.start()
-    client = TestClient(create_app(node), raise_server_exceptions=False)
     try:
-        yield Served(world, node, clock, client, failures)
+        # Entered, it has one event loop for all requests, not one for each.
+        with TestClient(create_app(node), raise_server_exceptions=False) as client:
+            yield Served(world, node, clock, client, failures)
     finally:
-        client.close()
         node.close()
     assert not failures
+
+
+class Answer(NamedTuple):
+    """An answer as a server sends it."""
+
+    status_code: int
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.content.decode()
+
+    def json(self) -> Any:
+        """Return the body as data."""
+        return json.loads(self.content)
+
+
+class Asker:
+    """Asks an application thousands of times, without what a client does for once."""
+
+    def __init__(self, app: Any) -> None:
+        """Run an event loop in a thread of its own."""
+        self._app = app
+        self._loop = asyncio.new_event_loop()
+        self._end = asyncio.Event()
+        # One task lives as long as the loop: worker threads end with the first.
+        waits = (self._end.wait(),)
+        self._thread = threading.Thread(
+            target=self._loop.run_until_complete, args=waits
+        )
+        self._thread.start()
+
+    def ask(
+        self, path: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> Answer:
+        """Return the answer to GET, or to POST with a body."""
+        asked = self._ask(path, headers, body)
+        return asyncio.run_coroutine_threadsafe(asked, self._loop).result(SECONDS_MAX)
+
+    def close(self) -> None:
+        """End the thread."""
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+        self._loop.close()
+
+    async def _ask(
+        self, path: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        place, _, query = path.partition("?")
+        rows = [(n.lower().encode(), v.encode()) for n, v in headers.items()]
+        scope = {
+            "client": ("127.0.0.1", 1),
+            "headers": [(b"host", b"testserver"), *rows],
+            "http_version": "1.1",
+            "method": "GET" if body is None else "POST",
+            "path": unquote(place),
+            "query_string": query.encode(),
+            "raw_path": place.encode(),
+            "root_path": "",
+            "scheme": "http",
+            "server": ("testserver", 80),
+            "type": "http",
+        }
+        told: list[Any] = []
+        bodies = [body or b""]
+
+        async def receive() -> dict[str, Any]:
+            if not bodies:
+                await self._end.wait()
+                return {"type": "http.disconnect"}
+            return {"type": "http.request", "body": bodies.pop(), "more_body": False}
+
+        async def send(message: Any) -> None:
+            told.append(message)
+
+        await self._app(scope, receive, send)
+        head = {n.decode(): v.decode() for n, v in told[0]["headers"]}
+        content = b"".join(message.get("body", b"") for message in told)
+        return Answer(told[0]["status"], head, content)
 
 
 @dataclass
@@ -122,7 +226,7 @@ class Process:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Return the exit code after a signal."""
         self.popen.send_signal(number)
-        return self.popen.wait(15)
+        return self.popen.wait(SECONDS_MAX)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ an event or a route that no table names fails here.
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -21,7 +20,14 @@ from node.streams import Cursor, Streams
 from tests.node import matrix, matrix_lists
 from tests.node.matrix import Facts, Seen, Thing
 from tests.node.matrix_story import ADMITTED, READERS, found_stage, play
-from tests.node.serving import ROOT, serve_world, sign_grant
+from tests.node.serving import (
+    ROOT,
+    Asker,
+    find_words,
+    serve_world,
+    sign_grant,
+    wait_for,
+)
 from tests.world import digest_of
 
 SAMPLES_A_KIND = 8
@@ -42,9 +48,10 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     with serve_world(stage, folder) as served:
         served.things = things
         headers = {name: sign_grant(stage, name) for name in READERS}
-        while served.node.history.height < heights[-1]:
-            pass
-        yield Seen(served, facts, headers, events)
+        wait_for(lambda: served.node.history.height >= heights[-1])
+        asker = Asker(served.client.app)
+        yield Seen(served, facts, headers, events, asker)
+        asker.close()
 
 
 def check_same(seen: Seen, reader: str, hidden: str, nothing: str) -> None:
@@ -269,15 +276,6 @@ UNNAMED = {
 NAMING_MEMBERS = ("member", "key", "policy", "recovery", "programme", "grant")
 
 
-def find_words(words: list[str], text: str) -> list[str]:
-    """Return the words that stand in a text by themselves.
-
-    Five digits within a hash are no amount: a run met some by chance.
-    """
-    whole = r"(?<![0-9A-Za-z]){}(?![0-9A-Za-z])"
-    return [word for word in words if re.search(whole.format(word), text)]
-
-
 def test_words_are_found_whole() -> None:
     """An amount in a field, and not the digits of a hash."""
     words = ["99250"]
@@ -377,10 +375,10 @@ def test_preparing_tells_nothing_of_what_is_hidden(seen: Seen) -> None:
     """The answer is that to a body whose hidden ids are ids of nothing."""
 
     def ask(act: str, body: Any, reader: str) -> Any:
-        answer = seen.served.client.post(
+        answer = seen.asker.ask(
             f"/v1/prepare/{act}",
-            content=encode({"body": body, "check": True, "not_after": 9_999}),
-            headers=seen.headers[reader] | {"Content-Type": "application/json"},
+            seen.headers[reader] | {"Content-Type": "application/json"},
+            encode({"body": body, "check": True, "not_after": 9_999}),
         )
         told = answer.json()
         drawn = ("id", "payload")  # the nonce is drawn anew
@@ -396,11 +394,11 @@ def test_a_refusal_tells_nothing_of_what_is_hidden(seen: Seen, route: str) -> No
 
     def ask(act: str, body: Any, reader: str) -> Any:
         raw = seen.served.world.build(act, body, by=[reader])
-        answer = seen.served.client.post(route, content=raw, headers=SIGNED)
+        answer = seen.asker.ask(route, SIGNED, raw)
         assert answer.status_code >= 400, (act, reader)
         return answer.status_code, answer.text
 
     assert compare(seen, ("stranger", "gamma", "lender_two", "buyer"), ask) > 80
 
 
-SIGNED = {"Content-Type": "application/vnd.dsse+json", "Prefer": "wait=10"}
+SIGNED = {"Content-Type": "application/vnd.dsse+json", "Prefer": "wait=30"}
