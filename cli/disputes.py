@@ -1,110 +1,91 @@
 """``reduce``, ``dispute``, ``close``: what a debtor owes less, contests, never pays."""
 
-# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
-
 from __future__ import annotations
 
 from typing import Any
 
 import click
 
-from cli.orders import add_options, read_authority
-from cli.people import check_id
-from cli.session import Session, with_node, with_signing
-from cli.typed import check_moment, read_hash, read_moment
+from cli.amounts import parse_minor
+from cli.command import add_options, argument, reads, signs
+from cli.lookup import Lookup
+from cli.orders import read_authority
+from cli.tables import Column, print_list
+from cli.typed import AMOUNT, HASH, MEMBER, MOMENT, RECEIVABLE, Amount, an_id
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
 document_option = click.option(
-    "--document", required=True, metavar="SHA256|@FILE", help="What it rests on."
+    "--document", type=HASH, required=True, help="What it rests on."
 )
-# The same words, none of them needed unless an authority ordered it.
-order_options = [
-    click.option(f"--{name}", metavar=word, help="If an authority ordered it.")
-    for name, word in (
-        ("authority", "NAME"),
-        ("reference", "TEXT"),
-        ("order", "SHA256|@FILE"),
-        ("guardian", "MEMBER"),
-    )
-]
+ORDERED = "If an authority ordered it."
+# The words of an order, none of them needed unless an authority gave it.
+order_options = add_options(
+    click.option("--authority", metavar="NAME", help=ORDERED),
+    click.option("--reference", metavar="TEXT", help=ORDERED),
+    click.option("--order", type=HASH, help=ORDERED),
+    click.option("--guardian", type=MEMBER, help=ORDERED),
+)
 
 
-def _read_order(lookup: Any, given: dict[str, Any]) -> JSONObject:
-    """Return the authority's order as typed, or nothing."""
+def _check_order(given: dict[str, Any]) -> None:
     words = [given["authority"], given["reference"], given["order"]]
-    if not any(words):
-        return {}
-    if not all(words):
+    if any(words) and not all(words):
         raise LedgerError("usage", found="--authority, --reference and --order belong")
-    order = {**given, "document": given["order"]}
-    return {"order": read_authority(lookup, order)}
+
+
+def _read_order(lookup: Lookup, given: dict[str, Any]) -> JSONObject | None:
+    """Return the authority's order as typed, or nothing."""
+    if not given["order"]:
+        return None
+    return read_authority(lookup, {**given, "document": given["order"]})
 
 
 @click.command("reduce")
-@click.argument("receivable")
-@click.argument("amount", metavar='"CNY 1000.00"')
+@argument("receivable", RECEIVABLE)
+@argument("amount", AMOUNT, metavar='"CNY 1000.00"')
 @document_option
 @click.option(
     "--take",
     multiple=True,
-    type=(str, str),
+    type=(str, AMOUNT),
     metavar='START "CNY 500.00"',
     help="Then from another holder's part, which signs too.",
 )
-@click.option("--dispute", metavar="ID", help="The dispute that this settles.")
-@add_options(*order_options)
-@with_signing
-def reduce(session: Session, receivable: str, amount: str, **given: Any) -> None:
+@click.option("--dispute", type=an_id("dispute"), help="The dispute that this settles.")
+@order_options
+@signs("receivable.reduce", _check_order)
+def reduce(
+    lookup: Lookup, receivable: JSONObject, amount: Amount, **given: Any
+) -> JSONObject:
     """Agree that less is owed on a RECEIVABLE; debtor and supplier sign (--prepare)."""
-    check_id(receivable, "receivable")
-    read_hash(given["document"])
-    from cli.acting import Act, run_acts
-    from cli.amounts import parse_amount, parse_minor
-    from cli.lookup import Lookup, read_amount
-
-    parse_amount(amount)
-    lookup = Lookup(session)
-    found = lookup.find("receivable", receivable)
-    currency = found["currency"]
-    body: JSONObject = {
-        "amount_minor": read_amount(amount, currency),
-        "document": read_hash(given["document"]),
-        "receivable": found["id"],
-        **_read_order(lookup, given),
-    }
-    if given["dispute"] is not None:
-        body["dispute"] = lookup.find("dispute", given["dispute"])["id"]
+    currency = receivable["currency"]
     parts = []
     for start, units in given["take"]:
-        lo = str(parse_minor(start, currency))
-        read = session.client.get(f"/v1/records/tile/{lo}", scope=found["id"])
-        tile = read["record"]
+        path = f"/v1/records/tile/{parse_minor(start, currency)}"
+        tile = lookup.session.client.get(path, scope=receivable["id"])["record"]
         part = {name: tile[name] for name in ("hi", "lo", "rev")}
-        parts.append({**part, "units_minor": read_amount(units, currency)})
-    if parts:
-        body["parts"] = parts
-    run_acts(session, [Act("receivable.reduce", body, lookup.facts(found))])
+        parts.append({**part, "units_minor": units.of(currency)})
+    return {
+        "amount_minor": amount.of(currency),
+        "dispute": given["dispute"],
+        "document": given["document"],
+        "order": _read_order(lookup, given),
+        "parts": parts or None,
+        "receivable": receivable,
+    }
 
 
 @click.command("close")
-@click.argument("receivable")
-@click.option("--with", "others", multiple=True, metavar="MEMBER", help="Sign as well.")
-@with_signing
-def close(session: Session, receivable: str, others: tuple[str, ...]) -> None:
+@argument("receivable", RECEIVABLE)
+@click.option("--with", "others", type=MEMBER, multiple=True, help="Sign as well.")
+@signs("receivable.close")
+def close(
+    lookup: Lookup, receivable: JSONObject, others: tuple[JSONObject, ...]
+) -> JSONObject:
     """Agree that a RECEIVABLE in default is uncollectable; all holders do."""
-    check_id(receivable, "receivable")
-    for text in others:
-        check_id(text, "member")
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    lookup = Lookup(session)
-    found = lookup.find("receivable", receivable)
-    holders = [session.member, *(lookup.find("member", text)["id"] for text in others)]
-    body = {"holders": sorted(set(holders)), "receivable": found["id"]}
-    facts = [*lookup.facts(found), *lookup.parties(*holders)]
-    run_acts(session, [Act("receivable.close", body, facts)])
+    holders = {lookup.own, *(other["id"] for other in others)}
+    return {"holders": sorted(holders), "receivable": receivable}
 
 
 @click.group("dispute", short_help="Contest an amount, extend, withdraw, list.")
@@ -113,96 +94,62 @@ def dispute() -> None:
 
 
 @dispute.command("open")
-@click.argument("receivable")
-@click.argument("amount", metavar='"CNY 1000.00"')
+@argument("receivable", RECEIVABLE)
+@argument("amount", AMOUNT, metavar='"CNY 1000.00"')
 @document_option
-@with_signing
-def open_dispute(session: Session, receivable: str, amount: str, document: str) -> None:
+@signs("dispute.open")
+def open_dispute(
+    _: Lookup, receivable: JSONObject, amount: Amount, document: str
+) -> JSONObject:
     """Contest an AMOUNT of a RECEIVABLE until the programme's deadline."""
-    check_id(receivable, "receivable")
-    from cli.acting import Act, run_acts
-    from cli.amounts import parse_amount
-    from cli.lookup import Lookup, read_amount
-
-    parse_amount(amount)
-    body: JSONObject = {"document": read_hash(document)}
-    lookup = Lookup(session)
-    found = lookup.find("receivable", receivable)
-    body["amount_minor"] = read_amount(amount, found["currency"])
-    body["receivable"] = found["id"]
-    run_acts(session, [Act("dispute.open", body, lookup.facts(found))])
+    contested = amount.of(receivable["currency"])
+    return {"amount_minor": contested, "document": document, "receivable": receivable}
 
 
 @dispute.command("extend")
-@click.argument("dispute")
-@click.option("--until", required=True, metavar="SPAN", help="A span, or a moment.")
+@argument("dispute", an_id("dispute"))
+@click.option("--until", type=MOMENT, required=True, help="A span, or a moment.")
 @click.option(
     "--case",
-    type=(str, str, str),
+    type=(str, str, HASH),
     metavar="COURT REFERENCE SHA256|@FILE",
     help="The case that is pending.",
 )
-@add_options(*order_options)
-@with_signing
-def extend(session: Session, **given: Any) -> None:
+@order_options
+@signs("dispute.extend", _check_order)
+def extend(lookup: Lookup, dispute: JSONObject, **given: Any) -> JSONObject:
     """Keep a DISPUTE from lapsing, for a case or an authority's order."""
-    check_id(given["dispute"], "dispute")
-    check_moment(given["until"])
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    lookup = Lookup(session)
-    found = lookup.find("dispute", given["dispute"])
-    body: JSONObject = {
-        "dispute": found["id"],
-        "until_ms": read_moment(given["until"], session.now_ms()),
-        **_read_order(lookup, given),
+    names = ("court", "reference", "document")
+    return {
+        "case": dict(zip(names, given["case"] or (), strict=False)) or None,
+        "dispute": dispute,
+        "order": _read_order(lookup, given),
+        "until_ms": given["until"],
     }
-    if given["case"] is not None:
-        court, reference, document = given["case"]
-        case = {"court": court, "reference": reference}
-        body["case"] = {**case, "document": read_hash(document)}
-    run_acts(session, [Act("dispute.extend", body, lookup.facts(found))])
 
 
 @dispute.command("withdraw")
-@click.argument("dispute")
-@with_signing
-def withdraw(session: Session, dispute: str) -> None:
+@argument("dispute", an_id("dispute"))
+@signs("dispute.withdraw")
+def withdraw(_: Lookup, dispute: JSONObject) -> JSONObject:
     """Contest it no longer; all of it is owed as before."""
-    check_id(dispute, "dispute")
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    lookup = Lookup(session)
-    found = lookup.find("dispute", dispute)
-    act = Act("dispute.withdraw", {"dispute": found["id"]}, lookup.facts(found))
-    run_acts(session, [act])
+    return {"dispute": dispute}
 
 
 @dispute.command("list")
-@click.argument("receivable")
-@with_node
-def list_disputes(session: Session, receivable: str) -> None:
+@argument("receivable", RECEIVABLE)
+@reads
+def list_disputes(lookup: Lookup, receivable: JSONObject) -> None:
     """List the disputes that stand on a RECEIVABLE."""
-    check_id(receivable, "receivable")
-    from cli.lookup import Lookup
-    from cli.tables import Column, print_rows
-    from cli.terminal import print_json
-
-    lookup = Lookup(session)
-    found = lookup.find("receivable", receivable)
+    currency = receivable["currency"]
     rows = [
-        {**lookup.record("dispute", row["id"]), "currency": found["currency"]}
-        for row in found.get("disputes", [])
+        {**lookup.record("dispute", row["id"]), "currency": currency}
+        for row in receivable.get("disputes", [])
     ]
-    if session.as_json:
-        print_json({"items": rows})
-        return
     columns = (
         Column("dispute", "dispute", "id"),
         Column("amount", "money", "amount_minor"),
         Column("until", "moment", "until_ms"),
         Column("state"),
     )
-    print_rows(lookup, columns, rows)
+    print_list(lookup.session, columns, rows)

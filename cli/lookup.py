@@ -93,6 +93,11 @@ class Lookup:
         self._records: dict[tuple[str, str], JSONObject] = {}
         self._members: dict[str, JSONObject] | None = None
 
+    @property
+    def own(self) -> str:
+        """The wallet's own member."""
+        return self.session.member
+
     # -- ids --
 
     def find(self, kind: str, text: str) -> JSONObject:
@@ -171,8 +176,11 @@ class Lookup:
             found = self.session.client.get(f"{path}/{item}")
         if not isinstance(found, dict):
             raise LedgerError("node_failed", expected="a record")
-        record: JSONObject = {"id": item, **found, "kind": kind}
-        self._records[(kind, item)] = record
+        return self.keep({"id": item, **found, "kind": kind})
+
+    def keep(self, record: JSONObject) -> JSONObject:
+        """Take a record for what is known of a thing, and return it."""
+        self._records[(record["kind"], record["id"])] = record
         return record
 
     def members(self) -> dict[str, JSONObject]:

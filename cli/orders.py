@@ -1,43 +1,38 @@
 """``freeze`` and ``insolvency``: orders of an authority, and what they led to."""
 
-# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
-
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 import click
 
+from cli.amounts import parse_minor
+from cli.command import add_options, argument, only_with, reads, signs
+from cli.lookup import Lookup
 from cli.people import check_id
-from cli.session import Session, with_node, with_signing
-from cli.typed import check_moment, read_hash, read_moment
+from cli.session import Session, with_node
+from cli.tables import Column, print_list, print_rows
+from cli.terminal import print_json, print_note
+from cli.typed import AMOUNT, HASH, MEMBER, MOMENT, Amount, Argument, Asked, an_id
 from ledger.encoding import JSONObject, decode_base64
 from ledger.errors import LedgerError
 from ledger.transactions import parse_transaction
 
 FREEZE_DAYS: Final = "180d"
-# Fields that say what an order covers.
-COVERED: Final = (
-    *("account", "amount_minor", "currency", "hi", "lo"),
-    *("member", "receipt", "receivable"),
-)
-authority_options: Final = (
+authority_options = add_options(
     click.option("--authority", required=True, metavar="NAME", help="Who ordered it."),
     click.option("--reference", required=True, metavar="TEXT", help="Its own number."),
     click.option(
-        "--document",
-        required=True,
-        metavar="SHA256|@FILE",
-        help="The order; its hash is signed.",
+        "--document", type=HASH, required=True, help="The order; its hash is signed."
     ),
     click.option(
         "--guardian",
-        metavar="MEMBER",
+        type=MEMBER,
         help="For an operator: the lender or regulator that signs too (--prepare).",
     ),
 )
-money_options: Final = (
+money_options = add_options(
     click.option(
         "--rank",
         type=click.IntRange(0, 1_000_000),
@@ -49,62 +44,40 @@ money_options: Final = (
     click.option("--payee", metavar="NAME", help="Send money to this one's account,"),
     click.option("--number", metavar="IBAN|NUMBER", help="kept here; only its hash"),
     click.option("--bic", metavar="BIC", default="", help="goes on the ledger."),
+    click.option("--commitment", type=HASH, help="If it is known already."),
+)
+freeze_options = add_options(
+    authority_options,
+    money_options,
     click.option(
-        "--commitment", metavar="SHA256|@FILE", help="If it is known already."
+        "--until",
+        type=MOMENT,
+        default=FREEZE_DAYS,
+        show_default=True,
+        help="Its last moment: a span such as 30d, or a date and time.",
     ),
 )
 
 
-Run = Callable[..., Any]
-
-
-def add_options(*options: Any) -> Callable[[Run], Run]:
-    """Return a decorator that adds options in their order."""
-
-    def add(function: Run) -> Run:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
-
-
-def read_authority(lookup: Any, given: dict[str, Any]) -> JSONObject:
+def read_authority(lookup: Lookup, given: dict[str, Any]) -> JSONObject:
     """Return an authority's order as typed; this wallet's member places it."""
-    order: JSONObject = {
-        "authority": given["authority"],
-        "document": read_hash(given["document"]),
-        "placer": lookup.session.member,
-        "reference": given["reference"],
-    }
-    if given["guardian"] is not None:
-        order["guardian"] = lookup.find("member", given["guardian"])["id"]
-    return order
+    order = only_with(given, "authority", "document", "guardian", "reference")
+    return {**order, "placer": lookup.own}
 
 
-def _redirect(session: Session, given: dict[str, Any], currency: str) -> JSONObject:
+def _redirect(lookup: Lookup, given: dict[str, Any], currency: str) -> JSONObject:
     """Return where an order sends money; a number is kept in this wallet."""
     if bool(given["commitment"]) == bool(given["number"]):
         raise LedgerError("usage", found="give --commitment or --number with --payee")
-    if given["commitment"]:
-        commitment = read_hash(given["commitment"])
-    else:
-        from cli.cards import Cards
-        from cli.requests import make_card
+    commitment = given["commitment"]
+    if not commitment:
+        from cli.cards import Cards  # noqa: PLC0415 - few orders need them
+        from cli.requests import make_card  # noqa: PLC0415
 
         account = {name: given[name] for name in ("bic", "number")}
-        card = make_card(session.member, currency, {**account, "name": given["payee"]})
-        commitment = Cards(session).keep(card)
+        card = make_card(lookup.own, currency, {**account, "name": given["payee"]})
+        commitment = Cards(lookup.session).keep(card)
     return {"commitment": commitment, "payee": given["payee"]}
-
-
-def _check_words(given: dict[str, Any]) -> None:
-    """Check what can be checked before a node is asked."""
-    read_hash(given["document"])
-    if given.get("guardian") is not None:
-        check_id(given["guardian"], "member")
-    if given.get("until") is not None:
-        check_moment(given["until"])
 
 
 @click.group("freeze", short_help="Orders of an authority: place, release, list.")
@@ -117,150 +90,119 @@ def freeze() -> None:
     """
 
 
-def freezing(function: Run) -> Run:
-    """Add the options that every freeze has."""
-    until = click.option(
-        "--until",
-        default=FREEZE_DAYS,
-        show_default=True,
-        metavar="SPAN",
-        help="Its last moment: a span such as 30d, or a date and time.",
-    )
-    return add_options(*authority_options, *money_options, until)(
-        with_signing(function)
-    )
-
-
-def _run_freeze(
-    session: Session, cover: str, given: dict[str, Any], facts: list[JSONObject]
-) -> None:
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    lookup = Lookup(session)
-    body: JSONObject = {name: given[name] for name in COVERED if name in given}
-    body |= {
-        "cover": cover,
+def _freeze(lookup: Lookup, given: dict[str, Any], **covered: Any) -> JSONObject:
+    """Return the body of an order from what it covers and how."""
+    redirect = None
+    if given["payee"] is not None:
+        redirect = _redirect(lookup, given, covered.get("currency", ""))
+    return {
+        **covered,
         "order": read_authority(lookup, given),
         "pledged": given["pledged"],
         "rank": given["rank"],
-        "until_ms": read_moment(given["until"], session.now_ms()),
+        "redirect": redirect,
+        "until_ms": given["until"],
     }
-    if given["payee"] is not None:
-        body["redirect"] = _redirect(session, given, given.get("currency", ""))
-    facts = [*facts, *lookup.parties(str(given.get("member", "")))]
-    run_acts(session, [Act("freeze.order", body, facts)])
 
 
 @freeze.command("member")
-@click.argument("member")
-@click.option("--amount", metavar='"CNY 1000.00"', help="Only up to this amount.")
+@argument("member", MEMBER)
+@click.option("--amount", type=AMOUNT, help="Only up to this amount.")
 @click.option("--account", metavar="CUR", help="Only what goes to its account.")
-@freezing
-def freeze_member(session: Session, **given: Any) -> None:
+@freeze_options
+@signs("freeze.order")
+def freeze_member(
+    lookup: Lookup,
+    member: JSONObject,
+    *,
+    amount: Amount | None,
+    account: str | None,
+    **given: Any,
+) -> JSONObject:
     """Freeze all that a MEMBER holds and is paid, or a part of it."""
-    check_id(given["member"], "member")
-    _check_words(given)
-    from cli.amounts import parse_amount
-    from cli.lookup import Lookup
-
-    amount, account = given.pop("amount"), given.pop("account")
-    cover = "member"
+    covered: JSONObject = {"cover": "member", "member": member}
     if amount is not None:
-        cover = "amount"
-        given["amount_minor"], given["currency"] = parse_amount(amount)
+        sums = {"amount_minor": amount.minor, "currency": amount.currency}
+        covered |= {"cover": "amount", **sums}
     elif account is not None:
-        cover, given["currency"] = "payout_account", account
-    given["member"] = Lookup(session).find("member", given["member"])["id"]
-    _run_freeze(session, cover, given, [])
+        covered |= {"cover": "payout_account", "currency": account}
+    return _freeze(lookup, given, **covered)
+
+
+def _read_frozen(text: str) -> Asked:
+    """Read a receivable's id; an operator has it from the order and sees no more."""
+    check_id(text, "receivable")
+
+    def find(lookup: Lookup) -> JSONObject:
+        try:
+            return lookup.find("receivable", text)
+        except LedgerError as error:
+            if error.code != "not_found":
+                raise
+            return {"id": text.strip().lower(), "kind": "receivable"}
+
+    return Asked(find)
 
 
 @freeze.command("units")
-@click.argument("receivable")
+@argument("receivable", Argument("RECEIVABLE", _read_frozen))
 @click.option("--at", metavar="START", default="0", help="Where the units start.")
-@click.option("--amount", metavar='"CNY 1000.00"', help="How many; all by default.")
-@freezing
-def freeze_units(session: Session, **given: Any) -> None:
+@click.option("--amount", type=AMOUNT, help="How many; all by default.")
+@freeze_options
+@signs("freeze.order")
+def freeze_units(
+    lookup: Lookup,
+    receivable: JSONObject,
+    *,
+    at: str,
+    amount: Amount | None,
+    **given: Any,
+) -> JSONObject:
     """Freeze units of a RECEIVABLE, whoever holds them."""
-    check_id(given["receivable"], "receivable")
-    _check_words(given)
-    from cli.amounts import parse_amount, parse_minor
-    from cli.lookup import Lookup, read_amount
-
-    lookup = Lookup(session)
-    amount = given.pop("amount")
-    try:
-        found = lookup.find("receivable", given["receivable"])
-    except LedgerError as error:
-        if error.code != "not_found" or amount is None:
-            raise
-        # An operator sees no receivable; it has the id from the order itself.
-        item = given["receivable"].strip().lower()
-        found = {"currency": parse_amount(amount)[1], "id": item, "kind": "receivable"}
-    given["receivable"] = found["id"]
-    given["lo"] = parse_minor(given.pop("at"), found["currency"])
-    if amount is None:
-        given["hi"] = found["face_minor"]
-    else:
-        given["hi"] = given["lo"] + read_amount(amount, found["currency"])
-    _run_freeze(session, "units", given, lookup.facts(found))
+    if "currency" not in receivable:
+        if amount is None:
+            raise LedgerError("not_found", found=receivable["id"][:60])
+        receivable["currency"] = amount.currency
+        lookup.keep(receivable)
+    lo = parse_minor(at, receivable["currency"])
+    hi = receivable.get("face_minor")
+    if amount is not None:
+        hi = lo + amount.of(receivable["currency"])
+    units = {"hi": hi, "lo": lo, "receivable": receivable}
+    return _freeze(lookup, given, cover="units", **units)
 
 
 @freeze.command("account")
-@click.argument("account")
-@freezing
-def freeze_account(session: Session, **given: Any) -> None:
+@argument("account", an_id("account"))
+@freeze_options
+@signs("freeze.order")
+def freeze_account(lookup: Lookup, account: JSONObject, **given: Any) -> JSONObject:
     """Freeze what is paid from a collection ACCOUNT."""
-    check_id(given["account"], "account")
-    _check_words(given)
-    from cli.lookup import Lookup
-
-    found = Lookup(session).find("account", given["account"])
-    _run_freeze(session, "account", {**given, "account": found["id"]}, [found])
+    return _freeze(lookup, given, cover="account", account=account)
 
 
 @freeze.command("receipt")
-@click.argument("receipt")
-@freezing
-def freeze_receipt(session: Session, **given: Any) -> None:
+@argument("receipt", an_id("receipt"))
+@freeze_options
+@signs("freeze.order")
+def freeze_receipt(lookup: Lookup, receipt: JSONObject, **given: Any) -> JSONObject:
     """Freeze incoming money that waits in suspense."""
-    check_id(given["receipt"], "receipt")
-    _check_words(given)
-    from cli.lookup import Lookup
-
-    found = Lookup(session).find("receipt", given["receipt"])
-    _run_freeze(session, "receipt", {**given, "receipt": found["id"]}, [])
+    return _freeze(lookup, given, cover="receipt", receipt=receipt)
 
 
 @freeze.command("release")
-@click.argument("order")
-@add_options(*authority_options)
-@with_signing
-def release(session: Session, order: str, **given: Any) -> None:
+@argument("order", an_id("order"))
+@authority_options
+@signs("order.release")
+def release(lookup: Lookup, order: JSONObject, **given: Any) -> JSONObject:
     """Release an ORDER before its time, through the channel that placed it."""
-    check_id(order, "order")
-    _check_words(given)
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    lookup = Lookup(session)
-    found = lookup.find("order", order)
-    body = {"ending": read_authority(lookup, given), "order": found["id"]}
-    run_acts(session, [Act("order.release", body, lookup.facts(found))])
+    return {"ending": read_authority(lookup, given), "order": order}
 
 
 @freeze.command("list")
 @with_node
 def list_orders(session: Session) -> None:
     """List the orders that you placed or that bind you, ended ones too."""
-    from cli.lookup import Lookup
-    from cli.tables import Column, print_rows
-    from cli.terminal import print_json
-
-    rows = list(session.client.items("/v1/orders"))
-    if session.as_json:
-        print_json({"items": rows})
-        return
     columns = (
         Column("order", "order", "id"),
         Column("what"),
@@ -271,7 +213,7 @@ def list_orders(session: Session) -> None:
         Column("rank", "number"),
         Column("state"),
     )
-    print_rows(Lookup(session), columns, rows)
+    print_list(session, columns, session.client.items("/v1/orders"))
 
 
 # --- insolvency ---
@@ -282,94 +224,63 @@ def insolvency() -> None:
     """Declare a member insolvent, name who attests next, report to the court."""
 
 
-@insolvency.command("declare")
-@click.argument("member")
-@add_options(*authority_options, *money_options)
-@click.option(
-    "--effective",
-    required=True,
-    metavar="MOMENT",
-    help="In law: a date, time and zone.",
-)
-@click.option("--disposal", is_flag=True, help="Its holdings may still pass on.")
-@with_signing
-def declare(session: Session, member: str, **given: Any) -> None:
-    """Declare a MEMBER insolvent by order of a court."""
-    check_id(member, "member")
-    _check_words(given)
-    check_moment(given["effective"])
+def _check_payee(given: dict[str, Any]) -> None:
     if given["payee"] is None:
         raise LedgerError("usage", found="--payee, the administrator, is missing")
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
 
-    lookup = Lookup(session)
-    found = lookup.find("member", member)
-    body = {
-        "administrator": _redirect(session, given, ""),
-        "disposal": given["disposal"],
-        "effective_ms": read_moment(given["effective"], session.now_ms()),
-        "member": found["id"],
+
+@insolvency.command("declare")
+@argument("member", MEMBER)
+@authority_options
+@money_options
+@click.option(
+    "--effective", type=MOMENT, required=True, help="In law: a date, time and zone."
+)
+@click.option("--disposal", is_flag=True, help="Its holdings may still pass on.")
+@signs("insolvency.declare", _check_payee)
+def declare(lookup: Lookup, effective: int, **given: Any) -> JSONObject:
+    """Declare a MEMBER insolvent by order of a court."""
+    return {
+        "administrator": _redirect(lookup, given, ""),
+        "effective_ms": effective,
         "order": read_authority(lookup, given),
-        "pledged": given["pledged"],
-        "rank": given["rank"],
+        **only_with(given, "disposal", "member", "pledged", "rank"),
     }
-    run_acts(session, [Act("insolvency.declare", body, lookup.parties(found["id"]))])
 
 
 @insolvency.command("successor")
-@click.argument("account")
-@click.option("--attester", required=True, metavar="MEMBER", help="Who attests it.")
-@click.option("--guardian", required=True, metavar="MEMBER", help="Lender, regulator.")
-@with_signing
-def successor(session: Session, account: str, attester: str, guardian: str) -> None:
+@argument("account", an_id("account"))
+@click.option("--attester", type=MEMBER, required=True, help="Who attests it.")
+@click.option("--guardian", type=MEMBER, required=True, help="Lender, regulator.")
+@signs("account.successor")
+def successor(_: Lookup, **given: Any) -> JSONObject:
     """Name who attests an ACCOUNT after its attester's insolvency (--prepare)."""
-    check_id(account, "account")
-    for text in (attester, guardian):
-        check_id(text, "member")
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    lookup = Lookup(session)
-    found = lookup.find("account", account)
-    body = {
-        "account": found["id"],
-        "attester": lookup.find("member", attester)["id"],
-        "guardian": lookup.find("member", guardian)["id"],
-    }
-    facts = [found, *lookup.parties(body["attester"], body["guardian"])]
-    run_acts(session, [Act("account.successor", body, facts)])
+    return given
 
 
 @insolvency.command("report")
-@click.argument("order")
-@with_node
-def report(session: Session, order: str) -> None:
+@argument("order", an_id("order"))
+@reads
+def report(lookup: Lookup, order: JSONObject) -> None:
     """List what a member did and was paid since an ORDER took effect in law.
 
     For regulators and auditors with a grant that covers the member; computed
     from the blocks themselves.
     """
-    check_id(order, "order")
-    from cli.lookup import Lookup
-    from cli.tables import Column, print_rows
-    from cli.terminal import print_json, print_note
-
-    lookup = Lookup(session)
-    found = lookup.find("order", order)
-    if found["what"] != "insolvency":
+    session = lookup.session
+    if order["what"] != "insolvency":
         raise LedgerError("not_found", found="an insolvency")
-    _need_grant(session, found["member"])
-    rows = list(list_acts(session, found["member"], found["effective_ms"]))
+    _need_grant(session, order["member"])
+    rows = list(list_acts(session, order["member"], order["effective_ms"]))
     payouts = [
         row
-        for row in session.client.items("/v1/payouts", payee=found["member"])
+        for row in session.client.items("/v1/payouts", payee=order["member"])
         if row["state"] in ("instructed", "accepted", "paid", "returned")
     ]
     if session.as_json:
-        print_json({"acts": rows, "order": found, "payouts": payouts})
+        print_json({"acts": rows, "order": order, "payouts": payouts})
         return
-    name = lookup.name_of(found["member"])
+    name = lookup.name_of(order["member"])
     print_note(f"What {name} signed or was named in since the order took effect.")
     columns = (
         Column("time", "moment"),
