@@ -484,7 +484,7 @@ def test_a_long_file_is_read_fast_in_little_memory() -> None:
     (found,) = parse_camt(raw)
     spent = time.process_time() - began
     assert len(found.entries) == 2_000
-    assert spent < 4
+    assert spent < 15  # of one or two, where nothing else runs
     tracemalloc.start()
     parse_camt(raw)
     peak = tracemalloc.get_traced_memory()[1]

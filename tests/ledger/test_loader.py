@@ -29,6 +29,8 @@ from tests.ledger.metering import (
 )
 from tests.ledger.rulefiles import KIT, PATH, file_of, function_of, rulebook_files
 
+# Of the processor, for what takes some hundredths where nothing else runs.
+SECONDS_MAX = 5
 SPLIT = '''
 LIMIT = 100
 
@@ -137,10 +139,10 @@ def test_bomb_is_charged(name: str) -> None:
     """What would run for ever or fill the memory ends soon, out of gas."""
     attack = attack_of(BOMBS[name])
     meter = Meter(200_000)
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(OutOfGas), metered(meter):
         attack(Recorder(), 10**9)
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < SECONDS_MAX
     assert meter.used == meter.limit
 
 
@@ -149,10 +151,10 @@ def test_fault_is_raised_at_once(name: str) -> None:
     """What no meter could charge in time fails before it is done."""
     body, error = FAULTS[name]
     attack = attack_of(body)
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(error), metered(Meter(200_000)):
         attack(Recorder(), 10**9)
-    assert time.monotonic() - start < 1
+    assert time.process_time() - start < SECONDS_MAX
 
 
 @pytest.mark.parametrize(
