@@ -50,6 +50,8 @@ COVERS = (
     ("receipt", ("receipt",)),
     ("units", ("hi", "lo", "receivable")),
 )
+# Covers whose orders bind payouts that are due by then; of an insolvency, all.
+HOLDING = ("account", "member", "payout_account", "payouts")
 SUBJECTS = ("account", "member", "receipt", "receivable")
 FIGURES = ("amount_minor", "currency", "hi", "lo")
 GUARDIANS = ("lender", "regulator")
@@ -264,23 +266,28 @@ def end_deals(ctx: Context, member: str) -> None:
         after = "open/" + order_key(page[-1]["pay_by_ms"]) + "/" + page[-1]["id"]
 
 
-def hold_payouts(ctx: Context, order: Record) -> None:
+@rule.job("order", "hold")
+def hold_payouts(ctx: Context, target: Record) -> None:
     """Put what is due and not sent yet under an order on a member or account.
 
-    An amount is taken of later money only.
+    An amount is taken of later money only. What a page leaves is another job's;
+    until then whoever sends a payout asks for the orders on it.
     """
-    index, after = "unsent", ""
-    if order["cover"] == "account":
-        index = "payouts"
-    if order["cover"] not in ("account", "member", "payout_account"):
+    if target["cover"] not in HOLDING:
         return
+    index = "payouts" if target["cover"] == "account" else "unsent"
+    after = target.get("held_to", "")
     for _ in range(PAGES_MAX):
-        page = ctx.scan(index, subject_of(order), after, PAGE)
+        page = ctx.scan(index, subject_of(target), after, PAGE)
         for payout in page:
             put_placed(ctx, payout)
         if len(page) < PAGE:
             return
         after = page[-1]["date"] + "/" + page[-1]["id"]
+    # What another order took of these payouts may have been counted on it.
+    order = {**ctx.need("order", target["id"]), "held_to": after}
+    ctx.write(order)
+    ctx.schedule(order, "hold", ctx.time + 1)
 
 
 def put_placed(ctx: Context, payout: Record) -> None:
@@ -409,7 +416,7 @@ def declare(ctx: Context, body: Insolvency) -> None:
     end_quotes(ctx, body.member)
     suspend_money(ctx, body.member)
     vacate_accounts(ctx, order)
-    hold_insolvent(ctx, order)
+    hold_payouts(ctx, order)
 
 
 def end_quotes(ctx: Context, member: str) -> None:
@@ -421,11 +428,6 @@ def end_quotes(ctx: Context, member: str) -> None:
                 ctx.remove(kind, found["id"])
             if len(page) < PAGE:
                 break
-
-
-def hold_insolvent(ctx: Context, order: Record) -> None:
-    """Send what is due to an insolvent member to its administrator."""
-    hold_payouts(ctx, {**order, "cover": "member"})
 
 
 def vacate_accounts(ctx: Context, order: Record) -> None:

@@ -30,7 +30,7 @@ from contracts.kit.v1.discrepancies import (
     open_discrepancy,
     outcome_of,
 )
-from contracts.kit.v1.standing import lift_order
+from contracts.kit.v1.standing import place_under_next
 
 PAYOUTS_MAX = 100
 SMALL_PAGE = 500
@@ -159,7 +159,7 @@ def instruct(ctx: Context, body: Instruct) -> None:
     mandate = account.get("mandate", {"limit_minor": 0, "number": 0, "until": ""})
     total = 0
     for item in body.payouts:
-        payout = lift_order(ctx, ctx.need("payout", item))
+        payout = place_under_next(ctx, ctx.need("payout", item), amounts=False)
         # A reversal may have left nothing of it.
         sent = payout["state"] != "due" or not payout["amount_minor"]
         if payout["account"] != account["id"] or sent:

@@ -174,7 +174,7 @@ def test_a_limit_ends_with_who_asked_for_it(stage: Stage) -> None:
     stage.begin()
     verbs.deal(stage, debtor_max_minor=9)
     programme = stage.read("programme", stage.programme)
-    names = ("id", "kind", "rule", "debtor_max_minor")
+    names = ("collects", "id", "kind", "rule", "debtor_max_minor")
     terms = {name: programme[name] for name in programme if name not in names}
     terms |= {"lenders": [stage.member("merged")], "replaces": stage.programme}
     with pytest.raises(LedgerError) as caught:
@@ -276,6 +276,54 @@ def test_many_groups_do_not_escape_a_reversal() -> None:
     bank_verbs.take_back(stage, 9)
     assert verbs.state(stage) == "live"
     assert bank_verbs.misfit(stage) == "none"
+
+
+@pytest.fixture
+def busy() -> Stage:
+    """A world in which alpha is due three payouts, and an act looks at one."""
+    sources = read_sources()
+    path, page, pages = "receivable/orders.py", "PAGE = 100", "PAGES_MAX = 20"
+    assert page in sources[path]
+    assert pages in sources[path]
+    text = sources[path].replace(page, "PAGE = 1").replace(pages, "PAGES_MAX = 1")
+    more = (make_actor("regulator", "regulator"),)
+    stage = Stage(more=more, sources={**sources, path: text})
+    for _ in range(3):
+        stage.begin()
+        verbs.paid(stage, 9)
+        verbs.pick(stage)
+    return stage
+
+
+def test_a_freeze_holds_however_many_payouts(busy: Stage) -> None:
+    """What the order's own act has no time for is held by jobs after it."""
+    order_verbs.freeze_member(busy)
+    found = [payout["state"] for payout in busy.payouts("alpha")]
+    assert found == ["held"] * 3
+    busy.check()
+
+
+@pytest.mark.parametrize("elsewhere", [0, 1])
+def test_a_payout_is_not_sent_before_it_is_held(busy: Stage, elsewhere: int) -> None:
+    """Whoever sends it asks for the orders on it, whether or not a job has run."""
+    busy.pausing = True
+    order_verbs.freeze_member(busy, elsewhere=elsewhere)
+    left = [p for p in busy.payouts("alpha") if "order" not in p]
+    busy.payout, busy.account = left[-1]["id"], left[-1]["account"]
+    if elsewhere:
+        verbs.instruct(busy)
+        assert busy.record_of("payout")["redirect"]["payee"] != "alpha"
+    else:
+        with pytest.raises(LedgerError) as caught:
+            verbs.instruct(busy)
+        assert caught.value.code == "wrong_state_of_payout"
+
+
+def test_an_amount_is_taken_of_later_money_only(busy: Stage) -> None:
+    """What was due before an order on an amount is sent as it was."""
+    order_verbs.freeze_amount(busy, 9)
+    verbs.instruct(busy)
+    assert busy.record_of("payout")["state"] == "instructed"
 
 
 @pytest.mark.parametrize("recipient", ["beta", "gamma"])

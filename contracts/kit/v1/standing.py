@@ -373,16 +373,23 @@ def lift_order(ctx: Context, payout: Record) -> Record:
     return {**kept, "state": "due"}
 
 
-def place_under_next(ctx: Context, payout: Record) -> Record:
+def place_under_next(ctx: Context, payout: Record, *, amounts: bool = True) -> Record:
     """Return an unsent payout, not written, under the first order that takes all.
 
     A payout that stands is never cut; an order with too little left skips it.
+
+    Args:
+        ctx: the context.
+        payout: as it stands in state.
+        amounts: whether orders on an amount take it, too.
     """
     after = lift_order(ctx, payout)
     if after["state"] not in UNSENT or "order" in after or not after["amount_minor"]:
         return after
     account = ctx.need("account", after["account"])
     for order in money_orders(ctx, after["payee"], account, pledged=False):
+        if "limit_minor" in order and not amounts:
+            continue
         if left_of(order) >= after["amount_minor"]:
             count_taken(ctx, order, after["amount_minor"])
             return {**after, "receivables": [], **under_order(order)}
