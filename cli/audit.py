@@ -57,6 +57,7 @@ EXITS: Final = {
 # Kinds of errors that say something of the ledger, not of how it was opened.
 FINDINGS: Final = ("tampered", "incomplete")
 TRUST_FILE_BYTES_MAX: Final = 65_536
+GENESIS_MARK: Final = b'"t":"allonge.genesis.v1"'
 HEX_64: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -183,9 +184,12 @@ def _report_of(error: LedgerError) -> AuditReport:
 def read_genesis(text: str) -> str:
     """Return the chain's hash: typed, in a file, or of a genesis in a file.
 
+    The genesis may be leaf 0, or still on its way to its signatures (.altg):
+    its hash is that of its payload, and who names it has compared it.
+
     Raises:
         LedgerError: ``usage``, neither a hash nor a file with one; those of
-            ``parse_genesis``.
+            ``parse_genesis`` and ``read_genesis_file``.
     """
     if not text or HEX_64.fullmatch(text):
         return text
@@ -193,7 +197,13 @@ def read_genesis(text: str) -> str:
         raise LedgerError("usage", found="--genesis is 64 hexadecimal digits or a file")
     raw = _read_small(Path(text))
     found = raw.strip().decode("ascii", "replace")
-    return found if HEX_64.fullmatch(found) else parse_genesis(raw).chain
+    if HEX_64.fullmatch(found):
+        return found
+    if GENESIS_MARK in raw:
+        from cli.genesis import read_genesis_file
+
+        return read_genesis_file(Path(text)).chain
+    return parse_genesis(raw).chain
 
 
 def _read_small(path: Path) -> bytes:

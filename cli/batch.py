@@ -10,6 +10,7 @@ from cli.amounts import format_amount, parse_minor
 from cli.batch_run import Line, run_batch
 from cli.formats.rows import read_table
 from cli.lookup import Lookup
+from cli.parts import make_acceptance
 from cli.people import check_id, find_id, name_id
 from cli.receivables import read_deductions
 from cli.session import Session
@@ -131,14 +132,21 @@ def _answers(row: dict[str, str]) -> JSONObject:
 
 
 def answer_batch(
-    session: Session, verb: str, path: Path | None, *, keep_going: bool
+    session: Session,
+    verb: str,
+    path: Path | None,
+    wanted: JSONObject,
+    *,
+    keep_going: bool,
 ) -> int:
-    """Confirm or accept all receivables of a CSV file, or all that wait.
+    """Confirm or accept all receivables of a CSV file, or all that waits.
 
     Args:
-        session: of the debtor who confirms, or the supplier who accepts.
-        verb: ``confirm`` or ``accept``.
-        path: the file; None for all that wait.
+        session: of the debtor who confirms, or of who accepts.
+        verb: ``confirm``, or ``accept``, which is for offers as well.
+        path: the file; None for all that waits.
+        wanted: of all that waits, ``only`` claims or offers, those of a
+            ``giver``, those in a ``currency``.
         keep_going: do the others where lines are refused.
 
     Raises:
@@ -146,19 +154,20 @@ def answer_batch(
     """
     table = read_table(path, ANSWER_NEEDED, ANSWER_OPTIONAL) if path else None
     lookup = Lookup(session)
-    party = "debtor" if verb == "confirm" else "supplier"
-    waiting = {
-        str(row["id"]): row
-        for row in session.client.whole("/v1/inbox")
-        if row.get("kind") == "receivable" and row.get(party) == session.member
-    }
     act = f"receivable.{verb}"
+    rows = _read_waiting(lookup, verb, wanted)
     if table is None:
         lines = [
-            Line(name_id("receivable", item), _answer(lookup, act, record, {}))
-            for item, record in waiting.items()
+            Line(
+                name_id(row["kind"], row["id"]),
+                make_acceptance(lookup, row, aware=False)
+                if row["kind"] == "offer"
+                else _answer(lookup, act, row, {}),
+            )
+            for row in rows
         ]
         return run_batch(session, f"{verb}-all", lines, keep_going=keep_going)
+    waiting = {row["id"]: row for row in rows if row["kind"] == "receivable"}
     known: set[tuple[str, ...]] = set()
     lines = [
         _read_line(row, lambda row: _named(lookup, act, waiting, row.values), known)
@@ -166,6 +175,28 @@ def answer_batch(
     ]
     name = f"{verb}-{table.file_sha256[:16]}"
     return run_batch(session, name, lines, keep_going=keep_going)
+
+
+def _read_waiting(lookup: Any, verb: str, wanted: JSONObject) -> list[JSONObject]:
+    """Return the claims and offers that a verb answers, as far as wanted."""
+    party, giver = ("debtor", "supplier")
+    if verb == "accept":
+        party, giver = giver, party
+    sides = {"receivable": (party, giver), "offer": ("receiver", "giver")}
+    if verb == "confirm" or wanted.get("only") == "claims":
+        del sides["offer"]
+    elif wanted.get("only") == "offers":
+        del sides["receivable"]
+    other = lookup.find("member", wanted["giver"])["id"] if "giver" in wanted else ""
+    found = []
+    for row in lookup.session.client.whole("/v1/inbox"):
+        if row.get("kind") not in sides:
+            continue
+        own, by = (row.get(name) for name in sides[row["kind"]])
+        fits = wanted.get("currency", row["currency"]).upper() == row["currency"]
+        if own == lookup.session.member and other in ("", by) and fits:
+            found.append(row)
+    return found
 
 
 def _named(

@@ -225,7 +225,9 @@ def _outliers(
         if not screen.is_amount or not body.keys() & {"invoices", "receivable"}:
             continue
         record = facts.record("receivable", body.get("receivable"))
+        offer = facts.record("offer", body.get("offer"))
         parties = [{**record, **body}.get(role, "") for role in ("supplier", "debtor")]
+        parties = [offer["giver"]] if "giver" in offer else parties
         other = next((each for each in parties if each not in payload["by"]), "")
         name = facts.text("member", other, "name") or name_id("member", other)
         sums.setdefault((name, screen.currency), []).append(screen.amount_minor)

@@ -141,14 +141,21 @@ def end_offer(session: Session, act: str, text: str) -> None:
 
 def accept_offer(session: Session, text: str, *, aware: bool) -> None:
     """Accept an offer exactly as it stands."""
-    from cli.acting import Act, run_acts  # noqa: PLC0415 - as in ``signs``
+    from cli.acting import run_acts  # noqa: PLC0415 - as in ``signs``
 
     lookup = Lookup(session)
     found = lookup.find("offer", text)
+    run_acts(session, [make_acceptance(lookup, found, aware=aware)])
+
+
+def make_acceptance(lookup: Lookup, offer: JSONObject, *, aware: bool) -> Any:
+    """Return the act that accepts an offer exactly as it stands."""
+    from cli.acting import Act  # noqa: PLC0415 - as in ``signs``
+
     body = {
         "aware_overdue": aware,
-        "offer": found["id"],
-        "part": {"hi": found["hi"], "lo": found["lo"]},
-        "receivable": found["receivable"],
+        "offer": offer["id"],
+        "part": {"hi": offer["hi"], "lo": offer["lo"]},
+        "receivable": offer["receivable"],
     }
-    run_acts(session, [Act("offer.accept", body, lookup.facts(found))])
+    return Act("offer.accept", body, lookup.facts(offer))

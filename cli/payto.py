@@ -4,13 +4,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
-from cli.disputes import document_option
-from cli.people import check_id
-from cli.session import Session, with_signing
-from cli.typed import check_moment, read_date, read_hash, read_moment
+from cli.command import argument, only_with, reads, signs
+from cli.lookup import Lookup
+from cli.typed import AMOUNT, DATE, HASH, MEMBER, MOMENT, RECEIVABLE, Amount
 from ledger.encoding import JSONObject
+
+document_option = click.option(
+    "--document",
+    type=HASH,
+    required=True,
+    metavar="SHA256|@FILE",
+    help="What it rests on.",
+)
 
 
 @click.group("pay-to", short_help="Change the account to pay to: propose, answer.")
@@ -19,77 +28,84 @@ def pay_to() -> None:
 
 
 @pay_to.command("propose")
-@click.argument("receivable")
-@click.argument("account")
+@argument("receivable", RECEIVABLE)
+@argument("account", HASH)
 @document_option
-@click.option("--until", required=True, metavar="SPAN", help="When it is judged.")
-@with_signing
-def propose(
-    session: Session, receivable: str, account: str, document: str, until: str
-) -> None:
+@click.option(
+    "--until", type=MOMENT, required=True, metavar="SPAN", help="When it is judged."
+)
+@signs("payto.propose")
+def propose(_: Lookup, until: int, **given: Any) -> JSONObject:
     """Give notice that a RECEIVABLE is to be paid to another ACCOUNT.
 
     The account's owner tells its full id. Holders answer by the id of this
     transaction, in ten to ninety days.
     """
-    check_id(receivable, "receivable")
-    check_moment(until)
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
+    return {**given, "until_ms": until}
 
-    body: JSONObject = {"document": read_hash(document)}
-    lookup = Lookup(session)
-    found = lookup.find("receivable", receivable)
-    body |= {"account": read_hash(account), "receivable": found["id"]}
-    body["until_ms"] = read_moment(until, session.now_ms())
-    run_acts(session, [Act("payto.propose", body, lookup.facts(found))])
+
+@pay_to.command("list")
+@click.argument("receivable", type=RECEIVABLE, required=False)
+@reads
+def list_changes(lookup: Lookup, receivable: JSONObject | None) -> None:
+    """List changes of account of what you hold or owe, or of one RECEIVABLE."""
+    from cli.tables import Column, print_list
+
+    changes = [
+        {**row, "answer": {True: "yes", False: "no"}.get(row.get("agrees"), "")}
+        for row in lookup.session.client.items("/v1/paytos")
+        if receivable is None or row["receivable"] == receivable["id"]
+    ]
+    columns = (
+        Column("change", "text", "id"),
+        Column("receivable", "receivable"),
+        Column("to account", "account", "account"),
+        Column("until", "moment", "until_ms"),
+        Column("state"),
+        Column("your answer", "text", "answer"),
+    )
+    note = "To answer as a holder: run: allonge pay-to answer CHANGE yes|no"
+    print_list(lookup.session, columns, changes, note if changes else "None.")
 
 
 @pay_to.command("answer")
-@click.argument("change")
+@argument("change", HASH)
 @click.argument("word", metavar="yes|no", type=click.Choice(["yes", "no"]))
-@with_signing
-def answer(session: Session, change: str, word: str) -> None:
+@signs("payto.answer")
+def answer(lookup: Lookup, change: str, word: str) -> JSONObject:
     """Agree to a CHANGE of account, by its id, or refuse it, as a holder."""
-    item = read_hash(change)
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    lookup = Lookup(session)
-    found = lookup.record("payto", item)
-    body: JSONObject = {"agrees": word == "yes", "holder": session.member}
-    body["payto"] = found["id"]
-    run_acts(session, [Act("payto.answer", body, lookup.parties(session.member))])
+    found = lookup.record("payto", change)
+    return {"agrees": word == "yes", "holder": lookup.session.member, "payto": found}
 
 
 @click.command("misdirected")
-@click.argument("receivable")
-@click.argument("amount", metavar='"CNY 1000.00"')
-@click.option("--to", "recipient", required=True, metavar="MEMBER", help="Who got it.")
-@click.option("--on", "paid", required=True, metavar="DATE", help="When it was paid.")
+@argument("receivable", RECEIVABLE)
+@argument("amount", AMOUNT, metavar='"CNY 1000.00"')
+@click.option(
+    "--to",
+    "recipient",
+    type=MEMBER,
+    required=True,
+    metavar="MEMBER",
+    help="Who got it.",
+)
+@click.option(
+    "--on",
+    "paid_date",
+    type=DATE,
+    required=True,
+    metavar="DATE",
+    help="When it was paid.",
+)
 @document_option
-@with_signing
+@signs("receivable.misdirected")
 def misdirected(
-    session: Session,
-    receivable: str,
-    amount: str,
-    recipient: str,
-    paid: str,
-    document: str,
-) -> None:
+    lookup: Lookup, receivable: JSONObject, amount: Amount, **given: Any
+) -> JSONObject:
     """Report that a RECEIVABLE was paid to a member directly; it is owed as before."""
-    check_id(receivable, "receivable")
-    check_id(recipient, "member")
-    from cli.acting import Act, run_acts
-    from cli.amounts import parse_amount
-    from cli.lookup import Lookup, read_amount
-
-    parse_amount(amount)
-    body: JSONObject = {"document": read_hash(document), "paid_date": read_date(paid)}
-    lookup = Lookup(session)
-    found = lookup.find("receivable", receivable)
-    member = lookup.find("member", recipient)["id"]
-    body["amount_minor"] = read_amount(amount, found["currency"])
-    body |= {"receivable": found["id"], "recipient": member, "reporter": session.member}
-    facts = [*lookup.facts(found), *lookup.parties(member)]
-    run_acts(session, [Act("receivable.misdirected", body, facts)])
+    return {
+        "amount_minor": amount.of(receivable["currency"]),
+        "receivable": receivable,
+        "reporter": lookup.session.member,
+        **only_with(given, "document", "paid_date", "recipient"),
+    }

@@ -17,6 +17,8 @@ from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
 DRAFT_BYTES_MAX: Final = 1_048_576
+# What chooses among all that wait.
+WANTED: Final = ("only", "giver", "currency")
 DEDUCTION_TYPES: Final = ("withholding_tax", "retention", "advance", "other")
 
 deduct_option = click.option(
@@ -47,6 +49,17 @@ file_option = click.option(
     help="Do all lines of a CSV file; the wallet's README lists its columns.",
 )
 all_option = click.option("--all", "every", is_flag=True, help="All that wait for you.")
+from_option = click.option(
+    "--from", "giver", metavar="MEMBER", help="Of --all, what this member asks of you."
+)
+currency_option = click.option(
+    "--currency", metavar="CODE", help="Of --all, what is in this currency."
+)
+only_option = click.option(
+    "--only",
+    type=click.Choice(["claims", "offers"]),
+    help="Of --all, claims on debtors or offers of parts.",
+)
 keep_going_option = click.option(
     "--keep-going", is_flag=True, help="Leave out refused lines and do the others."
 )
@@ -309,6 +322,8 @@ def _find_programme(lookup: Any, given: dict[str, Any], claim: JSONObject) -> An
 )
 @file_option
 @all_option
+@from_option
+@currency_option
 @keep_going_option
 @with_signing
 def confirm(session: Session, receivable: str | None, **given: Any) -> int | None:
@@ -328,6 +343,8 @@ def _is_batch(item: str | None, given: dict[str, Any]) -> bool:
     asked = (item is not None, given["file"] is not None, given["every"])
     if sum(asked) != 1:
         raise LedgerError("usage", found="give an ID, --file FILE or --all")
+    if not given["every"] and any(given.get(name) for name in WANTED):
+        raise LedgerError("usage", found="--only, --from and --currency go with --all")
     single = ("reason", "different", "delivery", "invoice", "aware")
     if item is None and any(given.get(name) for name in single):
         raise LedgerError("usage", found="a reason stands in the lines of a file")
@@ -339,8 +356,9 @@ def _is_batch(item: str | None, given: dict[str, Any]) -> bool:
 def _answer_batch(session: Session, verb: str, given: dict[str, Any]) -> int:
     from cli.batch import answer_batch
 
+    wanted = {name: given[name] for name in WANTED if given.get(name)}
     keep_going = given["keep_going"]
-    return answer_batch(session, verb, given["file"], keep_going=keep_going)
+    return answer_batch(session, verb, given["file"], wanted, keep_going=keep_going)
 
 
 def _decide(session: Session, act: str, text: str, given: dict[str, Any]) -> None:
@@ -410,6 +428,9 @@ def counter(session: Session, receivable: str, **given: Any) -> None:
 @reason_option
 @file_option
 @all_option
+@only_option
+@from_option
+@currency_option
 @keep_going_option
 @with_signing
 def accept(session: Session, item: str | None, **given: Any) -> int | None:

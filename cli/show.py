@@ -112,6 +112,7 @@ ANSWERS: Final = {
     "offer": "accept ID",
     "payout": "payout instruct ID",
     "payout_account": "member account verify CARD",
+    "payto": "pay-to answer ID yes",
     "quote": "take ID",
     "recovery": "member key veto",
     "tile": "recourse ID",

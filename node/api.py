@@ -237,6 +237,12 @@ def list_deals(session: Granted, page: Paged) -> Response:
     return session.answer(lambda sight: views.list_own(sight, "deals", page))
 
 
+@granted.get("/v1/paytos")
+def list_paytos(session: Granted, page: Paged) -> Response:
+    """Return the changes of account of what a reader holds or owes."""
+    return session.answer(lambda sight: views.list_paytos(sight, page))
+
+
 @granted.get("/v1/inbox")
 def list_inbox(session: Granted) -> Response:
     """Return the records that wait for a reader's answer."""

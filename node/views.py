@@ -354,6 +354,45 @@ def _of_members(sight: Sight, index: str, after: str) -> Iterator[Row]:
     return _distinct(merge(*streams, key=lambda row: row[0]))
 
 
+def list_paytos(sight: Sight, page: Page) -> JSONObject:
+    """Return the changes of account of what a reader holds or owes."""
+    state, concerned = sight.state, set()
+    for member in sight.members:
+        concerned |= {row["id"] for row in scan_records(state, "parties", member)}
+        concerned |= {*_held(sight, member)}
+    rows = (row for row in _paytos(sight, concerned) if row[0] > page.after)
+    return page_of(rows, page)
+
+
+def _held(sight: Sight, member: str) -> Iterator[str]:
+    """Yield the receivables that a member has parts of, each once."""
+    after = ""
+    while True:
+        rows = sight.state.entries(("holdings", member), after, None)
+        sort = next((row[0] for row in rows), "")
+        if not sort:
+            return
+        item = sort.partition("/")[0]
+        yield item
+        after = f"{item}0"  # behind every sort key that begins with it and "/"
+
+
+def _paytos(sight: Sight, receivables: Iterable[str]) -> Iterator[Row]:
+    """Yield changes of account by receivable, with what the reader answered."""
+    for item in sorted(receivables):
+        for sort, payto in _scan(sight.state, "paytos", item, ""):
+            own = read_record(sight.state, "answer", sight.reader.member, payto["id"])
+            said = {} if own is None else {"agrees": own["agrees"]}
+            yield f"{item}/{sort}", {**payto, **said}
+
+
+def _paytos_to_answer(sight: Sight) -> Iterator[JSONObject]:
+    for _, payto in _paytos(sight, _held(sight, sight.reader.member)):
+        is_open = payto["state"] == "open" and payto["until_ms"] >= sight.time
+        if is_open and "agrees" not in payto and not sight.is_any(payto["debtor"]):
+            yield {**payto, "what": "change of account to pay to"}
+
+
 def list_inbox(sight: Sight) -> JSONObject:
     """Return the records that wait for an answer of the reader."""
     accounts = scan_records(sight.base, "all", "account")
@@ -373,6 +412,7 @@ def list_inbox(sight: Sight) -> JSONObject:
         *_payouts_to_instruct(sight),
         *_misfits(sight),
         *_open_disputes(sight),
+        *_paytos_to_answer(sight),
     ]
     return {"items": items}
 

@@ -11,11 +11,13 @@ from typing import NamedTuple
 import pytest
 
 from cli.audit import audit
+from cli.genesis import GenesisFile
 from cli.terminal import run_command
 from ledger.checkpoint import LogKey, encode_checkpoint, origin, sign_note
 from ledger.export import Export
 from ledger.keys import SigningKey
 from ledger.log import Log
+from ledger.transactions import TYPE_GENESIS, parse_envelope
 from tests.lives import flip, live_in
 from tests.world import SECRET
 
@@ -106,13 +108,16 @@ def test_without_genesis_it_ends_with_22_and_says_how(
 def test_the_genesis_may_be_a_file(
     setting: Setting, capsys: Capture, tmp_path: Path
 ) -> None:
-    """With the hash as text, or the genesis envelope itself."""
+    """With the hash as text, the genesis envelope itself, or what founders sign."""
     text, envelope = tmp_path / "hash", tmp_path / "genesis.json"
+    unsigned = tmp_path / "genesis.altg"
     text.write_text(setting.genesis + "\n")
     with setting.file.open("rb") as stream:
         first = next(Export(stream).blocks())
     envelope.write_bytes(first.transactions[0])
-    for path in (text, envelope):
+    payload = parse_envelope(first.transactions[0], TYPE_GENESIS).payload
+    GenesisFile(payload, ()).save(unsigned)
+    for path in (text, envelope, unsigned):
         arguments = ("verify", setting.file, "--genesis", path, "--json")
         assert run(capsys, *arguments).exit_code == 0
 

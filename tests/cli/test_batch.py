@@ -197,6 +197,32 @@ def test_claims_are_confirmed_by_a_file(stage: Stage, tmp_path: Path) -> None:
     assert stage.do("debtor", "show", three)["state"] == "live"
 
 
+def test_offers_are_accepted_by_count_and_total(stage: Stage, tmp_path: Path) -> None:
+    """As claims are; who gives, in what currency and what of it may be chosen."""
+    file = write(tmp_path / "k.csv", [line("K-1", "90.00")])
+    made = stage.do("debtor", "issue", "--file", file, typed="1 CNY 90.00")
+    item = made["items"][0]["created"]["id"]
+    stage.do("alpha", "accept", short_id("receivable", item), typed="90.00")
+    holding = f"{short_id('receivable', item)}/"
+    cuts = ("CNY 10.00", "CNY 10.00")
+    stage.do("alpha", "split", holding + "0.00", *cuts, typed="3")
+    for start in ("0.00", "10.00"):
+        words = ["offer", holding + start, "--to", "TEST:BETA"]
+        stage.do("alpha", *words, typed="10.00")
+    words = ["accept", "--all", "--only", "offers"]
+    for other in (["--from", "TEST:GAMMA"], ["--currency", "EUR"]):
+        assert stage.refusal("beta", *words, *other) == "nothing_to_do"
+    words += ["--from", "TEST:ALPHA", "--currency", "cny"]
+    ended = stage.run("beta", *words, typed="2 CNY 20.01")
+    assert ended.exit_code == 3
+    assert "alpha: 2 times, CNY 20.00" in ended.err
+    assert stage.do("beta", *words, typed="2 CNY 20.00")["committed"] == 2
+    held = [
+        row["amount_minor"] for row in stage.do("beta", "balance", "holdings")["items"]
+    ]
+    assert held == [1_000, 1_000]
+
+
 def test_a_batch_goes_from_signer_to_signer(stage: Stage, tmp_path: Path) -> None:
     """Two persons of one member sign one file of many lines."""
     rows = [line(f"F-{n}", supplier="TEST:GAMMA") for n in range(3)]
@@ -287,6 +313,7 @@ def test_a_busy_or_silent_node_leaves_the_outcome_open(
         ["confirm", "R123456", "--all"],
         ["accept", "--all", "--aware"],
         ["confirm", "--all", "--reason", "long"],
+        ["accept", "--file", "f", "--only", "offers"],
     ],
     ids=" ".join,
 )

@@ -38,7 +38,16 @@ def test_a_debtor_pays_elsewhere_by_agreement(stage: Stage) -> None:
     assert stage.refusal("debtor", *words, "9d", typed="1") == "bad_notice"
     change = stage.do("debtor", *words, "20d", typed="1")["id"]
     assert stage.refusal("beta", "pay-to", "answer", change, "yes") == "not_found"
+    (row,) = stage.do("alpha", "inbox")["items"]
+    assert row["command"].endswith(f"pay-to answer {change} yes")
+    assert stage.do("debtor", "inbox")["items"] == []
     stage.do("alpha", "pay-to", "answer", change, "yes", typed="1")
+    assert stage.do("alpha", "inbox")["items"] == []
+    for wallet, found in (("alpha", ["yes"]), ("debtor", [""]), ("beta", [])):
+        rows = stage.do(wallet, "pay-to", "list")["items"]
+        assert [row["answer"] for row in rows] == found
+    other = short_id("receivable", "ab" * 32)
+    assert stage.refusal("alpha", "pay-to", "list", other) == "not_found"
     stage.advance("2026-02-20")
     for _ in range(100):
         if stage.do("debtor", "show", item)["account"] == second:

@@ -264,6 +264,7 @@ LISTS = {
     "/v1/calendars": whole("/v1/calendars", "calendar"),
     "/v1/grants": whole("/v1/grants", "grant"),
     "/v1/orders": whole("/v1/orders", "order"),
+    "/v1/paytos": whole("/v1/paytos", "payto"),
     "/v1/programmes": whole("/v1/programmes", "programme"),
     "/v1/recoveries": whole("/v1/recoveries", "recovery"),
     "/v1/receivables": whole("/v1/receivables", "receivable"),
