@@ -59,6 +59,7 @@ OTHERS_SIGN: Final = (
 
 # What comes next, by the act; ID is what it made.
 NEXT: Final = {
+    "payment.advise": "write its REFERENCE on the payment; allonge advice list",
     "payout.instruct": "allonge payout export --format pain001 -o FILE",
     "recourse.call": "allonge deal list",
     "receivable.offer": "allonge withdraw ID, if you want it back",
@@ -330,7 +331,9 @@ def print_result(found: JSONObject, *, quiet: bool = False) -> None:
     if found["act"] in NEXT:
         made = found.get("created", {"kind": "", "id": ""})
         name = name_id(made["kind"], made["id"]) if made["id"] else ""
-        print_note(f"Next: {NEXT[found['act']].replace('ID', name)}")
+        words = NEXT[found["act"]].replace("ID", name)
+        reference = f"reference ALA{found['id'][:32]}"
+        print_note(f"Next: {words.replace('REFERENCE', reference)}")
 
 
 def print_ready(file: SigningFile, path: Path) -> None:

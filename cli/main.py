@@ -65,6 +65,7 @@ COMMANDS: Final = {
     "redeem": Lazy("cli.recourse:redeem", "Let the debtor pay a holding early."),
     "recourse": Lazy("cli.recourse:recourse", "Call on who passed a holding on."),
     "repurchase": Lazy("cli.recourse:repurchase", "Buy back what was passed on."),
+    "advice": Lazy("cli.advice:advice", "Say what a payment will be for."),
     "misdirected": Lazy("cli.payto:misdirected", "Report what went past the account."),
     "waive": Lazy("cli.recourse:waive", "Forgive a small rest and its interest."),
     "reduce": Lazy("cli.disputes:reduce", "Agree that less is owed."),

@@ -62,6 +62,10 @@ WORDS: Final[Mapping[str, Mapping[object, str]]] = {
         "interest": "interest in",
         "other": "other debit",
     },
+    "filing": {
+        "amended": "was AMENDED",
+        "discharged": "is DISCHARGED: nothing stands in the buyer's favour any more",
+    },
     "method": {
         "bank_discount": "bank discount, a rate on the face",
         "true_discount": "true discount, a rate on the price",

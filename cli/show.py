@@ -241,6 +241,8 @@ def answer_to(session: Session, row: JSONObject) -> str:
         verb = "deal list"
     if kind == "payout_account" and row.get("member") == session.member:
         verb = f"member account veto --currency {row['currency']}"
+    if row.get("what") == "a registration to discharge":
+        verb = "deal register ID discharged"
     if row.get("what") == "payout to attest":
         verb = "payout attest ID --date DATE"
     name = name_id(kind, str(row.get("id", ""))) if kind in SHOWN_KINDS else ""

@@ -12,6 +12,7 @@ KIT_VERSION = "v1"
 # All files of one rule share its manifest.
 RULES = {
     "receivable": (
+        "advice",
         "bank",
         "circulation",
         "dates",

@@ -45,6 +45,7 @@ rule = Rule(
     part="bank",
     writes=(
         "account",
+        "advice",
         "claim",
         "deal",
         "discrepancy",

@@ -2,23 +2,32 @@
 
 A sale, recourse, a repurchase and an early redemption open deals; the bank's
 record of the price moves the units. Here the payee of a direct payment signs
-that it has the money, both sides end a deal, and a deal nobody paid lapses.
+that it has the money, both sides end a deal, and a deal nobody paid lapses. The
+buyer notes here how the registry record of a sale ended.
 """
 
 from contracts.kit.v1 import (
     Amount,
     Context,
+    Date,
     Hash,
+    Literal,
     Minor,
     Payload,
     Record,
     Rule,
     Signer,
     Text,
+    group_key,
     is_possible,
     lapse_deal,
     move_deal,
+    order_key,
+    to_record,
 )
+
+FILINGS_MAX = 32
+TILES_PAGE = 100
 
 rule = Rule(
     "receivable",
@@ -64,6 +73,18 @@ rule = Rule(
             "not what the payee is to get",
             "What was received and a named shortfall add up to the net price.",
             "Sign with --shortfall and its reason, or end the deal.",
+        ),
+        "no_registration": (
+            "stale",
+            "no registry record to change",
+            "The deal began without one, or it was discharged.",
+            "See what is open: run: allonge deal list",
+        ),
+        "still_assigned": (
+            "refused",
+            "the buyer still has what is registered",
+            "A record is discharged when the deal ended, or its units are gone.",
+            "Wait until they are paid or passed on; then run: allonge inbox",
         ),
     },
 )
@@ -139,6 +160,65 @@ def cancel(ctx: Context, body: Cancel) -> None:
     if deal["state"] != "open":
         ctx.refuse("deal_closed", state=deal["state"])
     lapse_deal(ctx, deal, "cancelled")
+
+
+class Register(Payload):
+    """``deal.register``: what became of the registry record of a sale.
+
+    Attributes:
+        change: ``amended``, say to a later holder, or ``discharged`` at the end.
+        number: of the amendment or discharge.
+    """
+
+    change: Literal["amended", "discharged"]
+    date: Date
+    deal: Hash
+    number: Text
+    registry: Text
+
+
+def sign_register(ctx: Context, body: Register) -> list[Signer]:
+    """The buyer, in whose favour the record stands."""
+    return [Signer(ctx.need("deal", body.deal)["payer"], "manage")]
+
+
+@rule.action("deal.register", Register, signers=sign_register, on=("deal", "deal"))
+def register(ctx: Context, body: Register) -> None:
+    """Note a change of the registry record that stood before money moved."""
+    deal = ctx.need("deal", body.deal)
+    filings = deal.get("filings", [])
+    if "registration" not in deal or any_discharged(filings):
+        ctx.refuse("no_registration", deal=deal["id"])
+    if len(filings) >= FILINGS_MAX:
+        ctx.refuse("limit_exceeded", filings_max=FILINGS_MAX)
+    if body.change == "discharged" and is_standing(ctx, deal):
+        ctx.refuse("still_assigned", deal=deal["id"])
+    named = to_record(body)
+    filing = {name: named[name] for name in named if name != "deal"}
+    ctx.write({**deal, "filings": [*filings, filing]})
+    ctx.emit("registration_changed", deal=deal["id"], change=body.change)
+
+
+def any_discharged(filings: list[Record]) -> bool:
+    """Say whether a registry record has ended."""
+    return any(filing["change"] == "discharged" for filing in filings)
+
+
+def is_standing(ctx: Context, deal: Record) -> bool:
+    """Say whether units of a deal are its buyer's still, or may become so."""
+    if deal["state"] != "moved":
+        return bool(deal["state"] == "open")
+    buyer, after = deal["payer"], deal["payer"] + "/"
+    while True:
+        tiles = ctx.scan("live", deal["receivable"], after, TILES_PAGE)
+        for tile in tiles:
+            if tile["holder"] != buyer:
+                return False
+            if tile["lo"] < deal["hi"] and deal["lo"] < tile["hi"]:
+                return True
+        if len(tiles) < TILES_PAGE:
+            return False
+        after = group_key(tiles[-1]) + "/" + order_key(tiles[-1]["lo"])
 
 
 @rule.job("deal", "lapse")

@@ -243,6 +243,12 @@ def list_paytos(session: Granted, page: Paged) -> Response:
     return session.answer(lambda sight: views.list_paytos(sight, page))
 
 
+@granted.get("/v1/advices")
+def list_advices(session: Granted, page: Paged) -> Response:
+    """Return what a reader said of payments that are still to come."""
+    return session.answer(lambda sight: views.list_own(sight, "advices", page))
+
+
 @granted.get("/v1/inbox")
 def list_inbox(session: Granted) -> Response:
     """Return the records that wait for a reader's answer."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import merge
+from itertools import takewhile
 from typing import Final
 
 from ledger.currency import EXPONENTS
@@ -405,6 +406,7 @@ def list_inbox(sight: Sight) -> JSONObject:
             if sight.is_any(record[party]) and record[until] >= sight.time
         ),
         *(d for d in _my(sight, "deals") if _is_open_deal(sight, d)),
+        *_registered(sight),
         *(r for r in _my(sight, "parties") if _is_my_turn(sight, r)),
         *_unverified_accounts(sight, currencies),
         *_planned_changes(sight, currencies),
@@ -435,6 +437,26 @@ def _is_open_deal(sight: Sight, deal: JSONObject) -> bool:
     if deal["state"] != "open" or deal["pay_by_ms"] < sight.time:
         return False
     return sight.is_any(deal["payer"]) or deal["way"] == "direct"
+
+
+def _registered(sight: Sight) -> Iterator[JSONObject]:
+    """Yield the reader's deals that ended while a registry record stands."""
+    for deal in _my(sight, "deals"):
+        ended = any(row["change"] == "discharged" for row in deal.get("filings", []))
+        if "registration" not in deal or ended or not sight.is_any(deal["payer"]):
+            continue
+        if deal["state"] == "open" or (
+            deal["state"] == "moved" and _has_units(sight, deal)
+        ):
+            continue
+        yield {**deal, "what": "a registration to discharge"}
+
+
+def _has_units(sight: Sight, deal: JSONObject) -> bool:
+    item = deal["receivable"]
+    own = scan_records(sight.base, "holdings", deal["payer"], f"{item}/")
+    tiles = takewhile(lambda tile: tile["scope"] == item, own)
+    return any(t["lo"] < deal["hi"] and deal["lo"] < t["hi"] for t in tiles)
 
 
 def _is_my_turn(sight: Sight, record: JSONObject) -> bool:

@@ -364,8 +364,7 @@ def _everyone(sight: Sight, thing: Mapping[str, Any]) -> bool:
     return True
 
 
-def _operator(sight: Sight, thing: Mapping[str, Any]) -> bool:
-    del thing
+def _operator(sight: Sight, _: Mapping[str, Any]) -> bool:
     return "operator" in sight.reader.roles
 
 
@@ -525,9 +524,9 @@ def _event(sight: Sight, event: Mapping[str, Any]) -> bool:
 # What acts are on whose bodies name no member.
 KINDS_IN_ACTS: Final = ("deal", "dispute", "order", "receipt")
 KINDS_IN_EVENTS: Final = (
-    *("account", "entry", "line", "member", "misdirected", "payout", "payto"),
-    *("programme", "receipt", "calendar", "grant"),
-    *("deal", "quote", "request", "order", "dispute"),
+    *("account", "advice", "entry", "line", "member", "misdirected", "payout", "payto"),
+    *("programme", "receipt", "calendar", "grant", "deal", "quote", "request"),
+    *("order", "dispute"),
 )
 
 QUESTIONS: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
@@ -554,6 +553,7 @@ QUESTIONS: Final[Mapping[str, Callable[[Sight, Mapping[str, Any]], bool]]] = {
 # What is not named here, or has no word, is shown under a grant of all alone.
 _WORDS: Final = {
     "account": "owner attester",
+    "advice": "payer +banks",
     "answer": "id",
     "calendar": "+everyone",
     "chain": "+everyone",

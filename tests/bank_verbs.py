@@ -250,3 +250,40 @@ def reported(stage: Stage, recipient: str = "alpha") -> str:
     partition = f"{stage.it}/{stage.member(recipient)}"
     found = stage.scan("misdirected", partition)
     return " ".join(str(row["open_minor"]) for row in found)
+
+
+def advise(
+    stage: Stage,
+    *rows: int,
+    by: str = "",
+    payer: str = "debtor",
+    days: int = 30,
+    of: str = "",
+) -> None:
+    """Let a payer say what a payment is for: ``it`` first, then the ``first``."""
+    names = [digest_of(of) if of else stage.it, stage.first]
+    body = {
+        "account": stage.account,
+        "payer": stage.id_of(payer),
+        "rows": [
+            {"amount_minor": amount, "receivable": names[n % 2]}
+            for n, amount in enumerate(rows)
+        ],
+        "until_ms": stage.next_ms + days * DAY_MS,
+    }
+    stage.advice = stage.act("payment.advise", body, **stage.as_members(by))
+
+
+def pay_advised(stage: Stage, amount: int, *, off: str = "", **options: Any) -> None:
+    """Let money come in under the reference of the row's advice."""
+    reference = f"ALA{stage.advice[:32]}{off}".lower()
+    verbs.receive(stage, amount, names=reference, **options)
+
+
+def waits(stage: Stage) -> str:
+    """Return what waits for ``it`` and for the ``first``, what for neither."""
+    names = (stage.it, stage.first)
+    found = [stage.read("receivable", name)["waiting_minor"] for name in names]
+    books = stage.read("account", stage.account)
+    rest = books["unassigned_minor"], books["suspense_minor"]
+    return " ".join(str(sum_minor) for sum_minor in (*found, *rest))

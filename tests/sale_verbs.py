@@ -264,11 +264,11 @@ def sold(stage: Stage, lo: int = 0, hi: int = 100_000, **terms: Any) -> None:
     """Let a part be asked for, quoted and taken; nothing is paid yet."""
     if not stage.it:
         live(stage)
-    to = terms.pop("to", "lender")
+    to, registered = terms.pop("to", "lender"), terms.pop("registered", 0)
     tile = terms.pop("tile", 0)
     ask(stage, lo, hi, to, tile=tile)
     bid(stage, **terms)
-    buy(stage, to, tile=tile)
+    buy(stage, to, tile=tile, registered=registered)
 
 
 def pause_until(stage: Stage, after_ms: int) -> None:
@@ -390,3 +390,15 @@ def order_taken(stage: Stage) -> str:
 def figure(stage: Stage, name: str) -> str:
     """Return a figure of the row's deal, without its unit."""
     return str(stage.read("deal", stage.deal_id)[f"{name}_minor"])
+
+
+def filed(stage: Stage, change: str = "discharged", by: str = "") -> None:
+    """Let the buyer note what became of the registry record of the row's deal."""
+    body = {
+        "change": change,
+        "date": stage.day(0),
+        "deal": stage.deal_id or digest_of("none"),
+        "number": "78",
+        "registry": "central",
+    }
+    stage.act("deal.register", body, **stage.as_members(by))

@@ -57,6 +57,7 @@ class Stage(World):
         deal_id: the deal of the row.
         order: the order of an authority of the row.
         dispute: the dispute of the row.
+        advice: what the row's payer said a payment is for.
         deadline_ms: of the row's last quote, deal, order or dispute.
         told: all events of the row.
     """
@@ -65,7 +66,7 @@ class Stage(World):
     part = (0, 0)
     told: tuple[Body, ...] = ()
     it = first = offer = receipt = payout = quote = deal_id = order = dispute = ""
-    source = payto = other = ""
+    source = payto = other = advice = ""
     deadline_ms = 0
 
     def __init__(

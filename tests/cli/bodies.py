@@ -205,6 +205,13 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "bank.return": {"amount_minor": 50, "receipt": E, "source": "suspense"},
     "deal.cancel": {"deal": hash_of("deal")},
+    "deal.register": {
+        "change": "discharged",
+        "date": DAY,
+        "deal": hash_of("deal"),
+        "number": "2031-78",
+        "registry": "central register",
+    },
     "deal.received": {
         "deal": hash_of("deal"),
         "received_minor": 2_968_968,
@@ -308,6 +315,15 @@ BODIES: dict[str, dict[str, Any]] = {
         "receivable": R,
         "recipient": ALPHA,
         "reporter": BUYER,
+    },
+    "payment.advise": {
+        "account": A,
+        "payer": BUYER,
+        "rows": [
+            {"amount_minor": 60_000, "receivable": R},
+            {"amount_minor": 40_000, "receivable": hash_of("other receivable")},
+        ],
+        "until_ms": MOMENT_MS,
     },
     "payout.instruct": {"account": A, "payouts": [hash_of("y1"), hash_of("y2")]},
     "payout_account.register": {**PAYEE, "member": ALPHA},

@@ -105,6 +105,32 @@ sold to two          | live, ask 0 100000 lender+lender_two, bid, buy,
 asked again          | sold               | ask 0 5              | ok
 """
 
+REGISTERED = """
+no such deal          | live               | filed by=lender      | not_found
+by the seller         | sold registered=1  | filed by=alpha       | wrong_signers
+of an unregistered one | sold, price       | filed                | no_registration
+not paid yet          | sold registered=1  | filed                | still_assigned
+but amended           | sold registered=1  | filed amended        | ok
+its units are its own | sold registered=1, price | filed          | still_assigned
+amended meanwhile     | sold registered=1, price | filed amended  | ok
+a part passed on      | sold registered=1, price,
+                      | transfer 0 9 gamma | filed                | still_assigned
+all passed on         | sold registered=1, price,
+                      | transfer 0 100000 gamma | filed           | ok
+of other units        | live, sold registered=1, price,
+                      | transfer 100000 900000 lender tile=100000,
+                      | transfer 0 100000 gamma | filed           | ok
+lapsed unpaid         | sold registered=1, wait 3 | filed         | ok
+ended by both         | sold registered=1, end_deal | filed       | ok
+taken back            | sold registered=1, price, price_back | filed | ok
+all paid by the debtor | live days=5, sold registered=1 pay_days=4, price,
+                      | pay_now 1000000    | filed                | ok
+twice                 | sold registered=1, end_deal, filed | filed | no_registration
+amended after its end | sold registered=1, end_deal,
+                      | filed              | filed amended        | no_registration
+discharged at last    | sold registered=1, filed amended, end_deal | filed | ok
+"""
+
 RECEIVED = """
 no such deal          | live               | got by=alpha         | not_found
 for the payee         | sold way=direct    | got by=lender        | wrong_signers
@@ -193,7 +219,7 @@ def test_prices(stage: Stage, row: Row) -> None:
     assert row.answer(stage) == row.code
 
 
-@rows(RECEIVED, ENDINGS)
+@rows(RECEIVED, REGISTERED, ENDINGS)
 def test_signed(stage: Stage, row: Row) -> None:
     """What the two sides sign is answered with its code."""
     assert row.answer(stage) == row.code

@@ -34,6 +34,7 @@ OF_RECEIVABLE = "debtor supplier ?holders ?paid ?approached"
 
 RECORDS = {
     "account": "owner attester",
+    "advice": f"payer {BANKS}",
     "answer": "id",
     "calendar": "*",
     "chain": "*",
@@ -90,6 +91,7 @@ ACTS = {
     "calendar.publish": "@operator guardian",
     "deal.cancel": "=deal",
     "deal.received": "=deal",
+    "deal.register": "=deal",
     "discrepancy.clear": BANKS,
     "dispute.extend": "=dispute",
     "dispute.open": "",
@@ -113,6 +115,7 @@ ACTS = {
     "offer.decline": "?sides_of_offer",
     "offer.withdraw": "?sides_of_offer",
     "order.release": "=order",
+    "payment.advise": "payer",
     "payout.instruct": BANKS,
     "payout.request": f"payee {BANKS}",
     "payout.status": BANKS,
@@ -179,9 +182,11 @@ EVENTS = {
         (
             *("deal_opened", "deal_moved", "deal_lapsed", "deal_cancelled"),
             *("price_refunded", "price_reversed", "owed_received", "price_owed"),
+            "registration_changed",
         ),
         "=deal",
     ),
+    "payment_advised": "=advice",
     "price_asked": "=request",
     "price_quoted": "=quote",
     **dict.fromkeys(("account_opened", "day_closed", "mandate_set"), "=account"),

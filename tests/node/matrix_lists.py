@@ -271,6 +271,7 @@ LISTS = {
     "/v1/offers": of_sides("/v1/offers", "offer", "giver", "receiver"),
     "/v1/requests": of_sides("/v1/requests", "request", "seller", "lender"),
     "/v1/quotes": of_sides("/v1/quotes", "quote", "seller", "lender"),
+    "/v1/advices": of_sides("/v1/advices", "advice", "payer"),
     "/v1/deals": of_sides("/v1/deals", "deal", "payer", "payee"),
     "/v1/holdings": Listed(of_holdings, lambda t: f"{t['receivable']}/{t['lo']}"),
     "/v1/payouts": Listed(of_payouts),

@@ -127,13 +127,14 @@ def sell(stage: Stage) -> None:
     """Ask two lenders; take a price and pay it, take one, and take none."""
     for step in ("paid", "taken", "back"):
         ask_for_prices(stage)
-        sale_verbs.buy(stage)
+        sale_verbs.buy(stage, registered=int(step == "back"))
         if step == "paid":
             sale_verbs.price(stage)
         if step == "back":
             sale_verbs.price(stage, key="p2")
             sale_verbs.send_price(stage)
             sale_verbs.price_back(stage, key="r2")
+            sale_verbs.filed(stage)
 
 
 def ask_for_prices(stage: Stage) -> None:
@@ -160,6 +161,9 @@ def pay(stage: Stage) -> None:
     verbs.receive(stage, 9, "stray", payer="stranger")
     freeze_receipt(stage)
     verbs.receive(stage, 11, "buyers", payer="buyer")
+    bank_verbs.advise(stage, 6)
+    bank_verbs.pay_advised(stage, 6, key="advised")
+    bank_verbs.advise(stage, 7, days=90)
     # Alpha, beta and gamma are paid for it on its day, two payouts are sent.
     verbs.live(stage, days=3)
     verbs.transfer(stage, 0, 500_000)

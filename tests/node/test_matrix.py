@@ -341,7 +341,7 @@ def swap(hidden: set[str], text: str, *, back: bool = False) -> str:
 
 
 # What a signer names because its owner told it: the act itself shows it is there.
-TOLD = {"payto.propose": "account"}
+TOLD = {"payment.advise": "account", "payto.propose": "account"}
 
 
 def compare(

@@ -25,7 +25,7 @@ SUSPENSE_DAYS = 90
 
 
 def allocate_receipt(
-    ctx: Context, receipt: Record, amount_minor: int, named: str
+    ctx: Context, receipt: Record, amount_minor: int, named: list[Record]
 ) -> None:
     """Assign new money of a receipt; afterwards none of it is unplaced.
 
@@ -33,15 +33,19 @@ def allocate_receipt(
         ctx: the context.
         receipt: as it stands in state, with the amount not in any of its sums.
         amount_minor: the money to place.
-        named: receivable the payment names, "" for none.
+        named: receivables that the payment or its payer's list names, in order,
+            each with the most that is for it.
     """
     allocate_unassigned(ctx, receipt["account"], receipt["debtor"])
     rest = amount_minor
-    if named and not find_insolvency(ctx, receipt["debtor"]):
-        receivable = ctx.need("receivable", named)
+    for row in named:
+        receivable = ctx.need("receivable", row["receivable"])
+        elsewhere = receivable["account"] != receipt["account"]
+        if elsewhere or find_insolvency(ctx, receipt["debtor"]):
+            continue
         programme = ctx.need("programme", receivable["programme"])
         need = need_minor(ctx, programme, receivable, receipt["value_date"])
-        rest -= assign(ctx, receipt, receivable, min(rest, need))
+        rest -= assign(ctx, receipt, receivable, min(rest, need, row["amount_minor"]))
     rest = allocate_to_due(ctx, receipt, rest)
     place_rest(ctx, receipt["id"], rest)
 
@@ -277,3 +281,12 @@ def find_named(ctx: Context, debtor: str, reference: str) -> str:
         return ""
     found = ctx.scan("used", debtor + "/" + normalise_number(reference), limit=2)
     return found[0]["id"] if len(found) == 1 else ""
+
+
+def find_advice(ctx: Context, account: str, reference: str) -> Record:
+    """Return the list that a payment's reference names, {} if none is expected."""
+    place = account + "/" + normalise_number(reference)
+    for advice in ctx.scan("advice_refs", place, limit=2):
+        if advice["until_ms"] >= ctx.time:
+            return dict(advice)
+    return {}

@@ -4,7 +4,12 @@ Each function applies an entry that is written and counted, or returns the
 code of what keeps it from fitting and leaves everything as it was.
 """
 
-from contracts.kit.v1.allocation import allocate_receipt, assign, find_named
+from contracts.kit.v1.allocation import (
+    allocate_receipt,
+    assign,
+    find_advice,
+    find_named,
+)
 from contracts.kit.v1.books import end_attempt, entry_id, move_books
 from contracts.kit.v1.deals import find_deal, settle_deal
 from contracts.kit.v1.discrepancies import (
@@ -165,17 +170,20 @@ def receive(ctx: Context, entry: Record, order: str) -> None:
     account = ctx.need("account", entry["account"])
     payer, reference = entry.get("payer", ""), entry.get("reference", "")
     deal = find_deal(ctx, reference)
-    named = "" if deal else find_named(ctx, payer, reference)
-    debtor = "" if deal else payer
+    advice = {} if deal else find_advice(ctx, account["id"], reference)
+    named = "" if deal or advice else find_named(ctx, payer, reference)
+    debtor, rows = "" if deal else payer, advice.get("rows", [])
     reported: list[Record] = []
     if named:
-        receivable = ctx.need("receivable", named)
         reported = ctx.scan("misdirected", named + "/" + (payer or "-"), limit=100)
-        fits = receivable["account"] == account["id"]
-        if not fits or (debtor and debtor != receivable["debtor"]):
-            named, debtor = "", ""
-        else:
-            debtor = receivable["debtor"]
+        rows = [{"amount_minor": entry["amount_minor"], "receivable": named}]
+    if rows:
+        # Another member's money is for nothing that it does not owe itself.
+        receivable = ctx.need("receivable", rows[0]["receivable"])
+        fits = advice or receivable["account"] == account["id"]
+        fits = fits and payer in ("", receivable["debtor"])
+        debtor = receivable["debtor"] if fits else ""
+        rows = rows if fits else []
     receipt = {
         "account": account["id"],
         "amount_minor": entry["amount_minor"],
@@ -194,12 +202,15 @@ def receive(ctx: Context, entry: Record, order: str) -> None:
     }
     if deal:
         receipt["deal"] = deal["id"]
+    if advice and rows:
+        receipt["advice"] = advice["id"]
+        ctx.remove("advice", advice["id"])
     ctx.create(receipt)
     move_books(ctx, account["id"], receipts_minor=entry["amount_minor"])
     if deal:
         settle_deal(ctx, deal, receipt)
     else:
-        allocate_receipt(ctx, receipt, entry["amount_minor"], named)
+        allocate_receipt(ctx, receipt, entry["amount_minor"], rows)
     for report in reported:
         repay(ctx, report, entry["id"])
     explain_reversals(ctx, entry)

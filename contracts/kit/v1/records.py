@@ -21,7 +21,8 @@ Kinds and what their records hold (optional fields in brackets):
 ``request``    a seller asks one lender for a price of a part
 ``quote``      a lender's firm price for a part, until when
 ``entry``      one line of a bank statement, applied once
-``receipt``    incoming money and what became of it
+``advice``     what a payer signed that a payment under its reference is for
+``receipt``    incoming money and what became of it; [deal, advice]
 ``share``      money of a receipt waiting for one receivable
 ``sweep``      the plan of a distribution and its cursor
 ``line``       what one group got of one sweep
@@ -156,6 +157,16 @@ def index_entry(entry: Record) -> Places:
     return [("entries", entry["account"], sort)]
 
 
+def index_advice(advice: Record) -> Places:
+    """List a payer's advices; find one by its reference, as these are compared."""
+    sort = order_key(advice["until_ms"]) + "/" + advice["id"]
+    place = advice["account"] + "/" + normalise_number(advice["reference"])
+    return [
+        ("advices", advice["payer"], sort),
+        ("advice_refs", place, advice["id"]),
+    ]
+
+
 def index_receipt(receipt: Record) -> Places:
     """Order money nobody could assign, and a debtor's that waits for nothing yet."""
     places = []
@@ -280,6 +291,7 @@ KINDS = (
     Kind("deal", places=index_deal),
     Kind("request", places=index_request),
     Kind("quote", places=index_request),
+    Kind("advice", places=index_advice),
     Kind("entry", places=index_entry),
     Kind("receipt", places=index_receipt),
     Kind("share", scoped=True, places=index_share),
