@@ -1,7 +1,5 @@
 """``allonge calendar``: which days are business days, as the ledger has it."""
 
-# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
-
 from __future__ import annotations
 
 from datetime import date, timedelta
@@ -10,9 +8,14 @@ from typing import Any, Final
 
 import click
 
-from cli.people import check_id
-from cli.session import Session, with_node, with_signing
-from cli.terminal import json_option
+from cli.command import argument, signs
+from cli.lookup import Lookup
+from cli.private import read_private
+from cli.screen import show_moment
+from cli.session import Session, with_node
+from cli.tables import Column, print_list
+from cli.terminal import json_option, print_facts, print_json, print_text
+from cli.typed import MEMBER, Argument
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -50,10 +53,10 @@ def calendar() -> None:
 
 
 @calendar.command("publish")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--guardian", metavar="MEMBER", required=True, help="Signs too.")
-@with_signing
-def publish(session: Session, file: Path, *, guardian: str) -> None:
+@argument("file", Argument("FILE", lambda text: read_calendar(Path(text))))
+@click.option("--guardian", type=MEMBER, required=True, help="Signs too.")
+@signs("calendar.publish")
+def publish(lookup: Lookup, file: JSONObject, guardian: JSONObject) -> JSONObject:
     """Publish years of a calendar from a TOML or JSON FILE, as operator.
 
     FILE has weekend (names of weekdays), [[years]] with year, holidays and
@@ -61,16 +64,7 @@ def publish(session: Session, file: Path, *, guardian: str) -> None:
     lender or regulator of another group signs too (--prepare). What was
     published decides due dates that are more than 30 days ahead.
     """
-    check_id(guardian, "member")
-    body = read_calendar(file)
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    lookup = Lookup(session)
-    body["guardian"] = lookup.find("member", guardian)["id"]
-    body["operator"] = session.member
-    facts = lookup.parties(body["guardian"])
-    run_acts(session, [Act("calendar.publish", body, facts)])
+    return {**file, "guardian": guardian, "operator": lookup.own}
 
 
 def read_calendar(path: Path) -> JSONObject:
@@ -79,8 +73,7 @@ def read_calendar(path: Path) -> JSONObject:
     Raises:
         LedgerError: those of ``read_private``; ``bad_calendar_file``.
     """
-    from cli.private import read_private
-    from cli.programme import parse_terms
+    from cli.programme import parse_terms  # noqa: PLC0415 - few read such files
 
     raw = read_private(path, size_bytes_max=FILE_BYTES_MAX, forbidden_mode=0)
     try:
@@ -122,42 +115,31 @@ def _read_days(texts: list[str]) -> list[str]:
 @with_node
 def show(session: Session, name: str | None) -> None:
     """Show the versions of all calendars, or the days of the latest of one."""
-    from cli.screen import show_moment
-    from cli.terminal import print_facts, print_json, print_table
-
     rows = list(session.client.items("/v1/calendars"))
     if name is not None:
         rows = [row for row in rows if row["calendar"] == name][-1:]
         if not rows:
             raise LedgerError("not_found", found=name[:40])
-    if session.as_json:
-        print_json({"items": rows})
-        return
-    if name is not None:
-        days = [WEEKDAYS[day] for day in rows[0]["weekend"]]
-        print_facts(
-            {
-                "calendar": rows[0]["id"],
-                "published through": rows[0]["through"],
-                "since": show_moment(rows[0]["from_time"]),
-                "weekend": ", ".join(days) or "none",
-                "holidays": " ".join(rows[0]["holidays"]) or "none",
-                "workdays": " ".join(rows[0]["workdays"]) or "none",
-                "after that": "weekends alone count, and dates are provisional",
-            }
+    if name is None or session.as_json:
+        columns = (
+            Column("calendar"),
+            Column("version"),
+            Column("published through", field="through"),
+            Column("since", "moment", "from_time"),
         )
+        print_list(session, columns, rows)
         return
-    print_table(
-        ("calendar", "version", "published through", "since"),
-        [
-            (
-                row["calendar"],
-                str(row["version"]),
-                row["through"],
-                show_moment(row["from_time"])[:16] + " UTC",
-            )
-            for row in rows
-        ],
+    days = [WEEKDAYS[day] for day in rows[0]["weekend"]]
+    print_facts(
+        {
+            "calendar": rows[0]["id"],
+            "published through": rows[0]["through"],
+            "since": show_moment(rows[0]["from_time"]),
+            "weekend": ", ".join(days) or "none",
+            "holidays": " ".join(rows[0]["holidays"]) or "none",
+            "workdays": " ".join(rows[0]["workdays"]) or "none",
+            "after that": "weekends alone count, and dates are provisional",
+        }
     )
 
 
@@ -165,8 +147,6 @@ def show(session: Session, name: str | None) -> None:
 @json_option
 def example(*, as_json: bool) -> None:
     """Print a file of business days to start from, with moved workdays."""
-    from cli.terminal import print_json, print_text
-
     if as_json:
         print_json({"text": EXAMPLE})
         return

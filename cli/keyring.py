@@ -1,7 +1,5 @@
 """Keys, policies, roles and grants: ``allonge member key | policy | role | grant``."""
 
-# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -10,11 +8,17 @@ from typing import Any, Final
 
 import click
 
-from cli.people import FULL, check_id, name_id
-from cli.session import Session, is_missing, with_node, with_signing, with_wallet
-from cli.typed import check_moment, read_hash, read_moment
-from ledger.encoding import JSONObject
+from cli.command import argument, reads, signs
+from cli.lookup import Lookup
+from cli.people import FULL, check_id, find_id, name_id
+from cli.private import write_private
+from cli.session import Session, is_missing, with_node, with_wallet
+from cli.tables import Column, print_list, print_rows
+from cli.terminal import print_json, print_note
+from cli.typed import HASH, MEMBER, MOMENT, Argument, Asked
+from ledger.encoding import JSONObject, encode
 from ledger.errors import LedgerError
+from ledger.transactions import object_id, prove_possession
 
 # As in the kernel, whose module takes longer to load than this command to run.
 ROLES: Final = (
@@ -41,34 +45,32 @@ duty_option = click.option(
 )
 guardian_option = click.option(
     "--guardian",
-    metavar="MEMBER",
+    type=MEMBER,
     help="Lender or regulator of another group, who signs too.",
 )
+
+
+def _read_key(text: str) -> str:
+    check_id(text, "key")
+    return text
+
+
+KEY: Final = Argument("KEY", _read_key)
+FILE: Final = click.Path(path_type=Path)
+HEIGHT: Final = click.IntRange(min=0)
 
 
 def make_proof(session: Session) -> str:
     """Return the wallet key's proof for its chain, "" before there is one."""
     if not session.config.chain:
         return ""
-    from ledger.transactions import prove_possession
-
     return prove_possession(session.key(), session.config.chain)
 
 
-def _run(session: Session, act: str, body: JSONObject, *members: str) -> None:
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    run_acts(session, [Act(act, body, Lookup(session).parties(*members))])
-
-
-def _find_key(session: Session, member: str, text: str) -> str:
-    from cli.people import find_id
-
+def _find_key(lookup: Lookup, member: str, text: str) -> str:
     path = f"/v1/members/{member}/keys"
-    return find_id(
-        text, lambda: [str(row.get("id", "")) for row in session.client.whole(path)]
-    )
+    whole = lookup.session.client.whole
+    return find_id(text, lambda: [str(row.get("id", "")) for row in whole(path)])
 
 
 # --- keys ---
@@ -85,10 +87,7 @@ def key_group() -> None:
 @with_wallet
 def request_key(session: Session, *, duty: tuple[str, ...], output: Path) -> None:
     """Write a key file with which a colleague adds this wallet's key."""
-    from cli.private import write_private
-    from cli.requests import KEY_VERSION, make_key
-    from cli.terminal import print_json, print_note
-    from ledger.encoding import encode
+    from cli.requests import KEY_VERSION, make_key  # noqa: PLC0415
 
     session.folder.require()
     chain = session.chain
@@ -99,117 +98,103 @@ def request_key(session: Session, *, duty: tuple[str, ...], output: Path) -> Non
     print_note(f"Written to {output}. Next: run: allonge member key add {output}")
 
 
-@key_group.command("add")
-@click.argument("file", type=click.Path(path_type=Path))
-@with_signing
-def add_key(session: Session, file: Path) -> None:
-    """Add the key of a key FILE to your member."""
-    from cli.requests import read_new_key
+def _read_key_file(path: str) -> JSONObject:
+    from cli.requests import read_new_key  # noqa: PLC0415
 
-    _run(session, "key.add", {"key": read_new_key(file), "member": session.member})
+    return read_new_key(Path(path))
+
+
+KEY_FILE: Final = Argument("FILE", _read_key_file)
+
+
+@key_group.command("add")
+@argument("file", KEY_FILE)
+@signs("key.add")
+def add_key(lookup: Lookup, file: JSONObject) -> JSONObject:
+    """Add the key of a key FILE to your member."""
+    return {"key": file, "member": lookup.own}
 
 
 @key_group.command("revoke")
-@click.argument("item", metavar="ID")
+@argument("item", KEY, metavar="ID")
 @click.option(
     "--compromised-since",
-    type=click.IntRange(min=0),
+    "since",
+    type=HEIGHT,
     metavar="HEIGHT",
     help="Flag what the key did since this block.",
 )
-@with_signing
-def revoke_key(session: Session, item: str, *, compromised_since: int | None) -> None:
+@signs("key.revoke")
+def revoke_key(lookup: Lookup, item: str, *, since: int | None) -> JSONObject:
     """End a key of your member from the next block."""
-    check_id(item, "key")
-    found = _find_key(session, session.member, item)
-    body: JSONObject = {"key": found, "member": session.member}
-    if compromised_since is not None:
-        body["compromised_since_height"] = compromised_since
-    _run(session, "key.revoke", body)
+    key = _find_key(lookup, lookup.own, item)
+    return {"compromised_since_height": since, "key": key, "member": lookup.own}
 
 
 @key_group.command("compromised")
-@click.argument("item", metavar="ID")
-@click.option("--since", type=click.IntRange(min=0), metavar="HEIGHT", required=True)
-@with_signing
-def flag_key(session: Session, item: str, *, since: int) -> None:
+@argument("item", KEY, metavar="ID")
+@click.option("--since", type=HEIGHT, metavar="HEIGHT", required=True)
+@signs("key.compromised")
+def flag_key(lookup: Lookup, item: str, *, since: int) -> JSONObject:
     """Flag what a key of your member did since a block; it is not undone."""
-    check_id(item, "key")
-    found = _find_key(session, session.member, item)
-    body = {"key": found, "member": session.member, "since_height": since}
-    _run(session, "key.compromised", body)
+    key = _find_key(lookup, lookup.own, item)
+    return {"key": key, "member": lookup.own, "since_height": since}
 
 
 @key_group.command("recover")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--lost", multiple=True, required=True, metavar="KEY", help="May repeat.")
-@click.option("--member", "whose", metavar="MEMBER", help="As operator: whose keys.")
-@click.option("--document", metavar="HASH", help="Identity check: SHA-256 or @FILE.")
+@argument("files", KEY_FILE, nargs=-1, required=True)
+@click.option("--lost", type=KEY, multiple=True, required=True, help="May repeat.")
+@click.option("--member", "whose", type=MEMBER, help="As operator: whose keys.")
+@click.option("--document", type=HASH, help="Identity check: SHA-256 or @FILE.")
 @guardian_option
-@with_signing
-def recover_keys(session: Session, files: tuple[Path, ...], **given: Any) -> None:
+@signs("recovery.start")
+def recover_keys(
+    lookup: Lookup, *, whose: JSONObject | None, **given: Any
+) -> JSONObject:
     """Put the keys of key FILES in the place of lost ones, after a delay.
 
     One admin of the member signs. For a firm of one person operator and
     guardian do, on the hash of an identity check, and wait twice as long.
     Until then any key of the member, the lost one too, may veto.
     """
-    from cli.lookup import Lookup
-    from cli.requests import read_new_key
-
-    keys = [read_new_key(path) for path in files]
-    for text in given["lost"]:
-        check_id(text, "key")
-    lookup = Lookup(session)
-    member = session.member
-    body: JSONObject = {"keys": keys}
-    if given["whose"] is not None:
-        member = lookup.find("member", given["whose"])["id"]
-        body["operator"] = session.member
-    if given["guardian"] is not None:
-        body["guardian"] = lookup.find("member", given["guardian"])["id"]
-    if given["document"] is not None:
-        body["document"] = read_hash(given["document"])
-    body["member"] = member
-    body["ends"] = [_find_key(session, member, text) for text in given["lost"]]
-    _run(session, "recovery.start", body, member, *_named(body, "guardian"))
-
-
-def _named(body: Mapping[str, Any], *names: str) -> list[str]:
-    return [body[name] for name in names if name in body]
+    member = whose["id"] if whose else lookup.own
+    return {
+        "document": given["document"],
+        "ends": [_find_key(lookup, member, text) for text in given["lost"]],
+        "guardian": given["guardian"],
+        "keys": list(given["files"]),
+        "member": member,
+        "operator": lookup.own if whose else None,
+    }
 
 
 @key_group.command("veto")
-@with_signing
-def veto_recovery(session: Session) -> None:
+@signs("recovery.veto")
+def veto_recovery(lookup: Lookup) -> JSONObject:
     """Stop the recovery of your member's keys that is under way."""
-    _run(session, "recovery.veto", {"member": session.member})
+    return {"member": lookup.own}
 
 
 # --- what a key did ---
 
 
 @key_group.command("report")
-@click.argument("item", metavar="ID")
+@argument("item", KEY, metavar="ID")
 @click.option(
     "--since",
-    type=click.IntRange(min=0),
+    type=HEIGHT,
     metavar="HEIGHT",
     help="From this block; the flagged one by default.",
 )
-@click.option("--member", "whose", metavar="MEMBER", help="Yours by default.")
-@with_node
+@click.option("--member", "whose", type=MEMBER, help="Yours by default.")
+@reads
 def report_key(
-    session: Session, item: str, *, since: int | None, whose: str | None
+    lookup: Lookup, item: str, *, since: int | None, whose: JSONObject | None
 ) -> None:
     """List everything a key signed, and how to undo what still can be undone."""
-    from cli.lookup import Lookup
-    from cli.terminal import print_json, print_note, print_table
-
-    check_id(item, "key")
-    lookup = Lookup(session)
-    member = session.member if whose is None else lookup.find("member", whose)["id"]
-    key = _find_key(session, member, item)
+    session = lookup.session
+    member = whose["id"] if whose else lookup.own
+    key = _find_key(lookup, member, item)
     if since is None:
         keys = session.client.whole(f"/v1/members/{member}/keys")
         flags = [
@@ -223,19 +208,14 @@ def report_key(
     if session.as_json:
         print_json({"items": rows, "key": key, "since": since})
         return
-    print_table(
-        ("block", "act", "result", "transaction", "to undo it"),
-        [
-            (
-                str(row["height"]),
-                row["act"],
-                row["code"],
-                name_id("transaction", row["id"]),
-                row["undo"],
-            )
-            for row in rows
-        ],
+    columns = (
+        Column("block", field="height"),
+        Column("act"),
+        Column("result", field="code"),
+        Column("transaction", "transaction", "id"),
+        Column("to undo it", field="undo"),
     )
+    print_rows(lookup, columns, rows)
     undone = len([row for row in rows if row["undo"]])
     print_note(f"{len(rows)} acts since block {since}; {undone} can still be undone.")
 
@@ -264,8 +244,6 @@ def _undo_offer(session: Session, row: JSONObject) -> str:
 
 
 def _undo_proposal(session: Session, row: JSONObject) -> str:
-    from ledger.transactions import object_id
-
     item = object_id("receivable", row["id"], 0)
     state = _read(session, f"/v1/receivables/{item}")["state"]
     if state not in PROPOSED:
@@ -274,7 +252,7 @@ def _undo_proposal(session: Session, row: JSONObject) -> str:
 
 
 def _undo_key(session: Session, row: JSONObject) -> str:
-    from ledger.keys import key_id
+    from ledger.keys import key_id  # noqa: PLC0415 - loads the verifier
 
     item = key_id(bytes.fromhex(row["body"]["key"]["public"]))
     rows = session.client.whole(f"/v1/members/{row['body']['member']}/keys")
@@ -307,8 +285,6 @@ def _undo_recovery(session: Session, row: JSONObject) -> str:
 
 
 def _undo_grant(session: Session, row: JSONObject) -> str:
-    from ledger.transactions import object_id
-
     item = object_id("grant", row["id"], 0)
     if _read(session, f"/v1/grants/{item}")["until_ms"] <= session.now_ms():
         return ""
@@ -335,11 +311,17 @@ def policy_group() -> None:
     """Change who must sign."""
 
 
+def _read_policy_file(path: str) -> JSONObject:
+    from cli.requests import read_policy  # noqa: PLC0415
+
+    return read_policy(Path(path))
+
+
 @policy_group.command("set")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--from", "start", required=True, metavar="SPAN", help="E.g. 8d.")
-@with_signing
-def set_policy(session: Session, file: Path, *, start: str) -> None:
+@argument("file", Argument("FILE", _read_policy_file))
+@click.option("--from", "start", type=MOMENT, required=True, help="E.g. 8d.")
+@signs("policy.set")
+def set_policy(lookup: Lookup, file: JSONObject, *, start: int) -> JSONObject:
     """Replace your member's policy by that of a TOML or JSON FILE.
 
     offset_minutes is where days end; [[approvals]] has action (any, give,
@@ -347,16 +329,7 @@ def set_policy(session: Session, file: Path, *, start: str) -> None:
     is about amounts, and bands: {persons = 1, up_to = "100000.00"}, the last
     without up_to.
     """
-    from cli.requests import read_policy
-
-    check_moment(start)
-    policy = read_policy(file)
-    body = {
-        "from_time": read_moment(start, session.now_ms()),
-        "member": session.member,
-        "policy": policy,
-    }
-    _run(session, "policy.set", body)
+    return {"from_time": start, "member": lookup.own, "policy": file}
 
 
 # --- roles ---
@@ -367,31 +340,15 @@ def role_group() -> None:
     """Grant and remove roles, as operator with a guardian."""
 
 
-def _change_roles(session: Session, act: str, item: str, given: dict[str, Any]) -> None:
-    check_id(item, "member")
-    check_id(given["guardian"], "member")
-    from cli.lookup import Lookup
-
-    lookup = Lookup(session)
-    body = {
-        "guardian": lookup.find("member", given["guardian"])["id"],
-        "member": lookup.find("member", item)["id"],
-        "operator": session.member,
-        "reason": given["reason"],
-        "roles": sorted(set(given["role"])),
-    }
-    _run(session, act, body, body["member"], body["guardian"])
-
-
 def _role_command(name: str, act: str, text: str) -> None:
     @role_group.command(name, help=text)
-    @click.argument("item", metavar="ID")
+    @argument("member", MEMBER, metavar="ID")
     @click.argument("role", nargs=-1, required=True, type=click.Choice(ROLES))
-    @click.option("--guardian", metavar="MEMBER", required=True, help="Signs too.")
+    @click.option("--guardian", type=MEMBER, required=True, help="Signs too.")
     @click.option("--reason", required=True, help="Why; it is recorded.")
-    @with_signing
-    def change(session: Session, item: str, **given: Any) -> None:
-        _change_roles(session, act, item, given)
+    @signs(act)
+    def change(lookup: Lookup, *, role: tuple[str, ...], **given: Any) -> JSONObject:
+        return {**given, "operator": lookup.own, "roles": sorted(set(role))}
 
 
 _role_command("grant", "role.grant", "Let a member act in more roles.")
@@ -406,101 +363,86 @@ def grant_group() -> None:
     """Grant auditors and regulators what they may see, until when."""
 
 
-@grant_group.command("give")
-@click.argument("auditor", metavar="MEMBER")
-@click.option(
-    "--until", required=True, metavar="MOMENT", help="E.g. 30d, at most 400d."
-)
-@click.option("--all", "everything", is_flag=True, help="All; operator and guardian.")
-@click.option("--programme", metavar="ID", help="One programme; operator and guardian.")
-@click.option("--receivable", metavar="ID", help="One receivable; by the same two.")
-@click.option(
-    "--member", "whose", metavar="ID", help="A member's data; your own is it."
-)
-@click.option("--document", metavar="HASH", help="Engagement: SHA-256 or @FILE.")
-@guardian_option
-@with_signing
-def give_grant(session: Session, auditor: str, **given: Any) -> None:
-    """Let an auditor see your member's data; with a guardian, as operator, more."""
-    check_id(auditor, "member")
-    check_moment(given["until"])
-    from cli.lookup import Lookup
+def _named(kind: str) -> Argument:
+    """Return the type of an id that its full form names, seen or not."""
 
-    lookup = Lookup(session)
-    body: JSONObject = {
-        "auditor": lookup.find("member", auditor)["id"],
-        "until_ms": read_moment(given["until"], session.now_ms()),
+    def read(text: str) -> Asked:
+        check_id(text, kind)
+        if FULL.fullmatch(text.lower()):
+            # An operator does not see commerce: it names it in full.
+            return Asked(lambda _: {"id": text.lower()})
+        return Asked(lambda lookup: lookup.find(kind, text))
+
+    return Argument("ID", read)
+
+
+@grant_group.command("give")
+@argument("auditor", MEMBER, metavar="MEMBER")
+@click.option("--until", type=MOMENT, required=True, help="E.g. 30d, at most 400d.")
+@click.option("--all", "everything", is_flag=True, help="All; operator and guardian.")
+@click.option(
+    "--programme", type=_named("programme"), help="One; operator and guardian."
+)
+@click.option("--receivable", type=_named("receivable"), help="One; by the same two.")
+@click.option(
+    "--member",
+    type=MEMBER,
+    metavar="ID",
+    help="A member's data; your own is it.",
+)
+@click.option("--document", type=HASH, help="Engagement: SHA-256 or @FILE.")
+@guardian_option
+@signs("grant.give")
+def give_grant(lookup: Lookup, auditor: JSONObject, **given: Any) -> JSONObject:
+    """Let an auditor see your member's data; with a guardian, as operator, more."""
+    return {
+        "auditor": auditor,
+        "document": given["document"],
+        "until_ms": given["until"],
         **_covers(lookup, given),
         **_givers(lookup, given["guardian"]),
     }
-    if given["document"] is not None:
-        body["document"] = read_hash(given["document"])
-    members = _named(body, "auditor", "guardian")
-    if body["covers"] == "member":
-        members.append(body["subject"])
-    _run(session, "grant.give", body, *members)
 
 
-def _covers(lookup: Any, given: dict[str, Any]) -> JSONObject:
+def _covers(lookup: Lookup, given: dict[str, Any]) -> JSONObject:
     if given["everything"]:
         return {"covers": "all"}
-    for kind in ("programme", "receivable"):
-        text = given[kind]
-        if text is not None:
-            # An operator does not see commerce: it names it in full.
-            whole = FULL.fullmatch(text.lower())
-            found = text.lower() if whole else lookup.find(kind, text)["id"]
-            return {"covers": kind, "subject": found}
-    own = lookup.session.member
-    if given["whose"] is not None:
-        own = lookup.find("member", given["whose"])["id"]
-    return {"covers": "member", "subject": own}
+    for kind in ("programme", "receivable", "member"):
+        if given[kind] is not None:
+            return {"covers": kind, "subject": given[kind]["id"]}
+    return {"covers": "member", "subject": lookup.own}
 
 
-def _givers(lookup: Any, guardian: str | None) -> JSONObject:
-    own = lookup.session.member
+def _givers(lookup: Lookup, guardian: JSONObject | None) -> JSONObject:
     if guardian is None:
-        return {"member": own}
-    return {"guardian": lookup.find("member", guardian)["id"], "operator": own}
+        return {"member": lookup.own}
+    return {"guardian": guardian, "operator": lookup.own}
+
+
+def _read_grant(text: str) -> str:
+    if not FULL.fullmatch(text.lower()):
+        raise LedgerError("bad_id", expected="64 hexadecimal digits", found=text[:64])
+    return text.lower()
 
 
 @grant_group.command("end")
-@click.argument("item", metavar="ID")
+@argument("item", Argument("ID", _read_grant), metavar="ID")
 @guardian_option
-@with_signing
-def end_grant(session: Session, item: str, *, guardian: str | None) -> None:
+@signs("grant.end")
+def end_grant(lookup: Lookup, item: str, *, guardian: JSONObject | None) -> JSONObject:
     """End a grant before its time; ID in full, as `grant list` has it."""
-    if not FULL.fullmatch(item.lower()):
-        raise LedgerError("bad_id", expected="64 hexadecimal digits", found=item[:64])
-    from cli.lookup import Lookup
-
-    body = {"grant": item.lower(), **_givers(Lookup(session), guardian)}
-    _run(session, "grant.end", body, *_named(body, "guardian"))
+    return {"grant": item, **_givers(lookup, guardian)}
 
 
 @grant_group.command("list")
 @with_node
 def list_grants(session: Session) -> None:
     """List the grants your member has given or been given."""
-    from cli.lookup import Lookup
-    from cli.screen import show_moment
-    from cli.terminal import print_json, print_table
-
-    rows = list(session.client.items("/v1/grants"))
-    if session.as_json:
-        print_json({"items": rows})
-        return
-    lookup = Lookup(session)
-    print_table(
-        ("grant", "reader", "covers", "by", "until"),
-        [
-            (
-                row["id"],
-                lookup.name_of(row["auditor"]),
-                row["covers"],
-                lookup.name_of(str(row.get("member") or row["operator"])),
-                show_moment(row["until_ms"])[:16] + " UTC",
-            )
-            for row in rows
-        ],
+    columns = (
+        Column("grant", field="id"),
+        Column("reader", "member", "auditor"),
+        Column("covers"),
+        Column("by", "member", "member|operator"),
+        Column("until", "moment", "until_ms"),
     )
+    print_list(session, columns, session.client.items("/v1/grants"))

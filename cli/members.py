@@ -1,15 +1,16 @@
 """``allonge member``: who takes part, with which keys, accounts and policies."""
 
-# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
-
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
+from cli.cards import Cards
+from cli.command import argument, reads, signs
 from cli.keyring import (
+    FILE,
     ROLES,
     duty_option,
     grant_group,
@@ -19,10 +20,29 @@ from cli.keyring import (
     policy_group,
     role_group,
 )
-from cli.people import FULL, check_id, name_id
-from cli.session import Session, with_node, with_signing, with_wallet
-from ledger.encoding import JSONObject
+from cli.lookup import Lookup
+from cli.people import FULL, name_id
+from cli.private import write_private
+from cli.requests import (
+    MEMBER_VERSION,
+    check_form,
+    commit_card,
+    make_card,
+    make_key,
+    make_policy,
+    read_card,
+    read_identifier,
+    read_member,
+)
+from cli.session import Session, is_missing, with_node, with_signing, with_wallet
+from cli.show import describe_record
+from cli.terminal import print_facts, print_json, print_note, print_table
+from cli.typed import MEMBER, Argument
+from ledger.currency import exponent
+from ledger.encoding import JSONObject, encode
 from ledger.errors import LedgerError
+
+CARD_FILE: Final = Argument("FILE", lambda text: read_card(Path(text)))
 
 
 @click.group("member")
@@ -38,8 +58,6 @@ for _group in (key_group, policy_group, role_group, grant_group):
 @with_node
 def list_members(session: Session) -> None:
     """List all members with their roles."""
-    from cli.terminal import print_json, print_table
-
     rows = sorted(session.client.items("/v1/members"), key=lambda row: row["name"])
     if session.as_json:
         print_json({"items": rows})
@@ -63,19 +81,12 @@ def list_members(session: Session) -> None:
 
 
 @member.command("show")
-@click.argument("item", metavar="ID", required=False)
-@with_node
-def show_member(session: Session, item: str | None) -> None:
+@argument("item", MEMBER, metavar="ID", required=False)
+@reads
+def show_member(lookup: Lookup, item: JSONObject | None) -> None:
     """Show a member, your own without ID, with keys and policy if you may."""
-    from cli.lookup import Lookup
-    from cli.session import is_missing
-    from cli.show import describe_record
-    from cli.terminal import print_facts, print_json
-
-    if item is not None:
-        check_id(item, "member")
-    lookup = Lookup(session)
-    record = lookup.find("member", item or session.member)
+    session = lookup.session
+    record = item or lookup.find("member", lookup.own)
     found: JSONObject = {**record, "kind": "member"}
     for name in ("keys", "policy", "accounts"):
         try:
@@ -104,12 +115,12 @@ def show_member(session: Session, item: str | None) -> None:
 )
 @click.option(
     "--add",
-    type=click.Path(path_type=Path),
+    type=FILE,
     metavar="FILE",
     help="Add this wallet's key to the member file of a colleague.",
 )
 @duty_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("-o", "--output", type=FILE, metavar="FILE")
 @with_wallet
 def request_member(session: Session, **given: Any) -> None:
     """Write a member file with this wallet's key, for genesis or admission.
@@ -117,11 +128,7 @@ def request_member(session: Session, **given: Any) -> None:
     Before there is a chain no passphrase is needed. Once the wallet is
     connected to a chain, the file carries the key's proof for that chain.
     """
-    from cli.private import write_private
-    from cli.requests import MEMBER_VERSION, check_form, make_key, read_member
-    from cli.terminal import print_json, print_note
-    from ledger.encoding import encode
-    from ledger.kernel import NewMember
+    from ledger.kernel import NewMember  # noqa: PLC0415 - loads pydantic
 
     add, output = given["add"], given["output"] or given["add"]
     if output is None:
@@ -142,8 +149,6 @@ def request_member(session: Session, **given: Any) -> None:
 
 
 def _new_member(given: dict[str, Any]) -> JSONObject:
-    from cli.requests import make_policy, read_identifier
-
     missing = [f"--{n}" for n in ("name", "role", "identifier") if not given[n]]
     if missing:
         raise LedgerError("usage", found=f"{', '.join(missing)} missing")
@@ -160,61 +165,39 @@ def _new_member(given: dict[str, Any]) -> JSONObject:
 
 
 @member.command("admit")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--guardian", metavar="MEMBER", help="Lender or regulator who vouches.")
-@with_signing
-def admit(session: Session, file: Path, *, guardian: str | None) -> None:
+@argument("file", Argument("FILE", lambda text: read_member(Path(text))))
+@click.option("--guardian", type=MEMBER, help="Lender or regulator who vouches.")
+@signs("member.admit")
+def admit(
+    lookup: Lookup, file: JSONObject, *, guardian: JSONObject | None
+) -> JSONObject:
     """Admit, as operator, the member of a member FILE.
 
     Lenders, regulators and those who attest need a --guardian of another
     group, who signs too (--prepare).
     """
-    from cli.requests import read_member
-
-    body: JSONObject = {"member": read_member(file)}
-    if guardian is not None:
-        check_id(guardian, "member")
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    lookup = Lookup(session)
-    body["operator"] = session.member
-    if guardian is not None:
-        body["guardian"] = lookup.find("member", guardian)["id"]
-    facts = lookup.parties(*(body[n] for n in ("guardian",) if n in body))
-    run_acts(session, [Act("member.admit", body, facts)])
-
-
-def _change_status(session: Session, act: str, text: str, reason: str) -> None:
-    check_id(text, "member")
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    lookup = Lookup(session)
-    item = lookup.find("member", text)["id"]
-    body = {"member": item, "operator": session.member, "reason": reason}
-    run_acts(session, [Act(act, body, lookup.parties(item))])
+    return {"guardian": guardian, "member": file, "operator": lookup.own}
 
 
 reason_option = click.option("--reason", required=True, help="Why; it is recorded.")
 
 
 @member.command("suspend")
-@click.argument("item", metavar="ID")
+@argument("member", MEMBER, metavar="ID")
 @reason_option
-@with_signing
-def suspend(session: Session, item: str, *, reason: str) -> None:
+@signs("member.suspend")
+def suspend(lookup: Lookup, **given: Any) -> JSONObject:
     """Stop a member's new business, as operator; its claims are paid."""
-    _change_status(session, "member.suspend", item, reason)
+    return {**given, "operator": lookup.own}
 
 
 @member.command("resume")
-@click.argument("item", metavar="ID")
+@argument("member", MEMBER, metavar="ID")
 @reason_option
-@with_signing
-def resume(session: Session, item: str, *, reason: str) -> None:
+@signs("member.resume")
+def resume(lookup: Lookup, **given: Any) -> JSONObject:
     """Let a suspended member do business again, as operator."""
-    _change_status(session, "member.resume", item, reason)
+    return {**given, "operator": lookup.own}
 
 
 # --- payout accounts ---
@@ -226,131 +209,99 @@ def account_group() -> None:
 
 
 def _warn_of_number(number: str) -> None:
-    from cli.formats.identifiers import account_identifier
-    from cli.terminal import print_note
+    from cli.formats.identifiers import account_identifier  # noqa: PLC0415 - slow
 
     if account_identifier("", number).valid is False:
         print_note(f"WARNING: {number} has wrong check digits or length for an IBAN.")
 
 
+def _check_account(given: dict[str, Any]) -> None:
+    exponent(given["currency"])
+    _warn_of_number(given["number"])
+
+
 @account_group.command("register")
 @click.option("--currency", required=True, metavar="CODE", help="ISO 4217 code.")
-@click.option("--attester", required=True, metavar="MEMBER", help="Bank or agent.")
+@click.option("--attester", type=MEMBER, required=True, help="Bank or agent.")
 @click.option("--holder", required=True, metavar="NAME", help="Name on the account.")
 @click.option("--number", required=True, help="IBAN or account number.")
 @click.option("--bic", default="", help="BIC or national bank code.")
 @output_option
-@with_signing
-def register_account(session: Session, **given: Any) -> None:
+@signs("payout_account.register", _check_account)
+def register_account(lookup: Lookup, **given: Any) -> JSONObject:
     """Register a payout account; only its salted hash goes to the ledger.
 
     A change takes two persons and a delay; the only person of a firm signs
     alone and waits twice as long.
     The card in FILE holds it in clear: give it to the attester, who verifies.
     """
-    from ledger.currency import exponent
-
-    exponent(given["currency"])
-    check_id(given["attester"], "member")
-    from cli.acting import Act, run_acts
-    from cli.cards import Cards
-    from cli.lookup import Lookup
-    from cli.private import write_private
-    from cli.requests import commit_card, make_card
-    from ledger.encoding import encode
-
-    _warn_of_number(given["number"])
-    lookup = Lookup(session)
-    attester = lookup.find("member", given["attester"])["id"]
     account = {
         "bic": given["bic"],
         "name": given["holder"],
         "number": given["number"],
     }
-    card = make_card(session.member, given["currency"], account)
+    card = make_card(lookup.own, given["currency"], account)
     # Written first: a commitment nobody can open would be worth nothing.
     write_private(given["output"], encode(card))
-    Cards(session).keep(card)
-    body = {
-        "attester": attester,
+    Cards(lookup.session).keep(card)
+    return {
+        "attester": given["attester"],
         "commitment": commit_card(card),
         "currency": given["currency"],
-        "member": session.member,
+        "member": lookup.own,
     }
-    act = Act("payout_account.register", body, lookup.parties(attester))
-    run_acts(session, [act])
 
 
 @account_group.command("veto")
 @click.option("--currency", required=True, metavar="CODE", help="ISO 4217 code.")
-@with_signing
-def veto_account(session: Session, *, currency: str) -> None:
+@signs("payout_account.veto")
+def veto_account(lookup: Lookup, *, currency: str) -> JSONObject:
     """Stop a planned change of where your member is paid; one person signs."""
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    body = {"currency": currency, "member": session.member}
-    facts = Lookup(session).parties()
-    run_acts(session, [Act("payout_account.veto", body, facts)])
+    return {"currency": currency, "member": lookup.own}
 
 
 @account_group.command("verify")
-@click.argument("card", type=click.Path(path_type=Path))
+@argument("card", CARD_FILE)
 @with_signing
-def verify_account(session: Session, card: Path) -> None:
+def verify_account(session: Session, card: JSONObject) -> None:
     """Verify, as attester, the account on a member's CARD, and keep the card."""
-    from cli.cards import Cards
-    from cli.requests import commit_card, read_card
-    from cli.terminal import print_note
+    from cli.acting import Act, run_acts  # noqa: PLC0415 - as in ``signs``
 
-    found = read_card(card)
-    member_id = found["member"]
+    member_id = card["member"]
     if not isinstance(member_id, str) or not FULL.fullmatch(member_id):
-        raise LedgerError("bad_request_file", found="member", path=card)
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    facts = Lookup(session).parties(member_id)
+        raise LedgerError("bad_request_file", found="member")
     body = {
         "attester": session.member,
-        "commitment": commit_card(found),
-        "currency": found["currency"],
+        "commitment": commit_card(card),
+        "currency": card["currency"],
         "member": member_id,
     }
-    shown = ", ".join(str(value) for value in found["account"].values())
+    shown = ", ".join(str(value) for value in card["account"].values())
     print_note(f"The account on the card: {shown}")
-    _warn_of_number(str(found["account"].get("number", "")))
+    _warn_of_number(str(card["account"].get("number", "")))
+    facts = Lookup(session).parties(member_id)
     run_acts(session, [Act("payout_account.verify", body, facts)])
-    Cards(session).keep(found)
+    Cards(session).keep(card)
 
 
 @account_group.command("keep")
-@click.argument("card", type=click.Path(path_type=Path))
+@argument("card", CARD_FILE)
 @with_wallet
-def keep_account(session: Session, card: Path) -> None:
+def keep_account(session: Session, card: JSONObject) -> None:
     """Keep what a CARD says in this wallet, for files to and from a bank."""
-    from cli.cards import Cards
-    from cli.requests import read_card
-    from cli.terminal import print_json, print_note
-
     session.folder.require()
-    item = Cards(session).keep(read_card(card))
+    item = Cards(session).keep(card)
     if session.as_json:
         print_json({"commitment": item})
     print_note(f"Kept under its hash {item}.")
 
 
 @account_group.command("forget")
-@click.argument("item", metavar="MEMBER")
-@with_node
-def forget_account(session: Session, item: str) -> None:
+@argument("member", MEMBER)
+@reads
+def forget_account(lookup: Lookup, member: JSONObject) -> None:
     """Erase every card of a MEMBER from this wallet; the ledger has hashes only."""
-    from cli.cards import Cards
-    from cli.lookup import Lookup
-    from cli.terminal import print_json, print_note
-
-    check_id(item, "member")
-    count = Cards(session).forget(Lookup(session).find("member", item)["id"])
-    if session.as_json:
+    count = Cards(lookup.session).forget(member["id"])
+    if lookup.session.as_json:
         print_json({"erased": count})
     print_note(f"Erased: {count} cards.")

@@ -35,7 +35,8 @@ class Column(NamedTuple):
         heading: as people read it.
         kind: ``money``, ``member``, ``moment``, ``number``, ``text``, or the
             kind of thing that an id names.
-        field: of the record; the heading with underscores by default.
+        field: of the record; the heading with underscores by default; of several
+            that a ``|`` parts, the first that is there.
         csv_only: shown in spreadsheets, and not where lines are short.
     """
 
@@ -56,7 +57,8 @@ class Column(NamedTuple):
 
     def show(self, lookup: Any, row: JSONObject) -> str:
         """Return the value as people read it."""
-        value = row.get(self.name, "")
+        names = self.name.split("|")
+        value: Any = next((row[name] for name in names if row.get(name, "") != ""), "")
         if self.kind == "money":
             return format_amount(value, row["currency"]) if value != "" else ""
         if self.kind == "moment":

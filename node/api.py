@@ -237,16 +237,16 @@ def list_deals(session: Granted, page: Paged) -> Response:
     return session.answer(lambda sight: views.list_own(sight, "deals", page))
 
 
-@granted.get("/v1/paytos")
-def list_paytos(session: Granted, page: Paged) -> Response:
-    """Return the changes of account of what a reader holds or owes."""
-    return session.answer(lambda sight: views.list_paytos(sight, page))
-
-
 @granted.get("/v1/advices")
 def list_advices(session: Granted, page: Paged) -> Response:
     """Return what a reader said of payments that are still to come."""
     return session.answer(lambda sight: views.list_own(sight, "advices", page))
+
+
+@granted.get("/v1/paytos")
+def list_paytos(session: Granted, page: Paged) -> Response:
+    """Return the changes of account of what a reader holds or owes."""
+    return session.answer(lambda sight: views.list_paytos(sight, page))
 
 
 @granted.get("/v1/inbox")
