@@ -52,7 +52,28 @@ def check_orders(books: Records) -> int:
             least, most = taken[item], order["limit_minor"]
             within = min(max(order["taken_minor"], least), most)
             _compare("orders", item, within, order["taken_minor"])
+    _check_loose(books, standing, orders)
     return len(orders)
+
+
+def _check_loose(
+    books: Records, standing: list[tuple[str, str]], orders: dict[str, JSONObject]
+) -> None:
+    """Return if no payout that can still be sent is out of reach of its orders."""
+    running = {job["target"] for job in books["job"] if job["what"] == "hold"}
+    pledged = {line.get("payout") for line in books["line"] if "pledge" in line}
+    bound: dict[str, list[JSONObject]] = defaultdict(list)
+    for subject, item in standing:
+        if "limit_minor" not in orders[item] and item not in running:
+            bound[subject].append(orders[item])
+    for payout in books["payout"]:
+        if payout["state"] not in UNSENT or "order" in payout:
+            continue
+        for order in (*bound[payout["payee"]], *bound[payout["account"]]):
+            same = order.get("currency", payout["currency"]) == payout["currency"]
+            reached = order["pledged"] or payout["id"] not in pledged
+            if same and reached:
+                _compare("orders", payout["id"], 0, payout["amount_minor"])
 
 
 def _subject(order: JSONObject) -> object:

@@ -63,6 +63,7 @@ ERRORS: dict[str, tuple[Damage, str, str, str]] = {
     "a receipt that is not the price": (put("receipt", "00"), "deal", "open", "I8"),
     "a price nobody was paid": (put("purpose", "holding"), "payout", "due", "I9"),
     "a payout of no deal": (put("deal", "00" * 32), "payout", "due", "I9"),
+    "recourse below the face": (put("purpose", "recourse"), "deal", "open", "I9"),
     "money that went nowhere": (change("passed_minor", -1), "receipt", "", "I8"),
 }
 

@@ -55,6 +55,7 @@ CHANGES = {
     "one that has ended": ("order", put(state="released"), "orders"),
     "less taken than held": ("order", put(taken_minor=3), "orders"),
     "more taken than its amount": ("order", put(taken_minor=5), "orders"),
+    "money out of its reach": ("order", drop("limit_minor"), "orders"),
     "held for no order": ("payout", drop("order"), "orders"),
     "more reduced than agreed": ("reduction", put(amount_minor=6), "reductions"),
     "another sum contested": ("dispute", put(amount_minor=6), "disputes"),
