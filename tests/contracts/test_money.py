@@ -23,6 +23,7 @@ of no class              | live        | entry bonus 5         | bad_body
 of nothing               | live        | entry receipt 0       | bad_body
 by another attester      | live        | entry charge 5 attester=agent | wrong_attester
 in another currency      | live        | entry charge 5 currency=EUR | wrong_currency
+and money, likewise      | live        | receive 5 currency=EUR | wrong_currency
 on a closed day          | live, close | entry charge 5        | ok
 on a day before it       | live, close | entry charge 5 booked=-1 | ok
 on the day after it      | live, close,
@@ -126,6 +127,8 @@ a number of two       | use PL-2 400, confirm, use PL-2 600, confirm,
 all beyond is excess  | live days=3 face=5, live days=3 face=5, wait 3,
                       | receive 11 names=it      | books suspense          | 1
 another payer's       | live, receive 9 payer=buyer names=it | books suspense | 9
+for another currency's | live, open_account currency=EUR,
+                      | receive 9 names=it currency=EUR | books suspense    | 9
 from an unknown payer | live, receive 9 payer=nobody names=it | sum_of waiting | 9
 one sweep a payment   | live days=3, receive 5 names=it, receive 4 k2 names=it,
                       | wait 3                   | told swept              | 2
