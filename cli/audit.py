@@ -260,12 +260,24 @@ def open_source(text: str, wallet_of: JSONObject) -> Iterator[Source]:
 
 def _download(url: str, wallet_of: JSONObject, stream: Any) -> None:
     from cli.folder import open_folder
-    from cli.session import Session
+    from cli.session import Session, is_missing
 
     session = Session(open_folder(wallet_of["wallet"], wallet_of["home"]))
     session.node_url = url
     session.passphrase_file = wallet_of["passphrase_file"]
-    stream.write(session.client.request("GET", "/v1/export", granted=True).raw)
+    try:
+        found = session.client.request("GET", "/v1/export", granted=True)
+    except LedgerError as error:
+        if not is_missing(error):
+            raise
+        # A node keeps no past state: a past day is a replay of everything.
+        raise LedgerError(
+            "not_found",
+            found="the whole ledger, which this node gives under a grant of all",
+            fix="Take an auditor's file, --source FILE. Your own part as it is now: "
+            "run: allonge certificate --help",
+        ) from error
+    stream.write(found.raw)
 
 
 class _Progress:

@@ -64,7 +64,7 @@ def list_changes(lookup: Lookup, receivable: JSONObject | None) -> None:
         Column("state"),
         Column("your answer", "text", "answer"),
     )
-    note = "To answer as a holder: run: allonge pay-to answer CHANGE yes|no"
+    note = "To answer as a holder: run: allonge pay-to answer --help"
     print_list(lookup.session, columns, changes, note if changes else "None.")
 
 

@@ -198,7 +198,9 @@ def test_an_auditor_sees_all_members_as_at_a_date(stage: Stage) -> None:
     assert stage.refusal("auditor", *early) == "not_found"
     assert stage.refusal("auditor", *early[:2], "soon") == "not_a_date"
     assert stage.refusal("auditor", *early, "--zone", "Moon/Base") == "usage"
-    assert stage.refusal("alpha", *words, "UTC") == "not_found"
+    refused = stage.run("alpha", *words, "UTC")
+    assert (refused.exit_code, "a grant of all" in refused.err) == (6, True)
+    assert "certificate --help" in refused.err
 
 
 def test_a_date_ends_where_its_zone_says() -> None:
