@@ -75,15 +75,29 @@ class Demand(Protocol):
         """ISO 4217 code, empty without amount."""
 
 
-@dataclass(frozen=True, slots=True)
-class ActingKey:
-    """A registered key that is active at the height of a block."""
+class ActingKey(NamedTuple):
+    """A registered key, and what else its member's acts are judged by.
+
+    Attributes:
+        duties: ``maker``, ``checker``, ``admin``.
+        heights: from which and until before which it counts.
+        times: the same in block times.
+        suspended: whether its member is.
+        policy: of its member; it may hold a next one.
+        flat: how many persons that policy asks for, whatever the act, now and
+            later; 0 if it depends.
+    """
 
     key_id: str
     public: bytes
     member: str
     person: str
     duties: tuple[str, ...]
+    heights: tuple[int, int] = (0, INTEGER_MAX)
+    times: tuple[int, int] = (0, INTEGER_MAX)
+    suspended: bool = False
+    policy: JSONObject | None = None
+    flat: int = 0
 
 
 class Granted(NamedTuple):
@@ -109,6 +123,9 @@ class DayTotal:
     total_minor: int
 
 
+Totals = dict[tuple[str, str, str], DayTotal]  # by member, class and currency
+
+
 def find_acting_keys(
     view: View, envelope: Envelope, height: int, time: int, by: Sequence[str]
 ) -> list[ActingKey]:
@@ -119,18 +136,15 @@ def find_acting_keys(
             active at this height and time; ``wrong_signers``, a key of a member that
             does not act, or an acting member without a signature.
     """
+    # Taken before anything is read: what changes meanwhile has another one.
+    people = view.people
     keys = []
-    for signature in envelope.signatures:
-        record = read_record(view, "key", signature.key_id)
-        if record is None:
-            raise LedgerError("unknown_key", found=signature.key_id[:16])
-        known = _counting.get(signature.key_id)
-        if known is None or known[0] is not record:
-            known = _load_key(record)
-        _, key, from_height, until_height, from_time, until_time = known
-        counts = from_height <= height < until_height
-        if not counts or not from_time <= time < until_time:
-            raise LedgerError("unknown_key", found=signature.key_id[:16])
+    for key_id, _ in envelope.signatures:
+        key = people.get(key_id) or _load_key(view, people, key_id)
+        since, until = key.heights
+        since_ms, until_ms = key.times
+        if not (since <= height < until and since_ms <= time < until_ms):
+            raise LedgerError("unknown_key", found=key_id[:16])
         keys.append(key)
     signing = {key.member for key in keys}
     if signing != set(by):
@@ -142,27 +156,42 @@ def find_acting_keys(
     return keys
 
 
-# The very record it was made of, the heights and the times between which it counts.
-_Counting = tuple[JSONObject, ActingKey, int, int, int, int]
-# By key id; of a changed key it is made anew, whoever else looks at an older state
-# meanwhile.
-_counting: dict[str, _Counting] = {}
-_COUNTING_MAX: Final = 65_536
+_KNOWN_MAX: Final = 65_536
+# One of each for all keys, and so near at hand.
+_DUTIES: Final[dict[tuple[str, ...], tuple[str, ...]]] = {}
 
 
-def _load_key(record: JSONObject) -> _Counting:
+def _load_key(view: View, people: dict[str, ActingKey], key_id: str) -> ActingKey:
+    record = read_record(view, "key", key_id)
+    if record is None:
+        raise LedgerError("unknown_key", found=key_id[:16])
+    member = record["member"]
+    duties = tuple(record["duties"])
+    policy = read_record(view, "policy", member)
     key = ActingKey(
-        record["id"],
+        key_id,
         bytes.fromhex(record["public"]),
-        record["member"],
+        member,
         record["person"],
-        tuple(record["duties"]),
+        _DUTIES.setdefault(duties, duties),
+        (record["from_height"], record.get("until_height", INTEGER_MAX)),
+        _times_of(record),
+        is_suspended(view, member),
+        policy,
+        _flat_persons(policy),
     )
-    heights = record["from_height"], record.get("until_height", INTEGER_MAX)
-    if len(_counting) >= _COUNTING_MAX:
-        _counting.clear()
-    made = _counting[key.key_id] = (record, key, *heights, *_times_of(record))
-    return made
+    if len(people) >= _KNOWN_MAX:
+        people.clear()
+    people[key_id] = key
+    return key
+
+
+def _flat_persons(policy: JSONObject | None) -> int:
+    if policy is None or "next" in policy or len(policy["approvals"]) > 1:
+        return 0
+    (row,) = policy["approvals"]
+    plain = row["action"] == ANY and len(row["bands"]) == 1
+    return _persons_of(row["bands"][0]) if plain else 0
 
 
 def _short(members: Iterable[str]) -> str:
@@ -210,37 +239,42 @@ def check_demands(
             with another person as checker; ``one_person``, the only person of
             a firm gives more than its band.
     """
-    if sorted({demand.member for demand in demands}) != list(by):
+    if {demand.member for demand in demands} != set(by):
         raise LedgerError(
             "wrong_signers",
             expected=_short({demand.member for demand in demands}),
             found=_short(by),
         )
-    totals: dict[tuple[str, str, str], DayTotal] = {}
+    totals: Totals = {}
     alone: dict[str, None] = {}
     for demand in demands:
-        if demand.action in (ADMINS, PERSONS):
-            check_number([key for key in keys if key.member == demand.member], demand)
-            continue
-        policy = policy_in_force(view, demand.member, time)
         own = [key for key in keys if key.member == demand.member]
-        place = (demand.member, demand.action, demand.currency)
-        bands, counted = find_bands(policy, demand)
-        total = demand.amount_minor
-        if counted:
-            date = policy_date(policy, time)
-            pending = totals.get(place)
-            total += (
-                read_total(view, demand, date)
-                if pending is None
-                else pending.total_minor
-            )
-            totals[place] = DayTotal(*place, date, total)
-        needed = max(choose_persons(bands, total), least_persons(demand))
+        if demand.action in (ADMINS, PERSONS):
+            check_number(own, demand)
+            continue
+        asked = own[0].flat or _persons_by_policy(view, demand, own[0], time, totals)
+        needed = max(asked, least_persons(demand))
         if needed > 1 and len({key.person for key in own}) == 1:
             needed = persons_of_one(view, demand, needed, time, alone)
         check_persons(own, needed, admin=demand.action == ADMIN)
     return Granted(list(totals.values()), tuple(alone))
+
+
+def _persons_by_policy(
+    view: View, demand: Demand, key: ActingKey, time: int, totals: Totals
+) -> int:
+    policy = in_force(key.policy, demand.member, time)
+    bands, counted = find_bands(policy, demand)
+    total = demand.amount_minor
+    if counted:
+        place = (demand.member, demand.action, demand.currency)
+        date = policy_date(policy, time)
+        pending = totals.get(place)
+        total += (
+            read_total(view, demand, date) if pending is None else pending.total_minor
+        )
+        totals[place] = DayTotal(*place, date, total)
+    return choose_persons(bands, total)
 
 
 def persons_of_one(
@@ -282,7 +316,11 @@ def check_number(keys: Sequence[ActingKey], demand: Demand) -> None:
 
 def policy_in_force(view: View, member: str, time: int) -> JSONObject:
     """Return a member's policy as it stands at a block time."""
-    policy = read_record(view, "policy", member)
+    return in_force(read_record(view, "policy", member), member, time)
+
+
+def in_force(policy: JSONObject | None, member: str, time: int) -> JSONObject:
+    """Return what a policy's record says at a block time."""
     if policy is None:
         raise LedgerError("wrong_signers", found=f"no member {member[:12]}")
     if "next" in policy and policy["from_time"] <= time:
@@ -416,9 +454,25 @@ def check_not_suspended(view: View, members: Iterable[str]) -> None:
         LedgerError: ``member_suspended``.
     """
     for member in members:
-        record = read_record(view, "member", member)
-        if record is not None and record["status"] == "suspended":
+        if is_suspended(view, member):
             raise LedgerError("member_suspended", found=member[:12])
+
+
+def check_keys_free(keys: Sequence[ActingKey]) -> None:
+    """Return if no member that acts was suspended when its key was found.
+
+    Raises:
+        LedgerError: ``member_suspended``.
+    """
+    suspended = [key.member for key in keys if key.suspended]
+    if suspended:
+        raise LedgerError("member_suspended", found=min(suspended)[:12])
+
+
+def is_suspended(view: View, member: str) -> bool:
+    """Say whether a member may do no new business."""
+    record = read_record(view, "member", member)
+    return record is not None and record["status"] == "suspended"
 
 
 def check_approvals(approvals: Sequence[Mapping[str, object]]) -> None:

@@ -61,7 +61,7 @@ def _check_profile(value: object, levels: int) -> None:
 
 def _open(value: object) -> Collection[object]:
     if isinstance(value, dict):
-        if not value.keys() <= _known_keys:
+        if not _known_keys.issuperset(value):
             for key in value:
                 _check_key(key)
         return value.values()

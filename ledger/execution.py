@@ -21,6 +21,7 @@ from ledger.authority import (
     DayTotal,
     Demand,
     check_demands,
+    check_keys_free,
     check_not_suspended,
     find_acting_keys,
     total_id,
@@ -365,7 +366,7 @@ def _authorise(
 ) -> list[DayTotal]:
     action, body, meter = step
     if action.business:
-        check_not_suspended(layer, transaction.by)
+        check_keys_free(keys)
     demands: list[Demand] = []
     run_metered(lambda: demands.extend(action.signers(ctx, body)), meter)
     totals, ctx.alone = check_demands(

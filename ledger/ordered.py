@@ -77,25 +77,26 @@ class OrderedRows:
             start = end
 
     def _change_one(self, row: Row, *, wanted: bool) -> None:
-        at = bisect_right(self._firsts, row) - 1 if len(self._firsts) > 1 else 0
-        run = self._runs[at] if at > 0 else self._first_run()
-        position = bisect_left(run, row)
-        stands = position < len(run) and run[position] == row
-        if wanted == stands:
-            return
-        if wanted:
-            run.insert(position, row)
-            self._count += 1
-        else:
-            del run[position]
-            self._count -= 1
-        self._settle(max(at, 0))
-
-    def _first_run(self) -> list[Row]:
         if not self._runs:
             self._runs.append([])
-            self._firsts.append(("", b""))
-        return self._runs[0]
+            self._firsts.append(row)
+        at = 0
+        if len(self._firsts) > 1:
+            at = max(0, bisect_right(self._firsts, row) - 1)
+        run = self._runs[at]
+        position = bisect_left(run, row)
+        stands = position < len(run) and run[position] == row
+        if wanted and not stands:
+            run.insert(position, row)
+            self._count += 1
+        elif stands and not wanted:
+            del run[position]
+            self._count -= 1
+        # Most partitions have one run that needs nothing.
+        if len(self._runs) > 1 or not 0 < len(run) <= 2 * RUN_ROWS:
+            self._settle(at)
+        elif not position:
+            self._firsts[0] = run[0]
 
     def _settle(self, at: int) -> None:
         """Bring a changed run back to its size."""

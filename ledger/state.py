@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import merge
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from ledger.encoding import JSONObject, copy_part, encode, find_nested, load_record
 from ledger.errors import LedgerError
@@ -23,7 +23,8 @@ from ledger.statemap import StateMap, commit_value, derive_salt, map_key, scope_
 
 HEIGHT_BYTES: Final = 8
 DECODED_MAX: Final = 65_536
-# Every act reads those of its signers; they stay decoded from the start.
+# Every act reads those of its signers; they stay decoded from the start, and
+# what is derived from them is kept until one of them changes.
 READ_ALWAYS: Final = frozenset({"key", "member", "policy"})
 # Index functions are kit code and run on a meter; a restore must not end.
 PLACES_GAS_MAX: Final = 10**12
@@ -33,6 +34,8 @@ Entry = Row  # sort key, record key
 Partition = tuple[str, str]  # index, partition
 Place = tuple[str, str, str]  # index, partition, sort key
 PlacesFunction = Callable[[JSONObject], list[Place]]
+# A decoded record, and the names of its fields that are lists or objects.
+Opened = tuple[JSONObject, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +109,18 @@ class View(Protocol):
 
     kinds: Kinds
 
+    @property
+    def people(self) -> dict[str, Any]:
+        """What was derived from keys, members and policies as they stand here.
+
+        Whoever adds to it took it before reading any of them.
+        """
+
     def get(self, key: bytes) -> bytes | None:
         """Return the record's canonical bytes."""
+
+    def open(self, key: bytes) -> Opened | None:
+        """Return the decoded record with what a copy of it takes."""
 
     def load(self, key: bytes) -> JSONObject | None:
         """Return the decoded record; shared, so nobody may change it."""
@@ -131,6 +144,7 @@ class State:
         kinds: the kind table.
         records: key -> 8 bytes height of last write ‖ canonical record.
         map: the Merkle map over them.
+        people: what was derived from keys, members and policies.
     """
 
     def __init__(self, kinds: Kinds, secret: bytes) -> None:
@@ -144,51 +158,43 @@ class State:
         self.secret = secret
         self.records: dict[bytes, bytes] = {}
         self.map = StateMap()
+        self.people: dict[str, Any] = {}
         self._indexes: dict[Partition, OrderedRows] = {}
         # What was decoded lately, beside the very bytes it came from: a reader
         # that is late can leave an old record here, but nobody will take it.
-        # With the names of the fields that are lists or objects.
-        self._decoded: dict[bytes, tuple[bytes, JSONObject, tuple[str, ...]]] = {}
+        self._decoded: dict[bytes, tuple[bytes, Opened]] = {}
 
     def get(self, key: bytes) -> bytes | None:
         """Return the record's canonical bytes, None if there is no record."""
         stored = self.records.get(key)
         return None if stored is None else stored[HEIGHT_BYTES:]
 
-    def load(self, key: bytes) -> JSONObject | None:
-        """Return the decoded record; shared, so nobody may change it."""
+    def open(self, key: bytes) -> Opened | None:
+        """Return the decoded record with what a copy of it takes."""
         stored = self.records.get(key)
         if stored is None:
             return None
         known = self._decoded.get(key)
         if known is not None and known[0] is stored:
             return known[1]
-        return self._decode(key, stored)
-
-    def copy(self, key: bytes) -> JSONObject | None:
-        """Return the decoded record, the reader's own."""
-        stored = self.records.get(key)
-        if stored is None:
-            return None
-        known = self._decoded.get(key)
-        if known is None or known[0] is not stored:
-            record = self._decode(key, stored)
-            known = self._decoded.get(key)
-            if known is None or known[1] is not record:
-                return record
-        record = known[1].copy()
-        for name in known[2]:
-            record[name] = copy_part(record[name])
-        return record
-
-    def _decode(self, key: bytes, stored: bytes) -> JSONObject:
         record = load_record(stored[HEIGHT_BYTES:])
+        opened = (record, find_nested(record))
         # Intervals are many, and most change the next time they are read.
         if not self.kinds[record["kind"]].interval:
             if len(self._decoded) >= DECODED_MAX:
                 self._decoded.clear()
-            self._decoded[key] = (stored, record, find_nested(record))
-        return record
+            self._decoded[key] = (stored, opened)
+        return opened
+
+    def load(self, key: bytes) -> JSONObject | None:
+        """Return the decoded record; shared, so nobody may change it."""
+        opened = self.open(key)
+        return None if opened is None else opened[0]
+
+    def copy(self, key: bytes) -> JSONObject | None:
+        """Return the decoded record, the reader's own."""
+        opened = self.open(key)
+        return None if opened is None else copy_record(opened)
 
     def entries(
         self, partition: Partition, after: str, limit: int | None
@@ -235,11 +241,13 @@ class State:
                 self.records.pop(key, None)
             else:
                 self.records[key] = mark + raw
+        if layer.people is not self.people:
+            self.people = {}
         for partition, delta in layer.deltas.items():
             rows = self._indexes.get(partition)
             if rows is None:
                 rows = self._indexes[partition] = OrderedRows()
-            rows.change(delta)
+            rows.change(delta.rows)
             if not rows:
                 del self._indexes[partition]
         self.map = new_map
@@ -252,7 +260,7 @@ class State:
                 self.records[key] = stored
                 record = load_record(stored[HEIGHT_BYTES:])
                 if record["kind"] in READ_ALWAYS and len(self._decoded) < DECODED_MAX:
-                    self._decoded[key] = (stored, record, find_nested(record))
+                    self._decoded[key] = (stored, (record, find_nested(record)))
                 for index, partition, sort in index_entries(self.kinds, record):
                     found.setdefault((index, partition), {})[(sort, key)] = True
         for place, delta in found.items():
@@ -289,23 +297,62 @@ def index_entries(kinds: Kinds, record: JSONObject) -> Iterable[tuple[str, str, 
     return () if function is None else function(record)
 
 
-@dataclass(slots=True)
-class Layer:
-    """Writes above a view, invisible to it until absorbed."""
+class _Delta:
+    """What a layer changes in one partition of an index.
 
-    parent: State | Layer
-    kinds: Kinds
-    writes: dict[bytes, bytes | None] = field(default_factory=dict)
-    deltas: dict[Partition, dict[Entry, bool]] = field(default_factory=dict)
-    counts: dict[Partition, int] = field(default_factory=dict)
-    # What each written record was in the parent and is now, decoded from the
-    # canonical bytes; invariants and indexes read them, nobody changes them.
-    before: dict[bytes, JSONObject | None] = field(default_factory=dict)
-    after: dict[bytes, JSONObject | None] = field(default_factory=dict)
-    # Writes over which invariants were found to hold, as they were then.
-    sound: dict[bytes, bytes | None] = field(default_factory=dict)
-    # Written, but neither decoded nor placed in the indexes yet.
-    _unplaced: dict[bytes, None] = field(default_factory=dict)
+    Attributes:
+        rows: whether a row stands there, where that differs from the parent.
+        count: how many rows were added, less those taken out.
+    """
+
+    __slots__ = ("count", "rows")
+
+    def __init__(self) -> None:
+        self.rows: dict[Entry, bool] = {}
+        self.count = 0
+
+
+class Layer:
+    """Writes above a view, invisible to it until absorbed.
+
+    Attributes:
+        parent: what it stands on.
+        kinds: the kind table.
+        writes: by key the canonical bytes, None for a deletion.
+        before: what each written record was in the parent, and ``after`` what
+            it is now, decoded from the canonical bytes; invariants and indexes
+            read them, nobody changes them.
+        deltas: what changes in the ordered indexes.
+        is_sound: whether invariants were found to hold over all writes.
+    """
+
+    __slots__ = (
+        *("_people", "_read", "_unplaced", "after", "before", "deltas"),
+        *("is_sound", "kinds", "parent", "writes"),
+    )
+
+    def __init__(self, parent: State | Layer, kinds: Kinds) -> None:
+        """Start without writes."""
+        self.parent = parent
+        self.kinds = kinds
+        self.writes: dict[bytes, bytes | None] = {}
+        self.before: dict[bytes, JSONObject | None] = {}
+        self.after: dict[bytes, JSONObject | None] = {}
+        self.deltas: dict[Partition, _Delta] = {}
+        self.is_sound = True
+        # What was read, as it stands here, until it is written.
+        self._read: dict[bytes, Opened] = {}
+        # Written, but neither decoded nor placed in the indexes yet.
+        self._unplaced: dict[bytes, None] = {}
+        # Own from the first change of a key, member or policy on.
+        self._people: dict[str, Any] | None = None
+
+    @property
+    def people(self) -> dict[str, Any]:
+        """What was derived from keys, members and policies as they stand here."""
+        if self._unplaced:
+            self.settle()
+        return self.parent.people if self._people is None else self._people
 
     def get(self, key: bytes) -> bytes | None:
         """Return the record's bytes as this layer sees them."""
@@ -313,20 +360,33 @@ class Layer:
             return self.writes[key]
         return self.parent.get(key)
 
+    def open(self, key: bytes) -> Opened | None:
+        """Return the decoded record with what a copy of it takes."""
+        opened = self._read.get(key)
+        if opened is not None:
+            return opened
+        if key in self.writes:
+            raw = self.writes[key]
+            if raw is None:
+                return None
+            record = load_record(raw)
+            opened = (record, find_nested(record))
+        else:
+            opened = self.parent.open(key)
+            if opened is None:
+                return None
+        self._read[key] = opened
+        return opened
+
     def load(self, key: bytes) -> JSONObject | None:
         """Return the decoded record; shared, so nobody may change it."""
-        if key in self.writes:
-            if key in self._unplaced:
-                self.settle()
-            return self.after[key]
-        return self.parent.load(key)
+        opened = self.open(key)
+        return None if opened is None else opened[0]
 
     def copy(self, key: bytes) -> JSONObject | None:
         """Return the decoded record, the reader's own."""
-        if key in self.writes:
-            raw = self.writes[key]
-            return None if raw is None else load_record(raw)
-        return self.parent.copy(key)
+        opened = self.open(key)
+        return None if opened is None else copy_record(opened)
 
     def put(self, key: bytes, record: JSONObject | None) -> None:
         """Write or delete a record.
@@ -335,9 +395,14 @@ class Layer:
             LedgerError: ``bad_json``, the record is outside the profile.
         """
         raw = None if record is None else encode(record)
-        if raw != self.get(key):
-            self.writes[key] = raw
-            self._unplaced[key] = None
+        if raw == self.get(key):
+            return
+        if key not in self.writes:
+            self.before[key] = self.load(key)
+        self._read.pop(key, None)
+        self.writes[key] = raw
+        self._unplaced[key] = None
+        self.is_sound = False
 
     def settle(self) -> None:
         """Decode what was written and keep the ordered indexes in step.
@@ -357,16 +422,14 @@ class Layer:
             raise LedgerError("rule_fault", found=type(error).__name__) from error
 
     def _settle(self, key: bytes) -> None:
-        raw = self.writes[key]
-        if key in self.before:
-            standing = self.after[key]
-        else:
-            standing = self.before[key] = self.parent.load(key)
-        placed = self.after[key] = None if raw is None else load_record(raw)
+        standing = self.after[key] if key in self.after else self.before[key]
+        placed = self.after[key] = self.load(key)
         left, taken = self._places(standing), self._places(placed)
         if left != taken:
             self._place(key, [place for place in left if place not in taken], -1)
             self._place(key, [place for place in taken if place not in left], 1)
+        if ((placed or standing) or {}).get("kind") in READ_ALWAYS:
+            self._people = {}
 
     def _places(self, record: JSONObject | None) -> Collection[Place]:
         if record is None:
@@ -382,17 +445,19 @@ class Layer:
             partition = (index, name)
             delta = self.deltas.get(partition)
             if delta is None:
-                delta = self.deltas[partition] = {}
-            delta[(sort, key)] = change > 0
-            self.counts[partition] = self.counts.get(partition, 0) + change
+                delta = self.deltas[partition] = _Delta()
+            delta.rows[(sort, key)] = change > 0
+            delta.count += change
 
     def count_rows(self, partition: Partition) -> int:
         """Return how many entries a partition has, this layer's included."""
         if self._unplaced:
             self.settle()
-        if not self.counts:
-            return self.parent.count_rows(partition)
-        return self.parent.count_rows(partition) + self.counts.get(partition, 0)
+        count = self.parent.count_rows(partition)
+        if self.deltas:
+            delta = self.deltas.get(partition)
+            return count if delta is None else count + delta.count
+        return count
 
     def entries(
         self, partition: Partition, after: str, limit: int | None
@@ -401,16 +466,17 @@ class Layer:
         if self._unplaced:
             self.settle()
         delta = self.deltas.get(partition)
-        if not delta:
+        if delta is None:
             yield from self.parent.entries(partition, after, limit)
             return
-        added = sorted(row for row, present in delta.items() if present)
+        changed = delta.rows
+        added = sorted(row for row, present in changed.items() if present)
         if after:
             added = added[bisect_right(added, (after, b"\xff" * 33)) :]
         below = (
             row
             for row in self.parent.entries(partition, after, None)
-            if row not in delta
+            if row not in changed
         )
         for count, row in enumerate(merge(below, added)):
             if limit is not None and count >= limit:
@@ -422,16 +488,27 @@ class Layer:
         if above._unplaced:
             above.settle()
         self.writes.update(above.writes)
+        for key in above.writes:
+            self._read.pop(key, None)
         for key, record in above.before.items():
             self.before.setdefault(key, record)
         self.after.update(above.after)
-        self.sound.update(above.sound)
+        self.is_sound = self.is_sound and above.is_sound
+        if above._people is not None:
+            self._people = {}
         for partition, delta in above.deltas.items():
             standing = self.deltas.setdefault(partition, delta)
             if standing is not delta:
-                standing.update(delta)
-        for partition, change in above.counts.items():
-            self.counts[partition] = self.counts.get(partition, 0) + change
+                standing.rows.update(delta.rows)
+                standing.count += delta.count
+
+
+def copy_record(opened: Opened) -> JSONObject:
+    """Return a copy of a decoded record that shares nothing with it."""
+    record = opened[0].copy()
+    for name in opened[1]:
+        record[name] = copy_part(record[name])
+    return record
 
 
 def load_at(view: View, key: bytes) -> JSONObject:

@@ -15,10 +15,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
-from hmac import digest as hmac_digest
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from ledger.encoding import INTEGER_MAX
 from ledger.errors import Code, LedgerError, invariant, register
@@ -92,7 +92,22 @@ def scope_prefix(kind: str, scope: str) -> bytes:
 
 def derive_salt(secret: bytes, key: bytes, height: int) -> bytes:
     """Return the salt of a record as last written at a height, 32 bytes."""
-    return hmac_digest(secret, key + height.to_bytes(8, "big"), "sha256")
+    begun = _begin_hmac(secret)
+    inner, outer = begun[0].copy(), begun[1].copy()
+    inner.update(key + height.to_bytes(8, "big"))
+    outer.update(inner.digest())
+    salt: bytes = outer.digest()
+    return salt
+
+
+@cache
+def _begin_hmac(secret: bytes) -> tuple[Any, Any]:
+    # As in RFC 2104, for secrets of one block at most; begun once, it costs a
+    # third of the library's call.
+    invariant(len(secret) <= 64, "a salt's secret fits a block")
+    block = secret.ljust(64, b"\0")
+    inner, outer = (bytes(byte ^ pad for byte in block) for pad in (0x36, 0x5C))
+    return sha256(inner), sha256(outer)
 
 
 def commit_value(salt: bytes, record: bytes) -> bytes:
@@ -225,7 +240,7 @@ def _tip(key: bytes, pub: int, value: bytes) -> _Tip:
 
 
 def _join(bit: int, left: _Node, right: _Node) -> _Fork:
-    greater = max(left[2], right[2])
+    greater = left[2] if left[2] > right[2] else right[2]  # noqa: FURB136 - as below
     found = sha256(_HEADS[bit] + greater + left[0] + right[0]).digest()
     return found, left[1], greater, bit, left, right
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -47,6 +46,7 @@ _SIGNED: Final = re.compile(
     rb'\{"keyid":"([0-9a-f]{64})","sig":"([A-Za-z0-9+/]{86}==)"\},'
 )
 _SIGNED_BYTES: Final = 174
+_TEXTS: Final = {"chain": _HEX_64, "rule": _HEX_64, "nonce": _HEX_32, "act": _ACT}
 _FIELDS: Final = frozenset(
     ("act", "body", "by", "chain", "nonce", "not_after", "rule", "v")
 )
@@ -59,8 +59,7 @@ class Signature(NamedTuple):
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """A DSSE envelope whose form, not whose signatures, has been checked.
 
     Attributes:
@@ -81,8 +80,7 @@ class Envelope:
         return preimage(self.payload_type, self.payload)
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """A parsed transaction: envelope, id and the fields of its payload."""
 
     envelope: Envelope
@@ -180,29 +178,35 @@ def _read_canonical(raw: bytes, payload_type: str) -> Envelope | None:
         return None
     try:
         payload = _read_text(raw[len(_OPENING) : end])
-        signatures = tuple(_read_signatures(raw[start:-2] + b","))
+        signatures = _read_signatures(raw[start:-2] + b",")
     except ValueError:
         return None
     return Envelope(raw, payload_type, payload, signatures)
 
 
-def _read_signatures(items: bytes) -> Iterator[Signature]:
+def _read_signatures(items: bytes) -> tuple[Signature, ...]:
     count, rest = divmod(len(items), _SIGNED_BYTES)
     if rest or not 1 <= count <= SIGNATURES_MAX:
         raise ValueError
     last = b""
+    signatures = []
     for at in range(0, len(items), _SIGNED_BYTES):
         match = _SIGNED.fullmatch(items, at, at + _SIGNED_BYTES)
         if match is None or match[1] <= last:
             raise ValueError
         last, text = match.groups()
-        yield Signature(last.decode(), _read_text(text))
+        signatures.append(Signature(last.decode(), _read_text(text)))
+    return tuple(signatures)
 
 
 def _read_text(text: bytes) -> bytes:
-    # What decodes and encodes to itself is base64 in its one spelling.
-    raw = a2b_base64(text)
-    if b2a_base64(raw, newline=False) != text:
+    raw = a2b_base64(text, strict_mode=True)
+    # Only its length and the bits left over at its end could be otherwise: what
+    # the end encodes to is the one spelling.
+    end = len(raw) % 3 or 3
+    if b2a_base64(raw[-end:], newline=False) != text[-4:] or (
+        len(text) != (len(raw) + 2) // 3 * 4
+    ):
         raise ValueError
     return raw
 
@@ -243,10 +247,10 @@ def parse_transaction(raw: bytes) -> Transaction:
         raise LedgerError("bad_payload", expected="exactly the fields of v1")
     if type(payload["v"]) is not int or payload["v"] != 1:
         raise LedgerError("bad_payload", expected="v=1", found=payload["v"])
-    _check_text(payload, "chain", _HEX_64)
-    _check_text(payload, "rule", _HEX_64)
-    _check_text(payload, "nonce", _HEX_32)
-    _check_text(payload, "act", _ACT)
+    for name, form in _TEXTS.items():
+        text = payload[name]
+        if not isinstance(text, str) or not form.fullmatch(text):
+            raise LedgerError("bad_payload", expected=f"{name} as {form.pattern}")
     if type(payload["not_after"]) is not int or payload["not_after"] <= 0:
         raise LedgerError("bad_payload", expected="not_after in milliseconds")
     if not isinstance(payload["body"], dict):
@@ -264,19 +268,13 @@ def parse_transaction(raw: bytes) -> Transaction:
     )
 
 
-def _check_text(payload: JSONObject, field: str, form: re.Pattern[str]) -> None:
-    value = payload[field]
-    if not isinstance(value, str) or not form.fullmatch(value):
-        raise LedgerError("bad_payload", expected=f"{field} as {form.pattern}")
-
-
 def _parse_by(items: object) -> tuple[str, ...]:
     if not isinstance(items, list) or not 1 <= len(items) <= SIGNERS_MAX:
         raise LedgerError("bad_payload", expected=f"by: 1 to {SIGNERS_MAX} members")
     for item in items:
         if not isinstance(item, str) or not _HEX_64.fullmatch(item):
             raise LedgerError("bad_payload", expected="by: member ids")
-    if sorted(set(items)) != items:
+    if len(items) > 1 and sorted(set(items)) != items:
         raise LedgerError("bad_payload", expected="by: sorted, each member once")
     return tuple(items)
 

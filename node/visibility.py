@@ -15,9 +15,16 @@ from functools import cached_property
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
-from ledger.encoding import JSONObject, load_record
+from ledger.encoding import JSONObject, find_nested, load_record
 from ledger.kernel import MANIFEST_HASH
-from ledger.state import Entry, Partition, State, read_record, scan_records
+from ledger.state import (
+    Entry,
+    Opened,
+    Partition,
+    State,
+    read_record,
+    scan_records,
+)
 from ledger.transactions import Transaction
 from node.history import History, PlacedEvent
 from node.ties import find_ties
@@ -300,11 +307,12 @@ class _VisibleState(State):
         record = load_record(raw)
         return raw if any(s.may_see(record) for s in self._sights) else None
 
-    def load(self, key: bytes) -> JSONObject | None:
+    def open(self, key: bytes) -> Opened | None:
         raw = self.get(key)
-        return None if raw is None else load_record(raw)
-
-    copy = load
+        if raw is None:
+            return None
+        record = load_record(raw)
+        return record, find_nested(record)
 
     def entries(
         self, partition: Partition, after: str, limit: int | None

@@ -146,12 +146,10 @@ def test_rule_may_ask_for_more_persons_than_the_policy(
     """A rule's own minimum holds where a policy would let one person sign."""
     firm = make_actor("firm", "supplier", persons=2)
     world = world_of(firm)
-    keys = [
-        ActingKey(key.key_id, bytes(32), firm.id, str(n), ("maker", "checker"))
-        for n, key in enumerate(firm.keys[:count])
-    ]
+    state, policy = world.chain.state, world.read("policy", firm.id)
+    plain = ActingKey("", bytes(32), firm.id, "", ("maker", "checker"), policy=policy)
+    keys = [plain._replace(person=str(n)) for n in range(count)]
     demands = [Signer(firm.id, "attest", persons=least)]
-    state = world.chain.state
     if met:
         granted = check_demands(state, demands, [firm.id], keys, world.time)
         assert granted == ([], ())
