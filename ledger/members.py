@@ -44,8 +44,9 @@ register(
     Code(
         "role_change",
         "refused",
-        "nothing to grant or remove",
-        "A role is granted once; one that is removed is there, and is not the last.",
+        "this role cannot be granted or removed",
+        "A role is granted once, and removed if it is not the last. A member is an "
+        "operator from its admission or never, and then is nothing else.",
         "See what it has: run: allonge member show MEMBER",
     ),
     Code(
@@ -219,6 +220,10 @@ def _grant_roles(ctx: Context, body: ChangeRoles) -> None:
     if set(body.roles) & set(member["roles"]):
         raise LedgerError("role_change", found=" ".join(body.roles))
     roles = sorted({*member["roles"], *body.roles})
+    if "operator" in roles:
+        # It may own or attest an account, owe or hold something already, and
+        # whoever is the operator is never a party.
+        raise LedgerError("role_change", found="operator")
     ctx.write({**member, "roles": roles})
     ctx.emit("roles_granted", member=body.member)
 

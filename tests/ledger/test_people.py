@@ -360,6 +360,8 @@ def change_roles(
         ("role.grant", "firm", ["lender"], "operator", "role_missing"),
         ("role.grant", "regulator", ["lender"], "regulator", "group_conflict"),
         ("role.grant", "firm", ["king"], "regulator", "bad_body"),
+        ("role.grant", "firm", ["operator"], "regulator", "role_change"),
+        ("role.grant", "operator", ["lender"], "regulator", "role_change"),
         ("role.remove", "firm", ["supplier"], "regulator", "ok"),
         ("role.remove", "firm", ["supplier", "debtor"], "regulator", "role_change"),
         ("role.remove", "firm", ["lender"], "regulator", "role_change"),
@@ -368,8 +370,8 @@ def change_roles(
     ],
     ids=[
         *("plain", "trusted", "has_one", "same_group", "no_guardian", "itself"),
-        *("unknown", "removed", "not_all_there", "not_there", "its_last"),
-        "operators_own",
+        *("unknown", "party_to_operator", "operator_to_party", "removed"),
+        *("not_all_there", "not_there", "its_last", "operators_own"),
     ],
 )
 def test_roles_change_by_signers_of_two_kinds(
