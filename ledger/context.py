@@ -76,6 +76,7 @@ class Context:
         self._charge = charge
         self._allocated = step << STEP_BITS
         self._scheduled = 0
+        self._counted: dict[tuple[str, str], int] = {}
         self._events: list[JSONObject] = []
 
     def _key(self, kind: str, item: str, scope: str) -> bytes:
@@ -111,14 +112,19 @@ class Context:
         key = self._check_write(record)
         if self._layer.get(key) is not None:
             raise RefusalError("occupied", found=record["kind"])
-        self._layer.put(key, record)
+        self._put(key, record)
 
     def write(self, record: JSONObject) -> None:
         """Replace a record that exists."""
         key = self._check_write(record)
         if self._layer.get(key) is None:
             raise LedgerError("rule_fault", found=f"write of no {record['kind']}")
+        self._put(key, record)
+
+    def _put(self, key: bytes, record: JSONObject | None) -> None:
         self._layer.put(key, record)
+        # Any write may have changed any count.
+        self._counted.clear()
 
     def _check_write(self, record: JSONObject) -> bytes:
         kind = str(record.get("kind"))
@@ -138,7 +144,7 @@ class Context:
         key = self._key(kind, item, scope)
         if self._layer.get(key) is None:
             raise LedgerError("rule_fault", found=f"removal of no {kind}")
-        self._layer.put(key, None)
+        self._put(key, None)
 
     def scan(
         self, index: str, partition: str, after: str = "", limit: int = 1000
@@ -155,7 +161,11 @@ class Context:
     def count_rows(self, index: str, partition: str) -> int:
         """Return how many records stand in a partition of an index."""
         self._charge(GAS_READ)
-        return self._layer.count_rows((index, partition))
+        place = (index, partition)
+        known = self._counted.get(place)
+        if known is None:
+            known = self._counted[place] = self._layer.count_rows(place)
+        return known
 
     def allocate(self, kind: str) -> str:
         """Return a fresh object id: hash of kind, source and a counter."""
@@ -199,7 +209,7 @@ class Context:
         }
         if "scope" in target:
             record["target_scope"] = target["scope"]
-        self._layer.put(key, record)
+        self._put(key, record)
 
     def emit(self, event: str, **fields: int | str) -> None:
         """Add an event; events explain the change and are hashed, not stored."""

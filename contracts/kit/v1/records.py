@@ -356,10 +356,10 @@ def _check_record(before: Record | None, after: Record, units: dict[str, int]) -
 def _move_units(
     units: dict[str, int], before: Record | None, after: Record | None
 ) -> None:
+    same = before and after and before["hi"] == after["hi"]
+    if same and before["state"] == after["state"]:
+        return
     if before is not None:
-        if after is not None and before["hi"] == after["hi"]:
-            if before["state"] == after["state"]:
-                return
         key = before["scope"] + "/" + before["state"]
         units[key] = units.get(key, 0) - before["hi"] + before["lo"]
     if after is not None:
