@@ -1,27 +1,42 @@
 """``allonge payout``: what is due to whom, told to the bank, paid."""
 
-# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
+# ruff: noqa: PLC0415 - formats take longer to load than other commands to run
 
 from __future__ import annotations
 
+import csv
+import io
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from cli.bank import account_option, find_account
+from cli.amounts import format_amount
+from cli.bank import (
+    account_name_option,
+    account_option,
+    find_account,
+    only_account,
+)
+from cli.cards import Cards
+from cli.command import argument, reads, signs
+from cli.lookup import Lookup
 from cli.people import check_id, find_id, name_id
-from cli.session import Session, with_node, with_signing
-from cli.typed import read_date
-from ledger.encoding import JSONObject
+from cli.private import write_private
+from cli.session import Session, with_signing
+from cli.tables import Column, print_rows, safe_cell
+from cli.terminal import print_json, print_note
+from cli.typed import DATE, an_id
+from ledger.encoding import JSONObject, encode, hex_digest
 from ledger.errors import LedgerError
 
+STATUSES_MAX: Final = 100
+LIST: Final = "See what there is: run: allonge payout list"
 COLUMNS: Final = (
     *("payout", "date", "state", "payee", "amount", "currency"),
     *("end_to_end", "purpose", "payout_id", "payee_id"),
 )
-STATUSES_MAX: Final = 100
-LIST: Final = "See what there is: run: allonge payout list"
 
 state_option = click.option(
     "--state",
@@ -36,39 +51,34 @@ def payout() -> None:
 
 
 def _read(
-    session: Session, account: str | None, state: str | None
-) -> tuple[Any, list[JSONObject]]:
-    from cli.lookup import Lookup
-
-    lookup = Lookup(session)
-    if account is not None:
-        accounts = [lookup.find("account", account)["id"]]
-    else:
-        # None for what is paid to this member, then each account it keeps.
-        own = session.client.items("/v1/accounts")
-        accounts = [None, *(row["id"] for row in own)]
+    lookup: Lookup, account: JSONObject | None, state: str | None
+) -> list[JSONObject]:
+    client = lookup.session.client
+    # None for what is paid to this member, then each account it keeps.
+    own = [account["id"]] if account else [None, *_own_accounts(lookup)]
     rows = {
         row["id"]: row
-        for item in accounts
-        for row in session.client.items("/v1/payouts", account=item, state=state)
+        for item in own
+        for row in client.items("/v1/payouts", account=item, state=state)
         if row.get("amount_minor")
     }
-    return lookup, sorted(rows.values(), key=lambda row: (row["date"], row["id"]))
+    return sorted(rows.values(), key=lambda row: (row["date"], row["id"]))
+
+
+def _own_accounts(lookup: Lookup) -> list[str]:
+    return [row["id"] for row in lookup.session.client.items("/v1/accounts")]
 
 
 @payout.command("list")
 @state_option
 @account_option
-@with_node
-def list_payouts(session: Session, *, state: str | None, account: str | None) -> None:
+@reads
+def list_payouts(
+    lookup: Lookup, *, state: str | None, account: JSONObject | None
+) -> None:
     """List payouts, of your accounts or to you."""
-    from cli.tables import Column, print_rows
-    from cli.terminal import print_json
-
-    if account is not None:
-        check_id(account, "account")
-    lookup, rows = _read(session, account, state)
-    if session.as_json:
+    rows = _read(lookup, account, state)
+    if lookup.session.as_json:
         print_json({"items": rows})
         return
     columns = (
@@ -78,6 +88,11 @@ def list_payouts(session: Session, *, state: str | None, account: str | None) ->
     )
     shown = [{**row, "end_to_end": (row.get("attempts") or [""])[-1]} for row in rows]
     print_rows(lookup, columns, shown)
+
+
+def _check_state(given: dict[str, Any]) -> None:
+    if given["form"] == "pain001" and given["state"] not in (None, "instructed"):
+        raise LedgerError("usage", found="a bank is told what is instructed")
 
 
 @payout.command("export")
@@ -99,16 +114,8 @@ def list_payouts(session: Session, *, state: str | None, account: str | None) ->
     help="Where money that goes back came from; may repeat.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE")
-@with_node
-def export_payouts(
-    session: Session,
-    *,
-    state: str | None,
-    account: str | None,
-    form: str,
-    statements: tuple[Path, ...],
-    output: Path | None,
-) -> None:
+@reads
+def export_payouts(lookup: Lookup, *, output: Path | None, **given: Any) -> None:
     """Write payouts to stdout or a FILE: as CSV, one row each, or for a bank.
 
     A pain.001.001.09 holds what is instructed on one account. Names and numbers
@@ -116,21 +123,15 @@ def export_payouts(
     ledger; one that is missing leaves out its payout, which is listed. Money
     that goes back to who paid it goes to the account that a --statement names.
     """
-    from cli.private import write_private
-    from cli.terminal import print_json
-
-    if account is not None:
-        check_id(account, "account")
-    if form == "pain001":
-        if state not in (None, "instructed"):
-            raise LedgerError("usage", found="a bank is told what is instructed")
-        raw, rows = _order(session, account, statements)
+    _check_state(given)
+    if given["form"] == "pain001":
+        raw, rows = _order(lookup, given["account"], given["statements"])
     else:
-        lookup, rows = _read(session, account, state)
+        rows = _read(lookup, given["account"], given["state"])
         raw = _table(lookup, rows)
     if output is not None:
         write_private(output, raw)
-    if session.as_json:
+    if lookup.session.as_json:
         print_json({"items": rows, "output": str(output or "")})
     elif output is None:
         click.echo(raw, nl=False)
@@ -139,8 +140,6 @@ def export_payouts(
 
 
 def _tell_written(output: Path, rows: list[JSONObject]) -> None:
-    from cli.amounts import format_amount
-    from cli.terminal import print_note
     from cli.views import sum_rows
 
     sums = sum_rows(rows, "currency", field="amount_minor")
@@ -148,10 +147,7 @@ def _tell_written(output: Path, rows: list[JSONObject]) -> None:
     print_note(f"{output}: {len(rows)} payouts, {', '.join(totals) or 'nothing'}")
 
 
-def _table(lookup: Any, rows: list[JSONObject]) -> bytes:
-    import csv
-    import io
-
+def _table(lookup: Lookup, rows: list[JSONObject]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
@@ -159,25 +155,30 @@ def _table(lookup: Any, rows: list[JSONObject]) -> bytes:
     return text.getvalue().encode()
 
 
+def _csv_row(lookup: Lookup, row: JSONObject) -> list[str]:
+    amount = format_amount(row["amount_minor"], row["currency"]).partition(" ")[2]
+    cells = [
+        *(name_id("payout", row["id"]), row["date"], row["state"]),
+        *(lookup.name_of(row["payee"]), amount, row["currency"]),
+        *((row.get("attempts") or [""])[-1], row.get("purpose", "")),
+        *(row["id"], row["payee"]),
+    ]
+    return [safe_cell(str(value)) for value in cells]
+
+
 def _order(
-    session: Session, account: str | None, statements: tuple[Path, ...]
+    lookup: Lookup, account: JSONObject | None, statements: tuple[Path, ...]
 ) -> tuple[bytes, list[JSONObject]]:
     """Return a pain.001 of what is instructed on an account, and its payouts."""
-    from datetime import UTC, datetime
-
-    from cli.cards import Cards
     from cli.formats.pain import Payment, write_pain001
-    from cli.lookup import Lookup
-    from cli.terminal import print_note
 
-    lookup, cards = Lookup(session), Cards(session)
-    found = find_account(lookup, account, "")
+    cards, found = Cards(lookup.session), account or only_account(lookup)
     payer = _party(cards.need(found["commitment"], name_id("account", found["id"])))
-    now = session.now_ms()
+    now = lookup.session.now_ms()
     today = datetime.fromtimestamp(now // 1000, tz=UTC).date().isoformat()
     remitters = _remitters(found["id"], statements)
     payments, rows = [], []
-    for row in _read(session, found["id"], "instructed")[1]:
+    for row in _read(lookup, found, "instructed"):
         name = name_id("payout", row["id"])
         came_from = row.get("purpose") == "return" and "redirect" not in row
         if came_from:
@@ -224,7 +225,7 @@ def _party(account: JSONObject) -> Any:
     return Party(*(str(account.get(name, "")) for name in ("name", "number", "bic")))
 
 
-def _commitment(lookup: Any, row: JSONObject, now_ms: int) -> str:
+def _commitment(lookup: Lookup, row: JSONObject, now_ms: int) -> str:
     """Return the hash of the account that a payout goes to, or ""."""
     if "redirect" in row:
         return str(row["redirect"].get("commitment", ""))
@@ -240,7 +241,7 @@ def _commitment(lookup: Any, row: JSONObject, now_ms: int) -> str:
 
 @payout.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@account_option
+@account_name_option
 @with_signing
 def import_answer(session: Session, file: Path, account: str | None) -> None:
     """Record, as attester, what the bank answers in a pain.002 FILE.
@@ -263,11 +264,7 @@ def import_statuses(session: Session, raw: bytes, account: str | None) -> None:
         LedgerError: those of ``parse_pain002`` and of acting; ``nothing_new``.
     """
     from cli.acting import Act, run_acts
-    from cli.cards import Cards
     from cli.formats.pain import is_pain002, parse_pain002
-    from cli.lookup import Lookup
-    from cli.terminal import print_note
-    from ledger.encoding import hex_digest
 
     if not is_pain002(raw):
         raise LedgerError("unknown_bank_file", expected="pain.002")
@@ -317,128 +314,84 @@ def _outcomes(session: Session, account: str) -> dict[str, str]:
 
 
 @payout.command("request")
-@account_option
-@with_signing
-def request_payouts(session: Session, account: str | None) -> None:
+@account_name_option
+@signs("payout.request")
+def request_payouts(lookup: Lookup, account: str | None) -> list[JSONObject]:
     """Ask, as payee, for small sums that still accumulate."""
+    rows = lookup.session.client.items("/v1/payouts", state="small")
+    accounts = list(dict.fromkeys(str(row["account"]) for row in rows))
     if account is not None:
         check_id(account, "account")
-    from cli.acting import Act, run_acts
-
-    rows = list(session.client.items("/v1/payouts", state="small"))
-    accounts = dict.fromkeys(str(row["account"]) for row in rows)
-    if account is not None:
-        found = find_id(account, lambda: accounts)
-        accounts = {item: None for item in accounts if item == found}
+        # Who is paid sees the payouts, and not the account.
+        named = find_id(account, lambda: accounts)
+        accounts = [item for item in accounts if item == named]
     if not accounts:
         raise LedgerError("not_found", found="a small payout to you")
-    acts = [
-        Act("payout.request", {"account": each, "payee": session.member})
-        for each in accounts
-    ]
-    run_acts(session, acts)
+    return [{"account": item, "payee": lookup.own} for item in accounts]
 
 
-def _csv_row(lookup: Any, row: JSONObject) -> list[str]:
-    from cli.amounts import format_amount
-    from cli.tables import safe_cell
-
-    amount = format_amount(row["amount_minor"], row["currency"]).partition(" ")[2]
-    cells = [
-        name_id("payout", row["id"]),
-        row["date"],
-        row["state"],
-        lookup.name_of(row["payee"]),
-        amount,
-        row["currency"],
-        row["attempts"][-1] if row.get("attempts") else "",
-        row.get("purpose", ""),
-        row["id"],
-        row["payee"],
-    ]
-    return [safe_cell(str(value)) for value in cells]
+def _check_named(given: dict[str, Any]) -> None:
+    if bool(given["payouts"]) == given["every"]:
+        raise LedgerError("usage", found="name payouts, or say --all")
 
 
 @payout.command("instruct")
-@click.argument("payouts", nargs=-1)
+@argument("payouts", an_id("payout"), nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All that are due.")
 @account_option
-@with_signing
+@signs("payout.instruct", _check_named)
 def instruct(
-    session: Session, payouts: tuple[str, ...], *, every: bool, account: str | None
-) -> None:
+    lookup: Lookup,
+    payouts: tuple[JSONObject, ...],
+    *,
+    every: bool,
+    account: JSONObject | None,
+) -> JSONObject:
     """Tell the bank, as owner of the account, to pay these PAYOUTS."""
-    for text in payouts:
-        check_id(text, "payout")
-    if bool(payouts) == every:
-        raise LedgerError("usage", found="name payouts, or say --all")
-    if account is not None:
-        check_id(account, "account")
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-
-    lookup = Lookup(session)
-    found = find_account(lookup, account, "")
-    if every:
-        rows = _read(session, found["id"], "due")[1]
-        rows = [{**row, "kind": "payout"} for row in rows]
-    else:
-        rows = [lookup.find("payout", text) for text in payouts]
+    found = account or only_account(lookup)
+    rows = [
+        lookup.keep({**row, "kind": "payout"})
+        for row in (_read(lookup, found, "due") if every else payouts)
+    ]
     if not rows:
         raise LedgerError("not_found", found="a payout that is due", fix=LIST)
-    body = {"account": found["id"], "payouts": [row["id"] for row in rows]}
-    run_acts(session, [Act("payout.instruct", body, lookup.facts(found, *rows))])
+    return {"account": found, "payouts": rows}
 
 
 @payout.command("attest")
-@click.argument("payouts", nargs=-1)
+@argument("payouts", an_id("payout"), nargs=-1)
 @click.option("--all", "every", is_flag=True, help="All instructed or accepted.")
-@click.option("--date", "day", required=True, metavar="DATE", help="Booked on.")
+@click.option("--date", "day", type=DATE, required=True, help="Booked on.")
 @click.option("--returned", is_flag=True, help="They came back.")
 @account_option
-@with_signing
+@signs("bank.record", _check_named)
 def attest(
-    session: Session,
-    payouts: tuple[str, ...],
+    lookup: Lookup,
+    payouts: tuple[JSONObject, ...],
     *,
     every: bool,
     day: str,
     returned: bool,
-    account: str | None,
-) -> None:
+    account: JSONObject | None,
+) -> JSONObject:
     """Say, as attester, that the bank paid these PAYOUTS, or that they came back."""
-    for text in payouts:
-        check_id(text, "payout")
-    if bool(payouts) == every:
-        raise LedgerError("usage", found="name payouts, or say --all")
-    date = read_date(day)
-    if account is not None:
-        check_id(account, "account")
-    from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
-    from ledger.encoding import encode, hex_digest
-
-    lookup = Lookup(session)
-    found = find_account(lookup, account, "")
+    found = account or only_account(lookup)
     states = ("paid",) if returned else ("instructed", "accepted")
+    rows = list(payouts)
     if every:
-        rows = [row for each in states for row in _read(session, found["id"], each)[1]]
-    else:
-        rows = [lookup.find("payout", text) for text in payouts]
+        rows = [row for state in states for row in _read(lookup, found, state)]
     kind = "return" if returned else "payout"
-    entries = [_attested(row, kind, date, found["currency"]) for row in rows]
+    entries = [_attested(row, kind, day, found["currency"]) for row in rows]
     if not entries:
-        states_text = " or ".join(states)
-        raise LedgerError("not_found", found=f"payout in state {states_text}", fix=LIST)
-    body = {
-        "account": found["id"],
+        wanted = " or ".join(states)
+        raise LedgerError("not_found", found=f"payout in state {wanted}", fix=LIST)
+    return {
+        "account": found,
         "attester": found["attester"],
         "entries": entries,
         "file_hash": hex_digest(encode(entries)),
+        "message": found.get("message") or None,
     }
-    if found.get("message"):
-        body["message"] = found["message"]
-    run_acts(session, [Act("bank.record", body, lookup.facts(found))])
 
 
 def _attested(row: JSONObject, kind: str, date: str, currency: str) -> JSONObject:
