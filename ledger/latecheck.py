@@ -8,12 +8,16 @@ from the last day that the attester has closed.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from ledger.dealcheck import Records
-from ledger.encoding import JSONObject
+from ledger.encoding import JSONObject, load_record
 from ledger.errors import LedgerError
+from ledger.state import View, read_record, scan_records
 from ledger.sweepcheck import PPM, late_days
+from ledger.transactions import job_id
 
 JUDGED: Final = ("overdue", "default", "recovering")
 DEFAULTED: Final = ("default", "recovering")
@@ -77,11 +81,8 @@ def _check_state(record: JSONObject, terms: Terms) -> None:
     if "sweep" in record:
         return  # it is judged when the distribution has ended
     if state == "settled":
-        base = 365 if terms.programme["late_basis"] == "act365f" else 360
-        exact, whole = int(record["retired_accumulator"]), PPM * base
-        left = (2 * exact + whole) // (2 * whole) - record["interest_paid_minor"]
-        left -= record.get("interest_waived_minor", 0)
-        _compare("I11", item, (0, 0), (record["live_minor"], max(0, left)))
+        left = _interest_left(terms.programme, record, 0)
+        _compare("I11", item, (0, 0), (record["live_minor"], left))
     if state == "live":
         _compare("I11", item, 0, record["retired_minor"])
     late = state in JUDGED
@@ -94,6 +95,124 @@ def _check_state(record: JSONObject, terms: Terms) -> None:
         grace = {**terms.programme, "late_from": "grace"}
         if not late_days(grace, record, terms.closed_date):
             raise _wrong(item, "its days of grace over", terms.closed_date)
+
+
+def _interest_left(programme: JSONObject, record: JSONObject, days: int) -> int:
+    """Return late interest, rounded once, that is neither paid nor waived."""
+    exact = int(record["retired_accumulator"])
+    exact += record["live_minor"] * programme["late_ppm"] * days
+    whole = PPM * (365 if programme["late_basis"] == "act365f" else 360)
+    left = (2 * exact + whole) // (2 * whole) - record["interest_paid_minor"]
+    return max(0, left - record.get("interest_waived_minor", 0))
+
+
+# What changes what is owed, or the money that covers it, in the same block.
+MOVING: Final = tuple(
+    f'"kind":"{kind}"'.encode()
+    for kind in ("receipt", "sweep", "line", "tile", "dispute", "order")
+)
+
+
+class CloseWatch:
+    """Follows a replay and judges once more what each closed day says."""
+
+    def __init__(self) -> None:
+        """Start before block 0."""
+        self.count = 0
+        self._closed: dict[str, str] = {}
+
+    def observe(
+        self, view: View, writes: Mapping[bytes, bytes | None], time: int
+    ) -> None:
+        """Judge the accounts of which a block closed a day, and did nothing else.
+
+        Args:
+            view: the state after the block.
+            writes: what the block wrote.
+            time: its block time, UTC milliseconds.
+
+        Raises:
+            LedgerError: ``books_wrong``, naming the receivable.
+        """
+        closed = []
+        for raw in writes.values():
+            if raw is not None and b'"kind":"account"' in raw:
+                account = load_record(raw)
+                before = self._closed.get(account["id"], account["closed_date"])
+                self._closed[account["id"]] = account["closed_date"]
+                if before < account["closed_date"] and "judged" not in account:
+                    closed.append(account)
+        moving = any(mark in raw for raw in writes.values() if raw for mark in MOVING)
+        # What insolvent debtors paid covers nothing; whose it is takes the rules.
+        orders = next(scan_records(view, "all", "standing", limit=1), None)
+        for account in closed:
+            planned = job_id(account["id"], "judge", time)
+            if not moving and not orders and not read_record(view, "job", planned):
+                self._judge_account(view, account, time)
+
+    def _judge_account(self, view: View, account: JSONObject, time: int) -> None:
+        """Compare what is due on an account with the money that can pay it."""
+        item, closed = account["id"], account["closed_date"]
+        held = scan_records(view, "suspense", item)
+        suspense = sum(receipt["suspense_minor"] for receipt in held)
+        cover: dict[str, int] = {}
+        for record in scan_records(view, "on_account", item):
+            programme = read_record(view, "programme", record["programme"])
+            if programme is None or not _is_over(programme, record, closed, time):
+                continue
+            debtor = record["debtor"]
+            if debtor not in cover:
+                own = scan_records(view, "unassigned", f"{item}/{debtor}")
+                cover[debtor] = suspense + sum(row["unassigned_minor"] for row in own)
+            late, used = _judge(programme, record, closed, (time, cover[debtor]))
+            cover[debtor] -= used
+            _compare("I11", record["id"], late > 0, record["state"] in JUDGED)
+            if late == DEFAULT and record["state"] not in DEFAULTED:
+                raise _wrong(record["id"], "default", record["state"])
+            self.count += 1
+
+
+OVERDUE, DEFAULT = 1, 2
+
+
+def _is_over(programme: JSONObject, record: JSONObject, closed: str, time: int) -> bool:
+    """Say whether a due day is complete in the bank's book, and in its zone."""
+    due = date.fromisoformat(record["adjusted_date"])
+    shift = timedelta(minutes=programme["offset_minutes"])
+    today = (datetime.fromtimestamp(time // 1000, UTC) + shift).date()
+    last = due + timedelta(days=int(programme.get("day_basis") == "value"))
+    return last.isoformat() <= closed and due <= today
+
+
+def _judge(
+    programme: JSONObject, record: JSONObject, closed: str, given: tuple[int, int]
+) -> tuple[int, int]:
+    """Return how late a debt is, 0 if not, and what it needs of the cover for that.
+
+    Args:
+        programme: its terms.
+        record: the receivable.
+        closed: the last day closed.
+        given: block time, and the money that nothing before it needs.
+    """
+    time, cover = given
+    live = record["live_minor"]
+    interest = _interest_left(programme, record, late_days(programme, record, closed))
+    owes = live + interest - record["waiting_minor"] - record["undistributed_minor"]
+    if owes <= cover:
+        return 0, max(0, owes)
+    due = date.fromisoformat(record["adjusted_date"])
+    waited = (date.fromisoformat(closed) - due).days
+    small = owes <= programme["tolerance_minor"]
+    if small and waited < programme["tolerance_days"]:
+        return 0, 0
+    rows = [row for row in record.get("disputes", []) if row["until_ms"] >= time]
+    apart = min(live, sum(row["amount_minor"] for row in rows))
+    if apart:
+        apart += -(-interest * apart // live)
+    if waited <= programme["grace_days"]:
+        return OVERDUE, 0
+    return (DEFAULT, 0) if owes - cover > apart else (OVERDUE, max(0, owes - apart))
 
 
 def _wrong(item: str, expected: object, found: object) -> LedgerError:

@@ -18,6 +18,7 @@ from ledger.encoding import JSONObject, decode, load_record
 from ledger.errors import Code, InvariantBroken, LedgerError, register
 from ledger.execution import Situation
 from ledger.founding import Foundation, execute_block_zero
+from ledger.latecheck import CloseWatch
 from ledger.log import Log
 from ledger.sealing import BlockInput, Candidate, Position, execute_block
 from ledger.state import HEIGHT_BYTES, State
@@ -171,6 +172,7 @@ class Replay:
         self._log = Log()
         self._seen = {item.id: item.not_after for item in foundation.transactions}
         self._sweeps = SweepWatch()
+        self._closes = CloseWatch()
         self._enter(block, foundation.header)
 
     def _enter(self, block: Block, header: Header) -> None:
@@ -212,6 +214,7 @@ class Replay:
         compare_blocks(candidate.block, block)
         self._watch(candidate)
         accounts = self._sweeps.observe(candidate.layer, candidate.layer.writes)
+        self._closes.observe(candidate.layer, candidate.layer.writes, header.time)
         if explain is not None:
             explain(self.state, block, candidate, accounts)
         self.state.apply(candidate.layer, candidate.map, header.height)

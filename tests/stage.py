@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.bookcheck import Books, check_books, check_due_work
+from ledger.latecheck import CloseWatch
 from ledger.sealing import Candidate
 from ledger.state import HEIGHT_BYTES
 from ledger.sweepcheck import SweepWatch
@@ -77,7 +78,7 @@ class Stage(World):
         sources: Mapping[str, str] | None = None,
     ) -> None:
         """Found it, with other extras if a table needs any; no day is a holiday."""
-        self.watch = SweepWatch()
+        self.watch, self.closes = SweepWatch(), CloseWatch()
         usual = [actor for actor in default_actors() if actor.name != "operator"]
         cast = [
             make_actor("operator", "operator", group="house"),
@@ -100,10 +101,12 @@ class Stage(World):
             super().settle()
 
     def seal(self, *envelopes: bytes, time: int | None = None) -> Candidate:
-        """Seal a block as ever, recompute its sweeps, keep what it told."""
+        """Seal a block as ever, compute it once more, keep what it told."""
         candidate = super().seal(*envelopes, time=time)
         self.told += tuple(self.events())
-        self.watch.observe(self.chain.state, candidate.layer.writes)
+        state, writes = self.chain.state, candidate.layer.writes
+        self.watch.observe(state, writes)
+        self.closes.observe(state, writes, self.chain.header.time)
         return candidate
 
     def begin(self) -> None:

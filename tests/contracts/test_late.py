@@ -6,6 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from contracts import read_sources
+from ledger.errors import LedgerError
+from tests import verbs
 from tests.rows import Row, rows
 from tests.stage import Stage
 
@@ -16,6 +19,7 @@ def stage() -> Iterator[Stage]:
     stage = Stage()
     yield stage
     stage.check()
+    assert stage.closes.count > 0
 
 
 OVERDUE = """
@@ -323,3 +327,23 @@ def test_waivers(stage: Stage, row: Row) -> None:
 def test_interest(stage: Stage, row: Row) -> None:
     """Late interest is exact, from the pinned day to the money's value date."""
     assert row.answer(stage) == row.code
+
+
+def test_the_audit_judges_once_more() -> None:
+    """A rule that lets money cover two debts is found out when a day is closed."""
+    sources = read_sources()
+    path, taken = "receivable/late.py", "covers[debtor] -= judged.covered_minor"
+    assert taken in sources[path]
+    sources[path] = sources[path].replace(taken, "covers[debtor] -= 0")
+    stage = Stage(sources=sources)
+    stage.begin()
+    for _ in range(2):
+        verbs.live(stage, face=10, days=3)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 10, payer="nobody")
+    with pytest.raises(LedgerError) as caught:
+        verbs.close(stage)
+    assert (caught.value.code, caught.value.details["record"]) == (
+        "books_wrong",
+        stage.it,
+    )
