@@ -1,14 +1,15 @@
 """The demo's bad days: unpaid when due, a late bank, default, recourse.
 
-Two invoices of one supplier. For one the money was there in time and only its
-booking was late; the other is not paid, and its parts go back step by step to
-whoever passed them on, until the debtor pays with interest. A court freezes a
-part meanwhile.
+Two invoices of one supplier. A part of one is contested and agreed away; its money
+was there in time, and only its booking was late. The other is not paid, and its
+parts go back step by step to whoever passed them on, until the debtor pays with
+interest. A court freezes a part meanwhile. In the end the debtor is insolvent, and
+what it pays after that waits for its administrator.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
 from cli.demo_audit import verify_export
@@ -35,7 +36,11 @@ STEPS_BACK: Final = (("tier-three", "tier-two"), ("tier-two", "tier-one"))
 
 def agree_on_grace(stage: Stage) -> JSONObject:
     """Agree on terms as ever, with days of grace before default."""
-    stage.facts["terms"] = {"grace_days": GRACE_DAYS, "recourse_trigger": "default"}
+    stage.facts["terms"] = {
+        "grace_days": GRACE_DAYS,
+        "recourse_trigger": "default",
+        "undertaking": "subject_to_defences",
+    }
     done = agree(stage)
     stage.voice.tell(
         f"unpaid {GRACE_DAYS} days after it was due is default; then whoever "
@@ -49,16 +54,51 @@ def confirm_second(stage: Stage) -> JSONObject:
     facts = stage.facts
     facts["first_id"] = facts["receivable"]
     facts["small"] = small = facts["face"] // 5
-    made = stage.act(
-        *("tier-one", "submit", "--invoice", "INV-SMALL", "--amount"),
-        *(stage.money(small), "--issued", stage.today.isoformat()),
-        *("--due", facts["due"].isoformat()),
-        *("--programme", name_id("programme", facts["programme"])),
-    )
-    facts["second_id"] = item = made["created"]["id"]
+    facts["second_id"] = item = _submit(stage, "INV-SMALL", facts["due"])
     stage.act("buyer-1 buyer-2", "confirm", name_id("receivable", item))
     stage.voice.tell(f"a second one of {stage.money(small)}, due on the same day")
     return {"face_minor": small, "receivable": item}
+
+
+def _submit(stage: Stage, number: str, due: date) -> str:
+    """Let Tier One submit an invoice by hand; return the receivable's id."""
+    made = stage.act(
+        *("tier-one", "submit", "--invoice", number, "--amount"),
+        *(stage.money(stage.facts["small"]), "--issued", stage.today.isoformat()),
+        *("--due", due.isoformat()),
+        *("--programme", name_id("programme", stage.facts["programme"])),
+    )
+    return str(made["created"]["id"])
+
+
+def contest(stage: Stage) -> JSONObject:
+    """Let the debtor contest a part; nobody takes it unaware; they agree on less."""
+    facts = stage.facts
+    name = name_id("receivable", facts["second_id"])
+    amount = facts["small"] // 10
+    paper = ("--document", hex_digest(b"one pallet arrived wet"))
+    made = stage.act(
+        *("buyer-1 buyer-2", "dispute", "open", name, stage.money(amount), *paper)
+    )
+    dispute = made["created"]["id"]
+    receiver = name_id("member", stage.member("tier-two"))
+    offered = stage.act("tier-one", "offer", f"{name}/0.00", "--to", receiver)
+    offer = name_id("offer", offered["created"]["id"])
+    refused = stage.refused(
+        lambda: stage.act("tier-two", "accept", offer), "disputed_unaware"
+    )
+    stage.act("tier-one", "withdraw", offer)
+    words = ("reduce", name, stage.money(amount), "--dispute", dispute, *paper)
+    stage.act("tier-one buyer-1 buyer-2", *words)
+    facts["small"] -= amount
+    record = _read(stage, "second_id")
+    expect(facts["small"], record["live_minor"], what="owed after the reduction")
+    stage.voice.tell(
+        f"Anchor Buyer contests {stage.money(amount)} of it: goods arrived wet",
+        f"Tier Two would take it without knowing: refused, {refused.code}",
+        f"both sign that {stage.money(facts['small'])} are owed: the dispute is over",
+    )
+    return {"reduced_minor": amount, "refused": refused.code}
 
 
 def pass_on(stage: Stage) -> JSONObject:
@@ -232,6 +272,32 @@ def pay_out(stage: Stage) -> JSONObject:
     return {"paid_minor": sum(sums.values()), "payouts": len(rows)}
 
 
+def end_insolvent(stage: Stage) -> JSONObject:
+    """Let a court open insolvency: the debtor's money waits for who administers it."""
+    facts = stage.facts
+    item = _submit(stage, "INV-LATER", stage.today + timedelta(days=30))
+    stage.act("buyer-1 buyer-2", "confirm", name_id("receivable", item))
+    stage.act(
+        *("operator lender", "insolvency", "declare"),
+        *(name_id("member", stage.member("buyer")), "--payee", "Administrator"),
+        *("--commitment", hex_digest(b"the administrator's account")),
+        *("--effective", f"{stage.today}T00:00+08:00"),
+        *_order(stage, b"insolvency opened"),
+    )
+    later = stage.today + timedelta(days=40)
+    refused = stage.refused(lambda: _submit(stage, "INV-NEVER", later), "insolvent")
+    import_receipt(stage, facts["small"], "BAD-10", reference=item)
+    (money,) = stage.run("balance", "suspense", wallet="bank")["items"]
+    expect(facts["small"], money["suspense_minor"], what="money in suspense")
+    stage.voice.tell(
+        "a court declares Anchor Buyer insolvent; Operator and Lender record it",
+        f"Tier One submits another invoice on it: refused, {refused.code}",
+        f"{stage.money(facts['small'])} come from it all the same: they are not swept, "
+        "but wait for its administrator",
+    )
+    return {"refused": refused.code, "suspense_minor": money["suspense_minor"]}
+
+
 def audit(stage: Stage) -> JSONObject:
     """Let the auditor verify all of it: states, interest, steps back."""
     return verify_export(stage)
@@ -277,6 +343,7 @@ STEPS: Final = (
     Step("Bank, buyer, lender and suppliers agree on terms", agree_on_grace),
     Step("An invoice becomes a receivable", confirm),
     Step("And a second one", confirm_second),
+    Step("A part of it is contested", contest),
     Step("Parts pass on with recourse", pass_on),
     Step("On the due date nothing comes", miss_due_day),
     Step("Money was there in time, and booked late", correct),
@@ -286,5 +353,6 @@ STEPS: Final = (
     Step("The debtor pays, with interest", pay_at_last),
     Step("What was frozen is released", release),
     Step("Everybody is paid", pay_out),
+    Step("The debtor is insolvent", end_insolvent),
     Step("An auditor verifies all of it", audit),
 )
