@@ -161,6 +161,7 @@ def word_sweep(sweep: JSONObject, names: JSONObject) -> Iterator[str]:
         )
     for title, rows, measure in (
         ("principal, by units outstanding", sweep["principal"], "units"),
+        ("what is left of it, by contested units", sweep["contested"], "units"),
         ("late interest earned so far, by unit · ppm · day", _if_paid(sweep), "weight"),
         ("late interest paid now, by what is owed of it", sweep["interest"], "owed"),
     ):

@@ -8,10 +8,19 @@ import click
 
 from cli.amounts import parse_minor
 from cli.command import add_options, argument, reads, signs
-from cli.lookup import Lookup
+from cli.lookup import Holding, Lookup
 from cli.orders import read_authority
 from cli.tables import Column, print_list
-from cli.typed import AMOUNT, HASH, MEMBER, MOMENT, RECEIVABLE, Amount, an_id
+from cli.typed import (
+    AMOUNT,
+    HASH,
+    HOLDING,
+    MEMBER,
+    MOMENT,
+    RECEIVABLE,
+    Amount,
+    an_id,
+)
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -97,13 +106,32 @@ def dispute() -> None:
 @argument("receivable", RECEIVABLE)
 @argument("amount", AMOUNT, metavar='"CNY 1000.00"')
 @document_option
+@click.option(
+    "--of",
+    "holding",
+    type=HOLDING,
+    metavar="HOLDING",
+    help="Limit it to the highest units of your holding; prepare it for the debtor.",
+)
 @signs("dispute.open")
 def open_dispute(
-    _: Lookup, receivable: JSONObject, amount: Amount, document: str
+    _: Lookup,
+    receivable: JSONObject,
+    amount: Amount,
+    *,
+    document: str,
+    holding: Holding | None,
 ) -> JSONObject:
-    """Contest an AMOUNT of a RECEIVABLE until the programme's deadline."""
-    contested = amount.of(receivable["currency"])
-    return {"amount_minor": contested, "document": document, "receivable": receivable}
+    """Contest an AMOUNT of a RECEIVABLE until the programme's deadline.
+
+    It is contested pro rata on all units, unless a holder agrees that it is of its
+    own alone: both sign one file (--prepare), and all others are paid first.
+    """
+    body: JSONObject = {"document": document, "receivable": receivable}
+    body["amount_minor"] = amount.of(receivable["currency"])
+    if holding is not None:
+        body["tile"] = {name: holding.tile[name] for name in ("hi", "lo", "rev")}
+    return body
 
 
 @dispute.command("extend")

@@ -27,7 +27,9 @@ from contracts.kit.v1 import (
     check_pieces,
     check_receiver,
     check_same,
+    contested_parts,
     cut_tile,
+    lies_in,
     lock_tile,
     merge_tiles,
     need_free_tile,
@@ -182,11 +184,12 @@ def merge(ctx: Context, body: Merge) -> None:
     """Join neighbours with the same holder and chain of transferors."""
     check_same(ctx, body.receivable, body.left)
     check_same(ctx, body.receivable, body.right)
-    need_live(ctx, body.receivable)
+    parts = contested_parts(ctx, need_live(ctx, body.receivable))
     need_input(ctx, body.right)
     left = need_free_tile(ctx, body.receivable, body.left.lo, body.left.rev)
     right = need_free_tile(ctx, body.receivable, body.right.lo, body.right.rev)
     same = all(left.get(name, "") == right.get(name, "") for name in ALIKE)
+    same = same and lies_in(left, parts) == lies_in(right, parts)
     if not same or left["hi"] != right["lo"] or "pledge" in left or "pledge" in right:
         ctx.refuse("not_mergeable", lo=right["lo"])
     merge_tiles(ctx, left, right)

@@ -23,10 +23,15 @@ from contracts.kit.v1 import (
     Text,
     add_exposure,
     bound,
+    check_part,
+    contested_parts,
+    cut_part,
     find_amount_freeze,
     find_freeze,
     is_open,
+    lies_in,
     need_disposal,
+    need_free_tile,
     need_kept,
     need_tile,
     need_unfrozen,
@@ -121,12 +126,17 @@ def need_repaid(ctx: Context, record: Record, holder: str) -> None:
 # -- reductions ------------------------------------------------------------------------
 
 
-class Part(Payload):
-    """The highest units of another holder's tile, as far as they are needed."""
+class Tile(Payload):
+    """A whole live tile, named with its revision."""
 
     hi: Amount
     lo: Minor
     rev: Count
+
+
+class Part(Tile):
+    """The highest units of another holder's tile, as far as they are needed."""
+
     units_minor: Amount
 
 
@@ -165,8 +175,15 @@ def sign_reduce(ctx: Context, body: Reduce) -> list[Signer]:
 
 def need_part(ctx: Context, receivable: str, part: Part) -> Record:
     """Return the live tile of a part, exactly as it was signed."""
-    tile = need_tile(ctx, receivable, part.lo, part.rev)
-    if tile["hi"] != part.hi or part.units_minor > part.hi - part.lo:
+    if part.units_minor > part.hi - part.lo:
+        ctx.refuse("stale_input", hi=part.hi)
+    return need_whole(ctx, receivable, part)
+
+
+def need_whole(ctx: Context, receivable: str, given: Tile) -> Record:
+    """Return a live tile, exactly as it was signed."""
+    tile = need_tile(ctx, receivable, given.lo, given.rev)
+    if tile["hi"] != given.hi:
         ctx.refuse("stale_input", hi=tile["hi"])
     return tile
 
@@ -184,7 +201,8 @@ def reduce(ctx: Context, body: Reduce) -> None:
     if body.amount_minor > record["live_minor"] - record["waiting_minor"]:
         ctx.refuse("over_owed", live_minor=record["live_minor"])
     item = ctx.allocate("reduction")
-    left = reduce_own(ctx, record, item, body.amount_minor)
+    agreed = [ctx.need("dispute", body.dispute)] if body.dispute is not None else []
+    left = reduce_own(ctx, record, item, body.amount_minor, agreed)
     for part in body.parts or []:
         tile = need_part(ctx, record["id"], part)
         if body.order is None:
@@ -216,15 +234,21 @@ def reduce(ctx: Context, body: Reduce) -> None:
     )
 
 
-def reduce_own(ctx: Context, record: Record, item: str, amount_minor: int) -> int:
-    """Reduce the supplier's own free units, highest first; return what is left."""
+def reduce_own(
+    ctx: Context, record: Record, item: str, amount_minor: int, agreed: list[Record]
+) -> int:
+    """Reduce the supplier's own free units; return what is left.
+
+    Those that the dispute was limited to first, then the highest.
+    """
+    parts = [dispute for dispute in agreed if "lo" in dispute]
     supplier, left = record["supplier"], amount_minor
     tiles = [
         tile
         for tile in ctx.scan("live", record["id"], supplier + "/", TILES_MAX)
         if tile["holder"] == supplier and "pledge" not in tile
     ]
-    for tile in sorted(tiles, key=lambda tile: -tile["lo"]):
+    for tile in sorted(tiles, key=lambda tile: (not lies_in(tile, parts), -tile["lo"])):
         units = min(left, tile["hi"] - tile["lo"])
         kept = find_freeze(ctx, tile) or find_amount_freeze(ctx, record, tile, units)
         if units and not kept:
@@ -259,16 +283,39 @@ def count_reduced(ctx: Context, record: Record, units: int) -> None:
 
 
 class Open(Payload):
-    """``dispute.open``: the debtor contests an amount, pro rata on all units."""
+    """``dispute.open``: the debtor contests an amount, pro rata on all units.
+
+    Attributes:
+        tile: whose highest units alone are contested, if its holder agrees.
+    """
 
     amount_minor: Amount
     document: Hash
     receivable: Hash
+    tile: Tile | None = None
 
 
 def sign_open(ctx: Context, body: Open) -> list[Signer]:
-    """The debtor."""
-    return [Signer(ctx.need("receivable", body.receivable)["debtor"], "decline")]
+    """The debtor, and the holder of the units it is limited to."""
+    record = ctx.need("receivable", body.receivable)
+    signers = [Signer(record["debtor"], "decline")]
+    if body.tile is None:
+        return signers
+    holder = need_whole(ctx, body.receivable, body.tile)["holder"]
+    return [*signers, Signer(holder, "give", body.amount_minor, record["currency"])]
+
+
+def cut_contested(ctx: Context, record: Record, given: Tile, amount: int) -> Record:
+    """Cut off the units that a dispute is limited to; return where they lie."""
+    if "sweep" in record:
+        ctx.refuse("sweep_running", receivable=record["id"])
+    tile = need_free_tile(ctx, record["id"], given.lo, given.rev)
+    if "pledge" in tile or lies_in(tile, contested_parts(ctx, record)):
+        ctx.refuse("part_locked", lo=tile["lo"])
+    lo, hi = tile["hi"] - amount, tile["hi"]
+    check_part(ctx, record, tile, lo, hi)
+    cut_part(ctx, tile, lo, hi)
+    return {"hi": hi, "lo": lo}
 
 
 @rule.action("dispute.open", Open, signers=sign_open, on=("receivable", "receivable"))
@@ -285,8 +332,13 @@ def open_dispute(ctx: Context, body: Open) -> None:
         ctx.refuse("limit_exceeded", disputes_max=DISPUTES_MAX)
     programme = ctx.need("programme", record["programme"])
     until = ctx.time + number_term(programme, "dispute_days") * DAY_MS
+    part = {}
+    if body.tile is not None:
+        part = cut_contested(ctx, record, body.tile, body.amount_minor)
+    signed = to_record(body)
     dispute = {
-        **to_record(body),
+        **{name: signed[name] for name in signed if name != "tile"},
+        **part,
         "debtor": record["debtor"],
         "id": ctx.allocate("dispute"),
         "kind": "dispute",
@@ -295,7 +347,8 @@ def open_dispute(ctx: Context, body: Open) -> None:
         "until_ms": until,
     }
     ctx.create(dispute)
-    row = {"amount_minor": body.amount_minor, "id": dispute["id"], "until_ms": until}
+    names = ("amount_minor", "hi", "id", "lo", "until_ms")
+    row = {name: dispute[name] for name in names if name in dispute}
     ctx.write({**record, "disputes": [*disputes, row]})
     ctx.schedule(dispute, "lapse", until + 1)
     ctx.emit("disputed", receivable=record["id"], amount_minor=body.amount_minor)

@@ -278,13 +278,7 @@ def create_programme(ctx: Context, body: NewProgramme) -> None:
     need_calendar(ctx, body.calendar or "default")
     for fee in body.fees or []:
         ctx.need("member", fee.payee)
-    if body.tenor_norm_days > body.tenor_cap_days:
-        ctx.refuse("bad_terms", field="tenor_norm_days")
-    if body.late_from == "due" and body.grace_days > body.tenor_cap_days:
-        ctx.refuse("bad_terms", field="grace_days")
-    replaced = body.replaces or ""
-    if replaced and ctx.need("programme", replaced)["debtor"] != body.debtor:
-        ctx.refuse("bad_terms", field="replaces")
+    check_terms(ctx, body)
     # Whose account it is, and which, is pinned in every receivable.
     names = ("attester", "commitment", "owner")
     record = {
@@ -300,6 +294,17 @@ def create_programme(ctx: Context, body: NewProgramme) -> None:
     ctx.create(record)
     limit_debtor(ctx, record)
     ctx.emit("programme_created", programme=record["id"])
+
+
+def check_terms(ctx: Context, body: NewProgramme) -> None:
+    """Refuse days that contradict each other, and to replace another debtor's terms."""
+    if body.tenor_norm_days > body.tenor_cap_days:
+        ctx.refuse("bad_terms", field="tenor_norm_days")
+    if body.late_from == "due" and body.grace_days > body.tenor_cap_days:
+        ctx.refuse("bad_terms", field="grace_days")
+    replaced = body.replaces or ""
+    if replaced and ctx.need("programme", replaced)["debtor"] != body.debtor:
+        ctx.refuse("bad_terms", field="replaces")
 
 
 class RegisterAccount(Payload):

@@ -10,7 +10,6 @@ from contracts.kit.v1 import (
     LATE_STATES,
     Context,
     Portion,
-    ProRataCutoff,
     Record,
     Rule,
     accrue,
@@ -18,6 +17,7 @@ from contracts.kit.v1 import (
     allocate_rest,
     allocate_unassigned,
     any_orders,
+    contested_parts,
     correct_overdue,
     count_taken,
     data_late_ms,
@@ -30,6 +30,7 @@ from contracts.kit.v1 import (
     is_in_time,
     is_open,
     late_days,
+    lies_in,
     money_orders,
     move_books,
     net_claim,
@@ -50,6 +51,7 @@ from contracts.kit.v1 import (
     today,
     under_order,
 )
+from contracts.kit.v1.groups import count_units, pack_cutoff, share_by, store_cutoff
 
 # Tiles handled in one job; only the pace depends on it, never the result.
 CHUNK_TILES = 2000
@@ -160,15 +162,17 @@ def plan(
     interest: int,
 ) -> Record:
     """Write the plan: totals and cut-offs over the groups as they stand."""
-    groups = list(gather_groups(ctx, receivable["id"]).values())
-    weights = [(group["key"], group["units"]) for group in groups if group["units"]]
+    parts = contested_parts(ctx, receivable)
+    groups = list(gather_groups(ctx, receivable["id"], parts).values())
+    weights = [(group["key"], group["units"] - group["contested"]) for group in groups]
+    clear = min(principal, sum([units for _, units in weights]))
     days = late_days(programme, receivable, share["value_date"])
     sweep = {
         "account": receivable["account"],
         "cursor": "",
         "cut_interest": [],
         "cut_owed": [],
-        "cut_principal": store_cutoff(principal, weights),
+        "cut_principal": store_cutoff(clear, weights),
         "days": days,
         "id": ctx.allocate("sweep"),
         "interest_minor": interest,
@@ -185,6 +189,11 @@ def plan(
         "receivable": receivable["id"],
         "value_date": share["value_date"],
     }
+    if parts:
+        # Units that a dispute is limited to are paid when all others are.
+        doubtful = [(group["key"], group["contested"]) for group in groups]
+        sweep["contested"] = parts
+        sweep["cut_contested"] = store_cutoff(principal - clear, doubtful)
     if interest:
         plan_interest(ctx, programme, receivable, sweep, groups)
     ctx.create(sweep)
@@ -229,24 +238,6 @@ def plan_interest(
         due = max(0, share_of(cut, weight, key) - groups[position]["paid"])
         owing.append((key, due))
     sweep["cut_owed"] = store_cutoff(sweep["interest_minor"], owing)
-
-
-def store_cutoff(total: int, weights: list[tuple[int, int]]) -> list[str]:
-    """Return a cut-off in its stored form; empty if there is nothing to share."""
-    return pack_cutoff(pro_rata_cutoff(total, weights)) if total else []
-
-
-def pack_cutoff(cut: ProRataCutoff) -> list[str]:
-    """Return a cut-off as decimal strings: weights may pass 2**53."""
-    return [str(cut.total), str(cut.weight_sum), str(cut.remainder), str(cut.key)]
-
-
-def share_by(stored: list[str], weight: int, key: int) -> int:
-    """Return a group's share by a stored cut-off."""
-    if not stored:
-        return 0
-    cut = ProRataCutoff(int(stored[0]), int(stored[1]), int(stored[2]), int(stored[3]))
-    return share_of(cut, weight, key)
 
 
 @rule.job("sweep", "chunk")
@@ -305,11 +296,17 @@ def pay_group(
     ctx: Context, sweep: Record, sums: dict[str, int], tiles: list[Record]
 ) -> None:
     """Retire a group's share from its highest units down and credit it."""
-    units = sum([tile["hi"] - tile["lo"] for tile in tiles])
+    parts = sweep.get("contested", [])
+    doubtful = [tile for tile in tiles if lies_in(tile, parts)] if parts else []
+    contested, units = count_units(doubtful), count_units(tiles)
     key = tiles[0]["lo"]
-    principal = share_by(sweep["cut_principal"], units, key)
-    gained = accrue(principal, sweep["late_ppm"], sweep["days"])
     running = accrue(units, sweep["late_ppm"], sweep["days"])
+    units -= contested
+    principal = share_by(sweep["cut_principal"], units, key)
+    if contested:
+        principal += share_by(sweep["cut_contested"], contested, key)
+        tiles = [*doubtful, *[tile for tile in tiles if tile not in doubtful]]
+    gained = accrue(principal, sweep["late_ppm"], sweep["days"])
     interest = pay_interest(ctx, sweep, tiles[0], key, running, gained)
     sums["accumulator"] += gained
     if interest:

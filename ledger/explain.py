@@ -115,6 +115,7 @@ def describe_sweep(view: Layer, account: SweepAccount) -> JSONObject:
     sweep = account.sweep
     receivable = read_record(view, "receivable", sweep["receivable"]) or {}
     return {
+        "contested": [_describe(row) for row in account.contested],
         "currency": receivable["currency"],
         "days_late": account.days,
         "face_minor": receivable["face_minor"],

@@ -99,10 +99,10 @@ def check_contests(books: Records) -> int:
         _compare("reductions", record["id"], units.pop(record["id"], 0), claimed)
     _compare("reductions", "tiles", {}, dict(units))
     listed: dict[str, list[JSONObject]] = defaultdict(list)
-    names = ("amount_minor", "id", "until_ms")
+    names = ("amount_minor", "hi", "id", "lo", "until_ms")
     for dispute in books["dispute"]:
         if dispute["state"] == "open":
-            row = {name: dispute[name] for name in names}
+            row = {name: dispute[name] for name in names if name in dispute}
             listed[dispute["receivable"]].append(row)
     for record in books["receivable"]:
         rows = sorted(record.get("disputes", []), key=lambda row: str(row["id"]))

@@ -39,6 +39,7 @@ class Group:
         key: lowest live unit before the sweep, else lowest retired one; it
             decides between equal remainders, lowest first.
         units: live units before the sweep.
+        contested: how many of them a dispute is limited to.
         accumulator: unit · ppm · day that its retired units had earned.
         paid_minor: late interest it had been paid before.
         tiles: its tiles after the sweep.
@@ -47,6 +48,7 @@ class Group:
     name: str
     key: int
     units: int = 0
+    contested: int = 0
     accumulator: int = 0
     paid_minor: int = 0
     tiles: list[JSONObject] = field(default_factory=list)
@@ -87,6 +89,7 @@ class SweepAccount:
     Attributes:
         sweep: the record of the plan.
         principal: shares of the principal.
+        contested: shares of what of it is left for contested units.
         interest_due: shares of all late interest ever, by accumulator.
         interest: shares of the interest paid now, by what each is owed.
         days: days the money was late.
@@ -96,6 +99,7 @@ class SweepAccount:
 
     sweep: JSONObject
     principal: list[Derivation]
+    contested: list[Derivation]
     interest_due: list[Derivation]
     interest: list[Derivation]
     days: int
@@ -206,6 +210,7 @@ class SweepWatch:
         accounts = []
         # One sweep a payment, in order of attestation: undone from the last.
         for sweep in sorted(sweeps, key=lambda item: _order(view, item), reverse=True):
+            _check_contested(view, sweep)
             lines = list(self._lines.pop(sweep["id"], {}).values())
             after.undo(sweep, lines, programme)
             accounts.append(recompute(programme, after, sweep, lines))
@@ -282,8 +287,8 @@ class _After:
             pair[1] -= line["interest_minor"]
         self.interest_paid -= sweep["interest_minor"]
 
-    def groups(self) -> list[Group]:
-        """Return the groups with units or an accumulator."""
+    def groups(self, sweep: JSONObject) -> list[Group]:
+        """Return the groups with units or an accumulator, as a sweep met them."""
         live: dict[str, Group] = {}
         retired: dict[str, Group] = {}
         for tile in self.tiles:
@@ -294,6 +299,8 @@ class _After:
                 if tile["state"] == "live":
                     group.units += tile["hi"] - tile["lo"]
                     group.tiles.append(tile)
+                    if is_contested(sweep, tile):
+                        group.contested += tile["hi"] - tile["lo"]
         for name, group in retired.items():
             if self.accumulators[name] != [0, 0]:
                 live.setdefault(name, group)
@@ -306,7 +313,7 @@ def recompute(
     programme: JSONObject, before: _After, sweep: JSONObject, lines: list[JSONObject]
 ) -> SweepAccount:
     """Return what a sweep had to pay on the state before it."""
-    groups = before.groups()
+    groups = before.groups(sweep)
     days = late_days(programme, before.receivable, sweep["value_date"])
     growth = programme["late_ppm"] * days
     weights = [(g.name, g.key, g.accumulator + g.units * growth) for g in groups]
@@ -316,18 +323,40 @@ def recompute(
     due = share_out(total, weights)
     paid = {group.name: group.paid_minor for group in groups}
     owing = [(d.name, d.key, max(0, d.share_minor - paid[d.name])) for d in due]
-    units = [(g.name, g.key, g.units) for g in groups if g.units]
+    units = [(g.name, g.key, g.units - g.contested) for g in groups]
+    doubtful = [(g.name, g.key, g.contested) for g in groups if g.contested]
+    principal = sweep["principal_minor"]
+    first = min(principal, sum(weight for _, _, weight in units))
     account = SweepAccount(
         sweep=sweep,
-        principal=share_out(sweep["principal_minor"], units),
+        principal=share_out(first, [row for row in units if row[2]]),
+        contested=share_out(principal - first, doubtful),
         interest_due=due,
         interest=share_out(sweep["interest_minor"], owing),
         days=days,
         interest_total_minor=total,
         lines=lines,
     )
-    _check_owed(programme, before, account, sum(units for _, _, units in units))
+    _check_owed(programme, before, account, sum(g.units for g in groups))
     return account
+
+
+def _check_contested(view: View, sweep: JSONObject) -> None:
+    """Return if what a sweep paid last is what disputes were limited to."""
+    names = ("hi", "lo", "receivable")
+    for part in sweep.get("contested", []):
+        dispute = _need(view, "dispute", part["id"])
+        stated = {**part, "receivable": sweep["receivable"]}
+        if any(dispute.get(name) != stated[name] for name in names):
+            raise _wrong(sweep["receivable"], dispute["id"], part, sweep=sweep["id"])
+
+
+def is_contested(sweep: JSONObject, tile: JSONObject) -> bool:
+    """Say whether a dispute that a sweep met is limited to units of a tile."""
+    return any(
+        part["lo"] < tile["hi"] and tile["lo"] < part["hi"]
+        for part in sweep.get("contested", [])
+    )
 
 
 def _check_owed(
@@ -356,7 +385,7 @@ def check_sweep(account: SweepAccount, after: _After) -> None:
         LedgerError: ``sweep_wrong``, naming the first group that differs.
     """
     sweep = account.sweep
-    expected = _by_group(account.principal, account.interest)
+    expected = _by_group([*account.principal, *account.contested], account.interest)
     found: dict[str, tuple[int, int]] = {}
     for line in account.lines:
         name = group_name(line)
@@ -377,7 +406,8 @@ def _by_group(
 ) -> dict[str, tuple[int, int]]:
     shares: dict[str, tuple[int, int]] = {}
     for derived in principal:
-        shares[derived.name] = (derived.share_minor, 0)
+        before = shares.get(derived.name, (0, 0))[0]
+        shares[derived.name] = (before + derived.share_minor, 0)
     for derived in interest:
         own = shares.get(derived.name, (0, 0))[0]
         shares[derived.name] = (own, derived.share_minor)
@@ -387,24 +417,29 @@ def _by_group(
 def _check_units(
     sweep: JSONObject, expected: Mapping[str, tuple[int, int]], after: _After
 ) -> None:
-    """Return if exactly the highest live units of each group were retired."""
+    """Return if exactly the highest live units of each group were retired.
+
+    What is contested goes last, as if it lay below all the others.
+    """
     gone: dict[str, int] = {}
-    lowest: dict[str, int] = {}
-    highest: dict[str, int] = {}
+    lowest: dict[str, tuple[bool, int]] = {}
+    highest: dict[str, tuple[bool, int]] = {}
     for tile in after.tiles:
-        name = group_name(tile)
+        name, is_clear = group_name(tile), not is_contested(sweep, tile)
         if tile.get("swept") == sweep["id"]:
             gone[name] = gone.get(name, 0) + tile["hi"] - tile["lo"]
-            lowest.setdefault(name, tile["lo"])
+            place = (is_clear, tile["lo"])
+            lowest[name] = min(place, lowest.get(name, place))
         elif tile["state"] == "live" and "swept" not in tile:
-            highest[name] = tile["hi"]
+            place = (is_clear, tile["hi"])
+            highest[name] = max(place, highest.get(name, place))
     for name, (principal, _) in expected.items():
         if gone.get(name, 0) != principal:
             raise _wrong(sweep["receivable"], principal, gone.get(name, 0), group=name)
-        if principal and highest.get(name, 0) > lowest[name]:
+        if principal and highest.get(name, (False, 0)) > lowest[name]:
             raise _wrong(
                 sweep["receivable"],
                 "the highest units retired",
-                f"unit {lowest[name]} below a live one",
+                f"unit {lowest[name][1]} below a live one",
                 group=name,
             )

@@ -210,13 +210,18 @@ def reduce(
     stage.act("receivable.reduce", body, **stage.as_members(by))
 
 
-def contest(stage: Stage, amount: int, by: str = "") -> None:
-    """Let the debtor contest an amount."""
-    body = {
+def contest(
+    stage: Stage, amount: int, by: str = "", *, tile: int = -1, rev: int = 0
+) -> None:
+    """Let the debtor contest an amount, or the highest units of a tile."""
+    body: Body = {
         "amount_minor": amount,
         "document": digest_of("complaint"),
         "receivable": stage.it,
     }
+    if tile >= 0:
+        found = stage.input(stage.it, tile)
+        body["tile"] = {"hi": found["hi"], "lo": tile, "rev": found["rev"] + rev}
     source = stage.act("dispute.open", body, **stage.as_members(by))
     stage.dispute = object_id("dispute", source, 0)
     stage.deadline_ms = stage.read("dispute", stage.dispute)["until_ms"]
@@ -322,3 +327,12 @@ def calm(stage: Stage) -> None:
             names = ("authority", "document", "guardian", "placer", "reference")
             ending = {name: order[name] for name in names if name in order}
             stage.act("order.release", {"ending": ending, "order": order["id"]})
+
+
+def halves(stage: Stage) -> None:
+    """Give beta half of a receivable that is due; contest some of alpha's half."""
+    verbs.deal(stage, undertaking="subject_to_defences")
+    verbs.live(stage, days=3)
+    verbs.transfer(stage, 0, 500_000)
+    contest(stage, 100_000, tile=500_000)
+    verbs.wait(stage, 3)

@@ -134,6 +134,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "amount_minor": 4_200,
         "document": hash_of("complaint"),
         "receivable": R,
+        "tile": {"hi": 9_000_000, "lo": 1_000_000, "rev": 7},
     },
     "dispute.withdraw": {"dispute": hash_of("dispute")},
     "freeze.order": {

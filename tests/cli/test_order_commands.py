@@ -118,6 +118,20 @@ def test_an_amount_is_contested(setting: Setting) -> None:
     assert stage.do("beta", "dispute", "list", setting.second)["items"] == []
 
 
+def test_a_dispute_is_limited_to_a_holding(setting: Setting) -> None:
+    """Its holder prepares it, the debtor signs too; others need not know."""
+    stage = setting.stage
+    words = ["dispute", "open", setting.second, "CNY 2.00", "--document", "ef" * 32]
+    words += ["--of", setting.second]
+    assert stage.refusal("debtor", *words, typed="2.00") == "not_found"
+    assert stage.refusal("beta", *words, typed="2.00") == "policy_not_met"
+    setting.sign_all(*words, by=("beta", "debtor"), typed="2.00")
+    (row,) = stage.do("debtor", "dispute", "list", setting.second)["items"]
+    assert row["hi"] - row["lo"] == row["amount_minor"] == 200
+    assert "tile" not in row
+    stage.do("debtor", "dispute", "withdraw", row["id"], typed="1")
+
+
 def test_less_is_owed(setting: Setting) -> None:
     """Debtor and supplier sign one file."""
     words = ["reduce", setting.second, "CNY 30.00", "--document", "ef" * 32]

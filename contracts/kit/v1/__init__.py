@@ -62,10 +62,10 @@ from contracts.kit.v1.exposure import add_exposure, debtor_room, limit_debtor
 from contracts.kit.v1.groups import gather_groups, unpaid_interest
 from contracts.kit.v1.invoices import InvoiceUse, free_uses, reserve_uses
 from contracts.kit.v1.owed import (
+    contested_parts,
     correct_overdue,
     count_cover,
     data_late_ms,
-    disputed_minor,
     due_moment_ms,
     is_due,
     is_in_time,
@@ -73,6 +73,7 @@ from contracts.kit.v1.owed import (
     judge_lateness,
     judged_from,
     late_days,
+    lies_in,
     need_minor,
     owed_at,
     own_cover,
@@ -233,6 +234,7 @@ __all__ = [
     "check_receiver",
     "check_same",
     "claim_left",
+    "contested_parts",
     "correct_overdue",
     "count_cover",
     "count_taken",
@@ -242,7 +244,6 @@ __all__ = [
     "date_of_ms",
     "days_between",
     "debtor_room",
-    "disputed_minor",
     "divide_money",
     "drop_standing",
     "due_moment_ms",
@@ -271,6 +272,7 @@ __all__ = [
     "judged_from",
     "lapse_deal",
     "late_days",
+    "lies_in",
     "lift_order",
     "limit_debtor",
     "lock_tile",

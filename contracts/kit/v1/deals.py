@@ -19,7 +19,7 @@ from contracts.kit.v1.calendars import date_of_ms, ms_of_date
 from contracts.kit.v1.days import record_date
 from contracts.kit.v1.exposure import add_exposure
 from contracts.kit.v1.numbers import normalise_number
-from contracts.kit.v1.owed import disputed_minor, is_due, is_open, today
+from contracts.kit.v1.owed import is_disputed, is_due, is_open, today
 from contracts.kit.v1.parts import (
     cut_part,
     end_deal,
@@ -227,7 +227,7 @@ def is_possible(ctx: Context, deal: Record) -> bool:
         return False
     how, units = MOVES[deal["purpose"]], deal["hi"] - deal["lo"]
     doubtful = record["state"] not in ("live", "part_paid")
-    doubtful = doubtful or (how == PASS and bool(disputed_minor(ctx, record)))
+    doubtful = doubtful or (how == PASS and is_disputed(ctx, record, tile))
     if doubtful and not deal["aware_overdue"]:
         return False
     programme = ctx.need("programme", record["programme"])

@@ -1,17 +1,22 @@
-"""Groups of units that are paid as one, and the late interest each is owed."""
+"""Groups of units that are paid as one, what each is owed and gets of an amount."""
 
 from contracts.kit.v1.arithmetic import (
+    ProRataCutoff,
     accumulator_to_minor,
     pro_rata_cutoff,
     share_of,
 )
-from contracts.kit.v1.owed import late_base
+from contracts.kit.v1.owed import late_base, lies_in
 from contracts.kit.v1.records import group_key
 from contracts.kit.v1.rule import Context, Record
 
 
-def gather_groups(ctx: Context, receivable: str) -> dict[str, Record]:
+def gather_groups(
+    ctx: Context, receivable: str, contested: list[Record] | None = None
+) -> dict[str, Record]:
     """Return all groups with units, accumulator, what was paid, and a key.
+
+    Of their units ``contested`` counts those that disputes are limited to.
 
     The key is the group's lowest live unit, or its lowest retired one if it
     has none live; no two groups share it, so it breaks ties. What was waived
@@ -23,6 +28,8 @@ def gather_groups(ctx: Context, receivable: str) -> dict[str, Record]:
         if name not in groups:
             groups[name] = _make_group(tile)
         groups[name]["units"] += tile["hi"] - tile["lo"]
+        if contested and lies_in(tile, contested):
+            groups[name]["contested"] += tile["hi"] - tile["lo"]
     for record in ctx.scan("interest", receivable, limit=10_000_000):
         name = record["id"]
         if name not in groups:
@@ -38,6 +45,7 @@ def gather_groups(ctx: Context, receivable: str) -> dict[str, Record]:
 def _make_group(tile: Record) -> Record:
     return {
         "acc": 0,
+        "contested": 0,
         "holder": tile["holder"],
         "key": tile["lo"],
         "paid": 0,
@@ -62,3 +70,26 @@ def unpaid_interest(
         if due > 0:
             owing[name] = due
     return owing
+
+
+def store_cutoff(total: int, weights: list[tuple[int, int]]) -> list[str]:
+    """Return a cut-off in its stored form; empty if there is nothing to share."""
+    return pack_cutoff(pro_rata_cutoff(total, weights)) if total else []
+
+
+def pack_cutoff(cut: ProRataCutoff) -> list[str]:
+    """Return a cut-off as decimal strings: weights may pass 2**53."""
+    return [str(cut.total), str(cut.weight_sum), str(cut.remainder), str(cut.key)]
+
+
+def share_by(stored: list[str], weight: int, key: int) -> int:
+    """Return a group's share by a stored cut-off."""
+    if not stored:
+        return 0
+    cut = ProRataCutoff(int(stored[0]), int(stored[1]), int(stored[2]), int(stored[3]))
+    return share_of(cut, weight, key)
+
+
+def count_units(tiles: list[Record]) -> int:
+    """Return how many units tiles have."""
+    return sum([tile["hi"] - tile["lo"] for tile in tiles])

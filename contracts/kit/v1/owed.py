@@ -20,7 +20,7 @@ from contracts.kit.v1.calendars import (
     days_between,
     ms_of_date,
 )
-from contracts.kit.v1.records import LATE_STATES, OPEN_STATES
+from contracts.kit.v1.records import LATE_STATES, LIVE, OPEN_STATES
 from contracts.kit.v1.rule import Context, Record, order_key
 from contracts.kit.v1.standing import barred_minor
 from contracts.kit.v1.terms import number_term, word_term
@@ -253,17 +253,45 @@ def disputed_minor(ctx: Context, receivable: Record) -> int:
 
     It stays owed and makes no default.
     """
-    if "disputes" not in receivable:
-        return 0
-    disputed: int = sum(
-        [
-            dispute["amount_minor"]
-            for dispute in receivable["disputes"]
-            if dispute["until_ms"] >= ctx.time
-        ]
-    )
+    disputed = 0
+    for row in standing_disputes(ctx, receivable):
+        own = "lo" in row
+        disputed += count_live(ctx, receivable, row) if own else row["amount_minor"]
     live: int = receivable["live_minor"]
     return min(disputed, live)
+
+
+def standing_disputes(ctx: Context, receivable: Record) -> list[Record]:
+    """Return the rows of the disputes that stand at block time."""
+    rows = receivable.get("disputes", [])
+    return [row for row in rows if row["until_ms"] >= ctx.time]
+
+
+def contested_parts(ctx: Context, receivable: Record) -> list[Record]:
+    """Return the units that disputes were limited to, where these stand."""
+    return [row for row in standing_disputes(ctx, receivable) if "lo" in row]
+
+
+def lies_in(tile: Record, parts: list[Record]) -> bool:
+    """Say whether a tile is of such units; none lies across their edges."""
+    return any(part["lo"] <= tile["lo"] and tile["hi"] <= part["hi"] for part in parts)
+
+
+def is_disputed(ctx: Context, receivable: Record, tile: Record) -> bool:
+    """Say whether units of a tile are contested, by themselves or pro rata."""
+    rows = standing_disputes(ctx, receivable) if "disputes" in receivable else []
+    return any("lo" not in row or lies_in(tile, [row]) for row in rows)
+
+
+def count_live(ctx: Context, receivable: Record, part: Record) -> int:
+    """Return how many units of a part are owed, from tile to tile."""
+    live, position = 0, part["lo"]
+    while position < part["hi"]:
+        tile = ctx.need("tile", str(position), receivable["id"])
+        if tile["state"] == LIVE:
+            live += tile["hi"] - position
+        position = tile["hi"]
+    return live
 
 
 def judge_lateness(

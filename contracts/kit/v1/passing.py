@@ -5,7 +5,7 @@ Every act that moves units asks here, at once or when a price has come.
 
 from contracts.kit.v1.books import claim_left
 from contracts.kit.v1.days import record_date
-from contracts.kit.v1.owed import disputed_minor, is_open, today
+from contracts.kit.v1.owed import is_disputed, is_open, today
 from contracts.kit.v1.parts import find_cuts, move_part, need_tile
 from contracts.kit.v1.records import LATE_STATES
 from contracts.kit.v1.rule import Amount, Context, Count, Hash, Minor, Payload, Record
@@ -107,7 +107,7 @@ def check_passing(
     need_free_units(ctx, tile)
     if record["state"] in LATE_STATES and not aware:
         ctx.refuse("overdue_unaware", receivable=record["id"])
-    if disputed_minor(ctx, record) and not aware:
+    if is_disputed(ctx, record, tile) and not aware:
         ctx.refuse("disputed_unaware", receivable=record["id"])
     if not papers:
         check_papers(ctx, programme)
