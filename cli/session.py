@@ -29,7 +29,6 @@ from cli.terminal import (
 )
 from ledger.encoding import JSONObject, decode, decode_base64, encode, encode_base64
 from ledger.errors import LedgerError
-from ledger.keys import SigningKey
 
 GRANT_MS: Final = 10 * 60_000
 GRANT_SPARE_MS: Final = 20_000
@@ -63,7 +62,8 @@ class Session:
     quiet: bool = False
     _config: WalletConfig | None = field(default=None, repr=False)
     _client: NodeClient | None = field(default=None, repr=False)
-    _key: SigningKey | None = field(default=None, repr=False)
+    # A SigningKey, whose module loads cryptography, which reading does without.
+    _key: Any = field(default=None, repr=False)
 
     @property
     def config(self) -> WalletConfig:
@@ -116,8 +116,8 @@ class Session:
                 "chain_pinned", expected=self.chain, found=found["chain"][:64]
             )
 
-    def key(self) -> SigningKey:
-        """Return the wallet's key; the passphrase is asked the first time.
+    def key(self) -> Any:
+        """Return the wallet's ``SigningKey``; the passphrase is asked the first time.
 
         Raises:
             LedgerError: those of ``unlock`` and ``read_passphrase``.

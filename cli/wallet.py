@@ -17,9 +17,9 @@ from cli.connect import connect
 from cli.folder import WalletFolder, fingerprint, list_wallets, open_folder
 from cli.keyheader import KeyHeader, check_label, read_header
 from cli.private import read_private
+from cli.session import Session, with_wallet
 from cli.terminal import (
     json_option,
-    passphrase_option,
     print_facts,
     print_json,
     print_note,
@@ -46,77 +46,55 @@ label_option = click.option(
 
 
 @wallet.command("init")
-@wallet_options
 @label_option
-@passphrase_option
-@json_option
-def init_wallet(
-    *,
-    wallet: str,
-    home: str | None,
-    label: str | None,
-    passphrase_file: Path | None,
-    as_json: bool,
-) -> None:
+@with_wallet
+def init_wallet(session: Session, *, label: str | None) -> None:
     """Make a new key, sealed under a passphrase."""
-    folder = open_folder(wallet, home)
-    _write_key(folder, label, passphrase_file, lambda: None)
-    _print_wallet(folder, as_json=as_json)
+    _write_key(session, label, lambda: None)
     print_note(
         "Back the key up on paper now: "
-        f"run: allonge wallet export --recovery-code --wallet {folder.name}"
+        f"run: allonge wallet export --recovery-code --wallet {session.folder.name}"
     )
 
 
 @wallet.command("restore")
-@wallet_options
 @label_option
-@passphrase_option
 @click.option(
     "--recovery-file",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Read the recovery code from a file of mode 600, or a pipe.",
 )
-@json_option
+@with_wallet
 def restore_wallet(
-    *,
-    wallet: str,
-    home: str | None,
-    label: str | None,
-    passphrase_file: Path | None,
-    recovery_file: Path | None,
-    as_json: bool,
+    session: Session, *, label: str | None, recovery_file: Path | None
 ) -> None:
     """Rebuild a key from its recovery code under a new passphrase."""
-    folder = open_folder(wallet, home)
-    _write_key(folder, label, passphrase_file, lambda: _read_recovery(recovery_file))
-    _print_wallet(folder, as_json=as_json)
+    _write_key(session, label, lambda: _read_recovery(recovery_file))
     print_note("Compare the key id with the one on the paper.")
 
 
 def _write_key(
-    folder: WalletFolder,
-    label: str | None,
-    passphrase_file: Path | None,
-    read_seed: Callable[[], bytes | None],
+    session: Session, label: str | None, read_seed: Callable[[], bytes | None]
 ) -> None:
     from cli.keyfile import check_passphrase, save_key
     from ledger.keys import SigningKey
 
     # Whatever can be refused is refused before anything is asked.
+    folder = session.folder
     if folder.exists():
         raise LedgerError("wallet_exists", found=folder.name, home=folder.home)
     name = folder.name if label is None else label
     check_label(name)
     seed = read_seed()
     passphrase = read_passphrase(
-        passphrase_file, prompt="New passphrase: ", confirm=True
+        session.passphrase_file, prompt="New passphrase: ", confirm=True
     )
     check_passphrase(passphrase)
     key = SigningKey.generate() if seed is None else SigningKey.from_seed(seed)
     folder.create()
     save_key(folder.key_path, key, passphrase, name)
+    _print_wallet(folder, as_json=session.as_json)
 
 
 def _read_recovery(recovery_file: Path | None) -> bytes:
@@ -198,40 +176,31 @@ def _print_set(facts: JSONObject, *, as_json: bool) -> None:
 
 
 @wallet.command("export")
-@wallet_options
 @click.option(
     "--recovery-code",
     is_flag=True,
     help="Also print the secret recovery code, after asking the passphrase.",
 )
-@passphrase_option
-@json_option
-def export_wallet(
-    *,
-    wallet: str,
-    home: str | None,
-    recovery_code: bool,
-    passphrase_file: Path | None,
-    as_json: bool,
-) -> None:
+@with_wallet
+def export_wallet(session: Session, *, recovery_code: bool) -> None:
     """Print the public key to give away, or the paper backup to hide."""
-    folder = open_folder(wallet, home)
+    folder = session.folder
     folder.require()
     facts = _key_facts(folder, read_header(folder.key_path))
     if recovery_code:
-        facts["recovery_code"] = _recovery_code(folder, passphrase_file)
-    _print_set(facts, as_json=as_json)
+        facts["recovery_code"] = _recovery_code(session)
+    _print_set(facts, as_json=session.as_json)
     if recovery_code:
         print_note("Whoever reads this code owns the key. Paper only; no photograph.")
 
 
-def _recovery_code(folder: WalletFolder, passphrase_file: Path | None) -> str:
+def _recovery_code(session: Session) -> str:
     from cli.keyfile import load_key
     from cli.recovery import encode_recovery
 
     # A backup signs nothing, so a test key may be backed up on any chain.
-    passphrase = read_passphrase(passphrase_file)
-    key = load_key(folder.key_path, passphrase, allow_test=True)
+    passphrase = read_passphrase(session.passphrase_file)
+    key = load_key(session.folder.key_path, passphrase, allow_test=True)
     return encode_recovery(key.seed)
 
 
