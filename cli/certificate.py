@@ -16,11 +16,15 @@ from typing import Any, Final
 
 import click
 
+from cli.amounts import format_amount
+from cli.client import NodeClient
+from cli.lookup import Lookup, name_holding
 from cli.people import check_id, name_id
 from cli.private import read_private, write_private
+from cli.screen import leaves, name_path, show_moment
 from cli.session import Session, node_option, with_node
 from cli.terminal import json_option, print_facts, print_json, print_note
-from ledger.encoding import JSONObject, encode
+from ledger.encoding import JSONObject, decode_base64, encode
 from ledger.errors import LedgerError
 
 PROOF_VERSION: Final = "allonge.proof.v1"
@@ -62,9 +66,6 @@ def draw_paper(title: str, rows: Mapping[str, object], note: str, data: Any) -> 
 
 def save_receipt(session: Session, found: JSONObject, path: Path) -> None:
     """Write what became of a transaction, and all that was signed, as a paper."""
-    from cli.lookup import Lookup
-    from cli.screen import leaves, name_path, show_moment
-    from ledger.encoding import decode_base64
     from ledger.transactions import parse_transaction
 
     made = parse_transaction(decode_base64(found["envelope"]))
@@ -92,10 +93,6 @@ def save_receipt(session: Session, found: JSONObject, path: Path) -> None:
 
 def prove_holding(session: Session, text: str) -> tuple[dict[str, object], JSONObject]:
     """Return the facts of a holding, and its proof, as they stand at the head."""
-    from cli.amounts import format_amount
-    from cli.lookup import Lookup, name_holding
-    from cli.screen import show_moment
-
     lookup = Lookup(session)
     receivable, tile = lookup.find_holding(text)
     path = f"/v1/records/tile/{tile['lo']}"
@@ -197,8 +194,6 @@ def verify_command(file: Path, *, node_url: str, as_json: bool) -> None:
     data = read_proof(file)
     facts = verify_proof(data)
     if node_url:
-        from cli.client import NodeClient
-
         client = NodeClient(node_url)
         height = data["tile"]["header"]["height"]
         rows = client.request("GET", f"/v1/headers?from={height}&limit=1").value()

@@ -1,7 +1,5 @@
 """``allonge wallet connect``: which chain a wallet trusts, and where it asks."""
 
-# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
-
 from __future__ import annotations
 
 import re
@@ -11,11 +9,13 @@ from typing import Any, Final
 
 import click
 
-from cli.folder import open_folder
+from cli.client import NodeClient
+from cli.folder import fingerprint, open_folder
 from cli.terminal import (
     json_option,
     print_facts,
     print_json,
+    read_answer,
     unread_option,
     wallet_options,
 )
@@ -43,8 +43,6 @@ def connect(url: str, *, wallet: str, home: str | None, **given: Any) -> None:
     The fingerprint comes from a member you trust and not from the node. A
     wallet that has signed the genesis knows chain and member already.
     """
-    from cli.client import NodeClient
-
     chain, member = given["chain"], given["member"]
     if not _URL.fullmatch(url):
         raise LedgerError("usage", found="URL begins with http:// or https://")
@@ -80,9 +78,6 @@ def connect(url: str, *, wallet: str, home: str | None, **given: Any) -> None:
 
 def _check_chain(expected: str, found: str) -> None:
     """The node's chain is the expected one, asking a person if none is named."""
-    from cli.folder import fingerprint
-    from cli.terminal import read_answer
-
     if not _HASH.fullmatch(found):
         raise LedgerError("node_failed", expected="a chain")
     if not expected:

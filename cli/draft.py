@@ -15,7 +15,9 @@ from typing import Any, Final
 
 import click
 
+from cli.private import write_private
 from cli.terminal import json_option, print_facts, print_json, print_note
+from ledger.encoding import encode
 from ledger.errors import LedgerError
 
 DRAFT_VERSION: Final = "draft/v1"
@@ -91,8 +93,6 @@ def _name_file(error: LedgerError, file: Path) -> None:
 
 
 def _write_draft(path: Path, terms: dict[str, Any]) -> None:
-    from cli.private import write_private
-    from ledger.encoding import encode
 
     write_private(path, encode({"version": DRAFT_VERSION, **terms}))
 

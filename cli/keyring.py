@@ -12,6 +12,7 @@ from cli.command import argument, reads, signs
 from cli.lookup import Lookup
 from cli.people import FULL, check_id, find_id, name_id
 from cli.private import write_private
+from cli.requests import KEY_VERSION, make_key, read_new_key, read_policy
 from cli.session import Session, is_missing, with_node, with_wallet
 from cli.tables import Column, print_list, print_rows
 from cli.terminal import print_json, print_note
@@ -87,8 +88,6 @@ def key_group() -> None:
 @with_wallet
 def request_key(session: Session, *, duty: tuple[str, ...], output: Path) -> None:
     """Write a key file with which a colleague adds this wallet's key."""
-    from cli.requests import KEY_VERSION, make_key  # noqa: PLC0415
-
     session.folder.require()
     chain = session.chain
     found = make_key(session.folder, duty, make_proof(session))
@@ -99,7 +98,6 @@ def request_key(session: Session, *, duty: tuple[str, ...], output: Path) -> Non
 
 
 def _read_key_file(path: str) -> JSONObject:
-    from cli.requests import read_new_key  # noqa: PLC0415
 
     return read_new_key(Path(path))
 
@@ -312,7 +310,6 @@ def policy_group() -> None:
 
 
 def _read_policy_file(path: str) -> JSONObject:
-    from cli.requests import read_policy  # noqa: PLC0415
 
     return read_policy(Path(path))
 

@@ -8,9 +8,11 @@ from typing import Any, Final
 import click
 
 from cli.amounts import parse_minor
+from cli.cards import Cards
 from cli.command import add_options, argument, only_with, reads, signs
 from cli.lookup import Lookup
 from cli.people import check_id
+from cli.requests import make_card
 from cli.session import Session, with_node
 from cli.tables import Column, print_list, print_rows
 from cli.terminal import print_json, print_note
@@ -71,9 +73,6 @@ def _redirect(lookup: Lookup, given: dict[str, Any], currency: str) -> JSONObjec
         raise LedgerError("usage", found="give --commitment or --number with --payee")
     commitment = given["commitment"]
     if not commitment:
-        from cli.cards import Cards  # noqa: PLC0415 - few orders need them
-        from cli.requests import make_card  # noqa: PLC0415
-
         account = {name: given[name] for name in ("bic", "number")}
         card = make_card(lookup.own, currency, {**account, "name": given["payee"]})
         commitment = Cards(lookup.session).keep(card)

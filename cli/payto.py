@@ -1,7 +1,5 @@
 """``pay-to``, ``misdirected``: where a debtor pays, what went past it."""
 
-# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
-
 from __future__ import annotations
 
 from typing import Any
@@ -10,6 +8,7 @@ import click
 
 from cli.command import argument, only_with, reads, signs
 from cli.lookup import Lookup
+from cli.tables import Column, print_list
 from cli.typed import AMOUNT, DATE, HASH, MEMBER, MOMENT, RECEIVABLE, Amount
 from ledger.encoding import JSONObject
 
@@ -49,8 +48,6 @@ def propose(_: Lookup, until: int, **given: Any) -> JSONObject:
 @reads
 def list_changes(lookup: Lookup, receivable: JSONObject | None) -> None:
     """List changes of account of what you hold or owe, or of one RECEIVABLE."""
-    from cli.tables import Column, print_list
-
     changes = [
         {**row, "answer": {True: "yes", False: "no"}.get(row.get("agrees"), "")}
         for row in lookup.session.client.items("/v1/paytos")

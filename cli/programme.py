@@ -9,9 +9,14 @@ from typing import Any, Final
 
 import click
 
+from cli.amounts import parse_minor
+from cli.lookup import Lookup
 from cli.people import FULL, check_id, name_id
+from cli.private import read_private
 from cli.session import Session, with_node, with_signing
+from cli.terminal import print_facts, print_json, print_table
 from cli.typed import read_hash
+from ledger.currency import exponent
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -107,7 +112,6 @@ def new_programme(session: Session, terms: Path, *, preset: str | None) -> None:
         raise LedgerError("usage", found=f"presets: {', '.join(sorted(PRESETS))}")
     given = read_terms(terms, preset or "")
     from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
 
     lookup = Lookup(session)
     body, members = name_parties(lookup, given)
@@ -169,8 +173,6 @@ def read_terms(path: Path, preset: str = "") -> JSONObject:
         LedgerError: those of ``read_private``; ``bad_terms_file``; those of
             ids, amounts and hashes.
     """
-    from cli.private import read_private
-
     raw = read_private(path, size_bytes_max=TERMS_BYTES_MAX, forbidden_mode=0)
     given = parse_terms(raw)
     preset = preset or str(given.get("preset", ""))
@@ -262,8 +264,6 @@ def _convert(terms: dict[str, Any]) -> JSONObject:
 
 
 def _convert_money(name: str, value: object, currency: str) -> int:
-    from cli.amounts import parse_minor
-    from ledger.currency import exponent
 
     if not isinstance(value, str):
         raise LedgerError("bad_terms_file", expected=f'{name}: "1000.00"')
@@ -286,7 +286,6 @@ def _convert_plain(name: str, value: object) -> object:
 
 
 def _convert_fee(fee: dict[str, Any], currency: str) -> JSONObject:
-    from cli.amounts import parse_minor
 
     if not isinstance(fee["fixed"], str):
         raise LedgerError("bad_terms_file", expected='fixed: "25.00"')
@@ -299,9 +298,6 @@ def _convert_fee(fee: dict[str, Any], currency: str) -> JSONObject:
 @with_node
 def show_programme(session: Session, item: str | None) -> None:
     """Show the terms of a programme, or list those you may see."""
-    from cli.lookup import Lookup
-    from cli.terminal import print_facts, print_json, print_table
-
     if item is not None:
         check_id(item, "programme")
     lookup = Lookup(session)

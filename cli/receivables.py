@@ -9,11 +9,14 @@ from typing import Any, Final
 
 import click
 
+from cli.amounts import parse_amount
+from cli.lookup import Lookup, read_amount
 from cli.people import check_id
+from cli.private import OTHERS_WRITE, read_private
 from cli.session import Session, with_signing
 from cli.terminal import print_note
 from cli.typed import read_date, read_hash
-from ledger.encoding import JSONObject
+from ledger.encoding import JSONObject, decode
 from ledger.errors import LedgerError
 
 DRAFT_BYTES_MAX: Final = 1_048_576
@@ -130,7 +133,6 @@ def _propose(session: Session, act: str, given: dict[str, Any]) -> None:
         check_id(given["programme"], "programme")
     deductions = read_deductions(given["deduct"], claim["currency"])
     from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
 
     lookup = Lookup(session)
     programme = _find_programme(lookup, given, claim)
@@ -210,15 +212,12 @@ def _read_claim(given: dict[str, Any]) -> JSONObject:
         missing = [f"--{name}" for name in needed if given[name] is None]
         if missing:
             raise LedgerError("terms_missing", expected=", ".join(missing))
-        from cli.amounts import parse_amount
 
         amount, currency = parse_amount(given["amount"])
         number, issued = given["invoice"], read_date(given["issued"])
         due, document = "", ""
     used = amount
     if given["use"] is not None:
-        from cli.lookup import read_amount
-
         used = read_amount(given["use"], currency)
     if given["due"] is not None:
         due = read_date(given["due"])
@@ -246,8 +245,6 @@ def read_draft(path: Path) -> JSONObject:
     """
     from cli.draft import DRAFT_VERSION
     from cli.parties import are_parties
-    from cli.private import OTHERS_WRITE, read_private
-    from ledger.encoding import decode
 
     raw = read_private(
         path, size_bytes_max=DRAFT_BYTES_MAX, forbidden_mode=OTHERS_WRITE
@@ -278,8 +275,6 @@ def read_deductions(
         LedgerError: ``bad_deduction``; those of ``read_amount`` and
             ``read_hash``.
     """
-    from cli.lookup import read_amount
-
     found = []
     for kind, amount, document in rows:
         if kind not in DEDUCTION_TYPES:
@@ -363,7 +358,6 @@ def _answer_batch(session: Session, verb: str, given: dict[str, Any]) -> int:
 
 def _decide(session: Session, act: str, text: str, given: dict[str, Any]) -> None:
     from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
 
     answers = _answers(given)
     lookup = Lookup(session)
@@ -407,7 +401,6 @@ def counter(session: Session, receivable: str, **given: Any) -> None:
     check_id(receivable, "receivable")
     due = None if given["due"] is None else read_date(given["due"])
     from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
 
     answers = _answers(given)
     lookup = Lookup(session)
@@ -456,7 +449,6 @@ def decline(session: Session, item: str) -> None:
 
         end_offer(session, "offer.decline", item)
         return
-    from cli.lookup import Lookup
 
     lookup = Lookup(session)
     found = lookup.find("receivable", item)
@@ -468,7 +460,6 @@ def _kind_of(session: Session, text: str) -> str:
     kind = check_id(text, "offer", "receivable")
     if kind:
         return kind
-    from cli.lookup import Lookup
 
     return str(Lookup(session).find_any(text, "receivable", "offer")["kind"])
 
@@ -502,7 +493,6 @@ def pay_early(session: Session, receivable: str) -> None:
 
 def _end(session: Session, act: str, text: str) -> None:
     from cli.acting import Act, run_acts
-    from cli.lookup import Lookup
 
     lookup = Lookup(session)
     found = lookup.find("receivable", text)

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from cli.amounts import parse_amount, parse_minor
 from cli.folder import WalletFolder
+from cli.keyheader import read_header
 from cli.private import OTHERS_WRITE, read_private
 from ledger.encoding import JSONObject, decode, encode, hex_digest
 from ledger.errors import LedgerError
@@ -97,8 +98,6 @@ def make_key(folder: WalletFolder, duties: tuple[str, ...], proof: str) -> JSONO
         duties: ``maker``, ``checker``, ``admin``; all three if empty.
         proof: signature for the chain, "" before there is a chain.
     """
-    from cli.keyheader import read_header  # noqa: PLC0415
-
     header = read_header(folder.key_path)
     key: JSONObject = {
         "duties": sorted(set(duties or DUTIES)),

@@ -10,9 +10,21 @@ from typing import Any, Final
 
 import click
 
+from cli.amounts import format_amount
+from cli.incoming import spread_incoming
+from cli.lookup import Lookup
 from cli.people import FULL, check_id, name_id
+from cli.screen import show_moment
 from cli.session import Session, with_node
-from cli.terminal import called_name
+from cli.tables import Column, print_rows, save_csv, write_csv
+from cli.terminal import (
+    called_name,
+    print_facts,
+    print_json,
+    print_note,
+    print_table,
+    print_text,
+)
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -71,9 +83,6 @@ def balance(session: Session, view: str | None, **given: Any) -> int | None:
         return show_balances(session, given["as_at"], given["zone"], given["source"])
     if given["output"] is not None and view is None:
         raise LedgerError("usage", found="--csv writes one VIEW; name it")
-    from cli.lookup import Lookup
-    from cli.tables import print_rows, save_csv, write_csv
-    from cli.terminal import print_json, print_note, print_text
     from cli.views import VIEWS
 
     lookup = Lookup(session)
@@ -108,6 +117,7 @@ ANSWERS: Final = {
     "calendar": "calendar publish FILE",
     "deal": "deal received ID",
     "discrepancy": "bank clear ID",
+    **dict.fromkeys(("key", "policy"), "member show"),
     "dispute": "dispute list RECEIVABLE",
     "offer": "accept ID",
     "payout": "payout instruct ID",
@@ -135,9 +145,6 @@ def inbox(session: Session, files: Path | None) -> None:
     Offers, claims, accounts, payouts and files that lack signatures; what you
     offered yourself; money to place; days to close; calendars running out.
     """
-    from cli.lookup import Lookup
-    from cli.tables import Column, print_rows
-    from cli.terminal import print_json, print_note, print_text
     from cli.views import read_files, read_suspense, read_work
 
     lookup = Lookup(session)
@@ -160,7 +167,6 @@ def inbox(session: Session, files: Path | None) -> None:
         _print_offers(lookup, made)
         print_note("To take one back: run: allonge withdraw OFFER")
     if money:
-        from cli.incoming import spread_incoming
         from cli.views import INCOMING
 
         print_text("")
@@ -170,8 +176,6 @@ def inbox(session: Session, files: Path | None) -> None:
 
 
 def _draw_inbox(lookup: Any, items: list[JSONObject]) -> Iterator[JSONObject]:
-    from cli.amounts import format_amount
-    from cli.screen import show_moment
 
     for row in items:
         kind, amount = str(row.get("kind", "")), _amount_of(row)
@@ -204,7 +208,6 @@ def _amount_of(row: JSONObject) -> int | None:
 
 
 def _print_offers(lookup: Any, offers: list[JSONObject]) -> None:
-    from cli.tables import Column, print_rows
 
     columns = (
         Column("offers you made", "offer", "id"),
@@ -257,9 +260,6 @@ def answer_to(session: Session, row: JSONObject) -> str:
 @with_node
 def show(session: Session, item: str) -> None:
     """Show what an ID names: a receivable, an offer, a member, a payout and so on."""
-    from cli.lookup import Lookup
-    from cli.terminal import print_facts, print_json
-
     check_id(item, *SHOWN_KINDS)
     lookup = Lookup(session)
     record = lookup.find_any(item, *SHOWN_KINDS)
@@ -271,9 +271,6 @@ def show(session: Session, item: str) -> None:
 
 def describe_record(lookup: Any, record: JSONObject) -> dict[str, object]:
     """Return a record's fields as people read them."""
-    from cli.amounts import format_amount
-    from cli.screen import show_moment
-
     account = record.get("account")
     currency = record.get("currency", "")
     if not currency and isinstance(account, str):
@@ -313,10 +310,6 @@ def _plain(value: object) -> object:
 @with_node
 def lineage(session: Session, receivable: str) -> None:
     """Show how a receivable was cut and who holds and held its parts."""
-    from cli.amounts import format_amount
-    from cli.lookup import Lookup
-    from cli.terminal import print_json, print_table, print_text
-
     check_id(receivable, "receivable")
     lookup = Lookup(session)
     record = lookup.find("receivable", receivable)
@@ -381,8 +374,6 @@ def holder_of(lookup: Any, node: JSONObject) -> str:
 @with_node
 def receipt(session: Session, transaction: str, paper: Path | None) -> None:
     """Show what became of a transaction; ID is as printed when it was sent."""
-    from cli.terminal import print_facts, print_json
-
     item = transaction.strip().lower()
     if not FULL.fullmatch(item):
         check_id(transaction, "transaction")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from cli.people import name_id
 from cli.session import Session, quiet_option, with_node, with_wallet
 from cli.terminal import amount_option, print_json
 from ledger.errors import LedgerError
@@ -29,7 +30,6 @@ def sign(session: Session, file: Path) -> None:
         sign_batch(session, file)
         return
     from cli.acting import confirm_files, print_ready  # noqa: PLC0415
-    from cli.people import name_id  # noqa: PLC0415
     from cli.signing import read_signing_file  # noqa: PLC0415
 
     found = read_signing_file(file)

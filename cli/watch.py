@@ -4,8 +4,6 @@ The id of an event is its height and a number there, so nothing is missed:
 after a break the stream goes on behind the last id that was printed.
 """
 
-# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
-
 from __future__ import annotations
 
 import re
@@ -16,7 +14,10 @@ from typing import Final
 
 import click
 
+from cli.client import NodeError
+from cli.private import read_private, write_private
 from cli.session import Session, with_node
+from cli.terminal import print_note
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -42,8 +43,6 @@ def watch(
 
     Without --after or --keep it begins now; 0.0 begins with the ledger.
     """
-    from cli.private import read_private, write_private
-
     last = after or ""
     if not last and keep is not None and keep.exists():
         last = read_private(keep, size_bytes_max=ID_BYTES_MAX).decode().strip()
@@ -63,9 +62,6 @@ def follow(session: Session, last: str) -> Iterator[JSONObject]:
     Raises:
         LedgerError: what the node refuses with; it answers no more.
     """
-    from cli.client import NodeError
-    from cli.terminal import print_note
-
     breaks = 0
     while True:
         headers = {"Last-Event-ID": last} if last else {}
