@@ -182,9 +182,30 @@ def _calendars_to_publish(sight: Sight) -> Iterator[JSONObject]:
             yield {**row, "kind": "calendar", "what": "a year to publish"}
 
 
+# How long a member is told that it got or lost a key; these have no delay.
+KEY_NOTICE_MS: Final = 7 * 86_400_000
+
+
+def _changed_keys(sight: Sight) -> Iterator[JSONObject]:
+    """Yield the reader's own keys that were added or ended lately."""
+    names = (("from_height", "a key was added"), ("until_height", "a key was ended"))
+    for key in scan_records(sight.base, "keys", sight.reader.member):
+        for name, what in names:
+            height = key.get(name, 0) - 1
+            if 0 < height <= sight.history.height:
+                told = sight.history.placed(height)
+                until = told[0].time + KEY_NOTICE_MS if told else 0
+                if until > sight.time:
+                    yield {**key, "until_ms": until, "what": what}
+
+
 def _planned_changes(sight: Sight, currencies: Sequence[str]) -> Iterator[JSONObject]:
-    """Yield the reader's own keys and accounts that are about to be replaced."""
+    """Yield the reader's own keys, policy and accounts that are to be replaced."""
     own = sight.reader.member
+    policy = read_record(sight.base, "policy", own)
+    if policy is not None and policy.get("from_time", 0) > sight.time:
+        until = policy["from_time"]
+        yield {**policy, "until_ms": until, "what": "a change of approvals"}
     recovery = read_record(sight.base, "recovery", own)
     if recovery is not None and recovery["from_time"] > sight.time:
         yield {**recovery, "what": "a recovery you can veto"}
@@ -409,6 +430,7 @@ def list_inbox(sight: Sight) -> JSONObject:
         *_registered(sight),
         *(r for r in _my(sight, "parties") if _is_my_turn(sight, r)),
         *_unverified_accounts(sight, currencies),
+        *_changed_keys(sight),
         *_planned_changes(sight, currencies),
         *_calendars_to_publish(sight),
         *_payouts_to_instruct(sight),

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from ledger.keys import key_id
 from ledger.transactions import object_id
 from tests.ledger.test_members import describe_key
 from tests.node.serving import Served, found_world, serve_world
-from tests.world import DAY_MS, World, default_actors
+from tests.world import DAY_MS, ONE, World, default_actors, digest_of
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,41 @@ def play(world: World) -> dict[str, str]:
     new = describe_key(world, "new", "admin", "maker")
     body = {"ends": [key], "keys": [new], "member": alpha}
     world.act("recovery.start", body)
+    change_beta(world)
     return {**things, "key": key, "debtor": world.member("debtor")}
+
+
+def change_beta(world: World) -> None:
+    """Let beta add a key and end it, change its approvals and where it is paid."""
+    beta = world.member("beta")
+    new = describe_key(world, "second", "maker")
+    world.act("key.add", {"key": new, "member": beta})
+    item = key_id(bytes.fromhex(new["public"]))
+    world.act("key.revoke", {"key": item, "member": beta})
+    from_time = world.time + 3 * DAY_MS
+    world.act("policy.set", {"from_time": from_time, "member": beta, "policy": ONE})
+    world.register_payee("beta")
+    account = {"attester": world.member("bank"), "commitment": digest_of("other")}
+    account |= {"currency": "CNY", "member": beta}
+    world.act("payout_account.register", account)
+
+
+def test_a_member_hears_of_what_changes_for_it(served: Served) -> None:
+    """Until it counts, or a week long; nobody else is told of it."""
+
+    def told(reader: str) -> list[str]:
+        rows = served.get("/v1/inbox", reader).json()["items"]
+        return [row["what"] for row in rows if "what" in row]
+
+    changes = ["a key was added", "a key was ended", "a change of approvals"]
+    assert sorted(told("beta")) == sorted([*changes, "a change you can veto"])
+    assert told("alpha") == ["a key was added", "a recovery you can veto"]
+    assert told("gamma") == []
+    # The only person of a firm waits twice as long for another account.
+    served.advance(served.world.time + 6 * DAY_MS + DAY_MS // 2)
+    assert sorted(told("beta")) == sorted(changes[:2])
+    served.advance(served.world.time + DAY_MS)
+    assert told("beta") == told("alpha") == []
 
 
 def test_operator_sees_what_a_key_did_as_far_as_it_sees_it_elsewhere(
