@@ -124,7 +124,7 @@ def test_commands_of_the_first_page_run() -> None:
             cwd=ROOT,
             capture_output=True,
             check=False,
-            timeout=60,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         ran += 1

@@ -56,6 +56,8 @@ def program(folder: Path) -> Iterator[Path]:
             pass_fds=[listening.fileno()],
             cwd=Path(__file__).parent.parent.parent,
         )
+        # Its own alone: when it has ended, a caller is refused and does not wait.
+        listening.close()
         try:
             yield path.parent
         finally:

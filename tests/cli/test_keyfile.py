@@ -52,7 +52,10 @@ def refusal(path: Path, passphrase: str = PASSPHRASE) -> LedgerError:
 
 def rewrite(path: Path, raw: bytes) -> None:
     """Replace the bytes of a file and nothing else about it."""
-    path.write_bytes(raw)
+    # In place: some file systems wait for the disk where a file is emptied first.
+    with path.open("r+b") as file:
+        file.write(raw)
+        file.truncate()
 
 
 def plant(path: Path, **changes: object) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from ledger.names import short_id
 from tests.cli.wallets import Stage, open_stage
+from tests.node.serving import wait_for
 from tests.world import World
 
 
@@ -49,10 +49,7 @@ def test_a_debtor_pays_elsewhere_by_agreement(stage: Stage) -> None:
     other = short_id("receivable", "ab" * 32)
     assert stage.refusal("alpha", "pay-to", "list", other) == "not_found"
     stage.advance("2026-02-20")
-    for _ in range(100):
-        if stage.do("debtor", "show", item)["account"] == second:
-            break
-        time.sleep(0.1)
+    wait_for(lambda: stage.do("debtor", "show", item)["account"] == second)
     assert stage.world.read("payto", change)["state"] == "made"
 
 

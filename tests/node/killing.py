@@ -64,7 +64,7 @@ def run_child(folder: Path, world: World, told: int) -> None:
     for name in NAMES[:CLIENTS]:
         arguments = (node, world, name, told)
         threading.Thread(target=load, args=arguments, daemon=True).start()
-    time.sleep(60)
+    time.sleep(600)
 
 
 def kill_once(folder: Path, world: World) -> set[str]:
@@ -78,7 +78,7 @@ def kill_once(folder: Path, world: World) -> set[str]:
         finally:
             os._exit(99)
     os.close(told)
-    ready = select.select([reader], [], [], 20)[0]  # under load, or ended
+    ready = select.select([reader], [], [], 60)[0]  # under load, or ended
     if ready and random.random() < 0.8:
         time.sleep(random.random() * 0.08)
     os.kill(child, signal.SIGKILL)

@@ -32,10 +32,10 @@ def test_an_offer_that_ends_with_the_block_is_expired_not_missing(
 
         def hold() -> None:
             held.set()
-            go.wait(10)
+            go.wait(60)
 
         served.node.writer.call(hold, "test")
-        assert held.wait(5)
+        assert held.wait(60)
         # Calls come before the batch of a turn, so that acceptance and
         # clean-up meet in one block.
         moment = world.time + 2 * DAY_MS

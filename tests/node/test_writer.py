@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from node.engine import Node, open_clock
 from node.gate import Gate
 from tests.node.serving import (
     LINES,
+    SECONDS_MAX,
     WAIT,
     Served,
     found_world,
     serve_world,
     sign_grant,
     tick,
+    wait_for,
     write_clock,
 )
 from tests.world import default_actors, make_actor, ms_of
@@ -40,14 +42,6 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield node
 
 
-def wait_for(condition: Callable[[], bool], seconds: float = 5) -> None:
-    """Return once a condition holds; fail after a time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 class Held:
     """A writer that is kept busy until it is let go."""
 
@@ -56,11 +50,11 @@ class Held:
         self.go = threading.Event()
         self.held = threading.Event()
         served.node.writer.call(self._wait, "test")
-        assert self.held.wait(5)
+        assert self.held.wait(SECONDS_MAX)
 
     def _wait(self) -> None:
         self.held.set()
-        assert self.go.wait(10)
+        assert self.go.wait(SECONDS_MAX)
 
 
 def test_a_member_has_a_quota(served: Served) -> None:
@@ -68,14 +62,14 @@ def test_a_member_has_a_quota(served: Served) -> None:
     held = Held(served)
     lines = b"\n".join(tick(served.world, "alpha") for _ in range(5))
     ticket = served.node.writer.submit(lines.split(b"\n"))
-    ticket.admitted.result(5)
+    ticket.admitted.result(SECONDS_MAX)
     codes = [o.error.code for o in ticket.outcomes if o is not None and o.error]
     assert codes == ["quota_exceeded"] * 2
     other = served.node.writer.submit([tick(served.world, "beta")])
-    other.admitted.result(5)
+    other.admitted.result(SECONDS_MAX)
     assert other.outcomes == [None]
     held.go.set()
-    ticket.done.result(5)
+    ticket.done.result(SECONDS_MAX)
     assert [o.height for o in ticket.outcomes if o and not o.error] == [1] * 3
     assert served.post(tick(served.world, "alpha")).status_code == 200
 
@@ -103,21 +97,21 @@ def test_a_member_cannot_take_the_writer_for_dry_runs(served: Served) -> None:
         served.node.writer.call(lambda: 7, "alpha")
     other = served.node.writer.call(lambda: 8, "beta")
     held.go.set()
-    assert other.result(5) == 8
-    assert {future.result(5) for future in waiting} == {7}
-    assert served.node.writer.call(lambda: 9, "alpha").result(5) == 9
+    assert other.result(SECONDS_MAX) == 8
+    assert {future.result(SECONDS_MAX) for future in waiting} == {7}
+    assert served.node.writer.call(lambda: 9, "alpha").result(SECONDS_MAX) == 9
 
 
 def test_attesters_go_first(served: Served) -> None:
     """What a bank attests stands in the block before what came earlier."""
     held = Held(served)
     early = served.node.writer.submit([tick(served.world, "alpha")])
-    early.admitted.result(5)
+    early.admitted.result(SECONDS_MAX)
     late = served.node.writer.submit([tick(served.world, "bank")])
-    late.admitted.result(5)
+    late.admitted.result(SECONDS_MAX)
     held.go.set()
-    late.done.result(5)
-    early.done.result(5)
+    late.done.result(SECONDS_MAX)
+    early.done.result(SECONDS_MAX)
     block = served.node.store.block(1)
     assert len(block.transactions) == 2
     first = served.node.store.find_transaction(late.ids[0])
@@ -140,10 +134,10 @@ def test_two_signings_of_one_payload_are_one_transaction(served: Served) -> None
     raw = tick(served.world, "alpha")
     tickets = [served.node.writer.submit([raw]) for _ in range(2)]
     for ticket in tickets:
-        ticket.admitted.result(5)
+        ticket.admitted.result(SECONDS_MAX)
     held.go.set()
     for ticket in tickets:
-        ticket.done.result(5)
+        ticket.done.result(SECONDS_MAX)
     assert tickets[0].outcomes == tickets[1].outcomes
     assert len(served.node.store.block(1).transactions) == 1
 
@@ -183,11 +177,11 @@ def test_stopping_seals_what_waits(tmp_path: Path) -> None:
     with serve_world(world, tmp_path) as served:
         held = Held(served)
         ticket = served.node.writer.submit([tick(world, "alpha")])
-        ticket.admitted.result(5)
+        ticket.admitted.result(SECONDS_MAX)
         closing = threading.Thread(target=served.node.writer.stop)
         closing.start()
         held.go.set()
-        closing.join(10)
+        closing.join(SECONDS_MAX)
         assert ticket.outcomes[0] is not None
         assert ticket.outcomes[0].height == 1
         with pytest.raises(LedgerError, match="stopping"):
@@ -253,7 +247,7 @@ def test_a_lost_verifier_ends_the_process(
     mark = b'"sig":"'
     false = raw[: raw.rindex(mark)] + other[other.rindex(mark) :]
     ticket = node.writer.submit([*sound, false])
-    ticket.done.result(10)
+    ticket.done.result(SECONDS_MAX)
     found = [outcome and outcome.error for outcome in ticket.outcomes]
     assert found[:-1] == [None] * len(sound)
     assert isinstance(found[-1], LedgerError)
