@@ -213,7 +213,7 @@ def sign_transfer(ctx: Context, body: Transfer) -> list[Signer]:
     """The giver for the amount, the receiver for accepting it."""
     tile = need_input(ctx, body.input)
     amount = max(0, body.part.hi - body.part.lo)
-    currency = ctx.need("receivable", body.receivable)["currency"]
+    currency = ctx.need("receivable", body.receivable, shared=True)["currency"]
     return [
         Signer(tile["holder"], "give", amount, currency),
         Signer(body.receiver, "accept", amount, currency),
@@ -256,7 +256,7 @@ def sign_offer(ctx: Context, body: Offer) -> list[Signer]:
     """The holder, for the amount."""
     tile = need_input(ctx, body.input)
     amount = max(0, body.part.hi - body.part.lo)
-    currency = ctx.need("receivable", body.receivable)["currency"]
+    currency = ctx.need("receivable", body.receivable, shared=True)["currency"]
     return [Signer(tile["holder"], "give", amount, currency, alone=True)]
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 
 from ledger.encoding import JSONObject, encode, hex_digest, load_record
 from ledger.errors import LedgerError
+from ledger.gas import Shared, share
 from ledger.state import Layer, key_of, record_key
 from ledger.transactions import job_id, object_id
 
@@ -26,6 +27,22 @@ STEP_BITS: Final = 16
 
 PHASE_MONEY: Final = 0
 PHASE_DUE: Final = 1
+
+
+# The very record a shared one was made of, and that one, by key.
+_shared: dict[bytes, tuple[JSONObject, Shared]] = {}
+SHARED_MAX: Final = 4_096
+
+
+def _share(key: bytes, record: JSONObject | None) -> Shared | None:
+    if record is None:
+        return None
+    known = _shared.get(key)
+    if known is None or known[0] is not record:
+        if len(_shared) >= SHARED_MAX:
+            _shared.clear()
+        known = _shared[key] = (record, share(record))
+    return known[1]
 
 
 class RefusalError(LedgerError):
@@ -76,7 +93,9 @@ class Context:
         self._charge = charge
         self._allocated = step << STEP_BITS
         self._scheduled = 0
+        # What was asked since the last write.
         self._counted: dict[tuple[str, str], int] = {}
+        self._looked: dict[tuple[str, str, str], Shared | None] = {}
         self._events: list[JSONObject] = []
 
     def _key(self, kind: str, item: str, scope: str) -> bytes:
@@ -87,18 +106,35 @@ class Context:
             raise LedgerError("rule_fault", found=f"scope of kind {kind}")
         return record_key(declared, item, scope)
 
-    def read(self, kind: str, item: str, scope: str = "") -> Any:
-        """Return a record, None if there is none."""
-        self._charge(GAS_READ)
-        return self._layer.copy(self._key(kind, item, scope))
+    def read(
+        self, kind: str, item: str, scope: str = "", *, shared: bool = False
+    ) -> Any:
+        """Return a record, None if there is none.
 
-    def need(self, kind: str, item: str, scope: str = "") -> Any:
-        """Return a record.
+        Args:
+            kind: its kind.
+            item: its id.
+            scope: its parent, for kinds that have one.
+            shared: it is only looked at; it cannot be changed, nor can its parts.
+        """
+        self._charge(GAS_READ)
+        if not shared:
+            return self._layer.copy(self._key(kind, item, scope))
+        place = (kind, item, scope)
+        if place not in self._looked:
+            key = self._key(kind, item, scope)
+            self._looked[place] = _share(key, self._layer.load(key))
+        return self._looked[place]
+
+    def need(
+        self, kind: str, item: str, scope: str = "", *, shared: bool = False
+    ) -> Any:
+        """Return a record, as ``read`` does.
 
         Raises:
             RefusalError: ``not_found``.
         """
-        record = self.read(kind, item, scope)
+        record = self.read(kind, item, scope, shared=shared)
         if record is None:
             raise RefusalError("not_found", found=f"{kind} {item[:16]}")
         return record
@@ -123,8 +159,8 @@ class Context:
 
     def _put(self, key: bytes, record: JSONObject | None) -> None:
         self._layer.put(key, record)
-        # Any write may have changed any count.
         self._counted.clear()
+        self._looked.clear()
 
     def _check_write(self, record: JSONObject) -> bytes:
         kind = str(record.get("kind"))

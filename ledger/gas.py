@@ -15,7 +15,7 @@ from datetime import date, timedelta
 from functools import partial
 from itertools import chain
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 INTEGER_MAX: Final = 2**128
 INTEGER_MIN: Final = -INTEGER_MAX
@@ -26,13 +26,33 @@ LEVELS_MAX: Final = 16
 TEXT_SHIFT: Final = 6  # 64 characters are copied or compared in one step's time
 OBJECT_UNITS: Final = 20
 
+
+class Shared(dict[str, Any]):
+    """A record, or an object in one, that all may read and nobody can change."""
+
+    __slots__ = ()
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("what is shared is copied before it is changed")
+
+    __delitem__ = __ior__ = __setitem__ = _refuse  # type: ignore[assignment]
+    clear = pop = popitem = setdefault = update = _refuse  # type: ignore[assignment]
+
+
+def share(value: Any) -> Any:
+    """Return a copy of JSON data that nobody can change."""
+    if type(value) is dict:
+        return Shared({name: share(item) for name, item in value.items()})
+    return tuple([share(item) for item in value]) if type(value) is list else value
+
+
 _FIXED: Final = frozenset((int, bool, type(None), date, timedelta))
 _SCALARS: Final = _FIXED | {str}
 _CONTAINERS: Final[tuple[type[Any], ...]] = (
     *(list, tuple, dict),
     *(type({}.keys()), type({}.values()), type({}.items())),
 )
-_SIZED: Final = frozenset((*_CONTAINERS, str, range))
+_SIZED: Final = frozenset((*_CONTAINERS, Shared, str, range))
 _ABSENT: Final = object()
 
 
@@ -259,7 +279,7 @@ def check_key(value: Any) -> Any:
 def contains(items: Any, item: Any) -> bool:
     """Return whether the item is in the items."""
     kind = type(items)
-    if kind is dict:
+    if kind is dict or kind is Shared:
         return check_key(item) in items
     if kind is str:
         charge(1 + (len(items) >> TEXT_SHIFT))

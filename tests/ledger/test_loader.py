@@ -9,7 +9,7 @@ import pytest
 
 from ledger.encoding import decode, hex_digest
 from ledger.errors import LedgerError
-from ledger.gas import Meter, OutOfGas, charge, metered
+from ledger.gas import Meter, OutOfGas, charge, contains, metered, share
 from ledger.loader import (
     LoadedRules,
     kit_hash,
@@ -249,6 +249,35 @@ def test_meters_nest_and_resume() -> None:
     with metered(outer):
         charge(5)
     assert (outer.used, inner.used) == (16, 20)
+
+
+CHANGES: dict[str, Callable[[Any], object]] = {
+    "entry": lambda record: record.__setitem__("a", 2),
+    "removal": lambda record: record.__delitem__("a"),
+    "union": lambda record: record.__ior__({"a": 2}),
+    "clear": lambda record: record.clear(),
+    "pop": lambda record: record.pop("a"),
+    "popitem": lambda record: record.popitem(),
+    "setdefault": lambda record: record.setdefault("c", 2),
+    "update": lambda record: record.update(a=2),
+    "inside": lambda record: record["rows"][0].__setitem__("b", 2),
+    "list": lambda record: record["rows"].__setitem__(0, 2),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_nobody_changes_what_is_shared(name: str) -> None:
+    """A record that many read is the same for the next one, all the way down."""
+    given = {"a": 1, "rows": [{"b": 1}, 3]}
+    record = share(given)
+    with pytest.raises((AttributeError, TypeError)):
+        CHANGES[name](record)
+    assert record == {"a": 1, "rows": ({"b": 1}, 3)}
+    with metered(Meter(10)):
+        assert contains(record, "a")
+    changed = {**record, "a": 2}
+    changed["c"] = 3
+    assert given == {"a": 1, "rows": [{"b": 1}, 3]}
 
 
 def test_swallowed_end_of_gas_still_ends_the_act() -> None:

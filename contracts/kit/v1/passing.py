@@ -44,7 +44,7 @@ def need_input(ctx: Context, given: Input) -> Record:
 
 def need_live(ctx: Context, receivable: str) -> Record:
     """Return an open receivable that no sweep is changing."""
-    record: Record = ctx.need("receivable", receivable)
+    record: Record = ctx.need("receivable", receivable, shared=True)
     if not is_open(record):
         ctx.refuse("not_transferable", state=record["state"])
     if "sweep" in record:
@@ -58,7 +58,7 @@ def check_pieces(ctx: Context, record: Record, edges: list[int]) -> None:
     Nobody may cut a receivable so fine that sweeping it for all holders is
     more work than a job is given.
     """
-    programme = ctx.need("programme", record["programme"])
+    programme = ctx.need("programme", record["programme"], shared=True)
     # The tile that is cut is among those counted.
     if ctx.count_rows("live", record["id"]) + len(edges) - 2 > PARTS_MAX:
         ctx.refuse("limit_exceeded", parts_max=PARTS_MAX)
@@ -97,7 +97,7 @@ def check_passing(
     papers: bool = True,
 ) -> None:
     """Judge whether a part of this tile may pass to a receiver now."""
-    programme = ctx.need("programme", record["programme"])
+    programme = ctx.need("programme", record["programme"], shared=True)
     check_receiver(ctx, record, tile, receiver)
     if tile["transfers"] >= programme["transfer_max"] or "pledge" in tile:
         ctx.refuse("not_transferable", transfers=tile["transfers"])

@@ -100,10 +100,14 @@ class Context(Protocol):
     parameters: Record
     alone: tuple[str, ...]
 
-    def read(self, kind: str, item: str, scope: str = "") -> Any:
-        """Return a record or None."""
+    def read(
+        self, kind: str, item: str, scope: str = "", *, shared: bool = False
+    ) -> Any:
+        """Return a record or None; a shared one is looked at, never changed."""
 
-    def need(self, kind: str, item: str, scope: str = "") -> Any:
+    def need(
+        self, kind: str, item: str, scope: str = "", *, shared: bool = False
+    ) -> Any:
         """Return a record; refuse with ``not_found`` if there is none."""
 
     def create(self, record: Record) -> None:
