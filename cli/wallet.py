@@ -50,10 +50,11 @@ label_option = click.option(
 @with_wallet
 def init_wallet(session: Session, *, label: str | None) -> None:
     """Make a new key, sealed under a passphrase."""
+    folder = session.folder
     _write_key(session, label, lambda: None)
     print_note(
         "Back the key up on paper now: "
-        f"run: allonge wallet export --recovery-code --wallet {session.folder.name}"
+        f"run: allonge wallet export --recovery-code --wallet {folder.name}"
     )
 
 
