@@ -356,8 +356,12 @@ def _check_record(before: Record | None, after: Record, units: dict[str, int]) -
 def _move_units(
     units: dict[str, int], before: Record | None, after: Record | None
 ) -> None:
-    same = before and after and before["hi"] == after["hi"]
-    if same and before["state"] == after["state"]:
+    if (
+        before is not None
+        and after is not None
+        and before["hi"] == after["hi"]
+        and before["state"] == after["state"]
+    ):
         return
     if before is not None:
         key = before["scope"] + "/" + before["state"]
