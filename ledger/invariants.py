@@ -67,7 +67,12 @@ def check_intervals(changes: Iterable[Change], kinds: Kinds) -> str:
     after: dict[str, list[tuple[int, int]]] = {}
     for old, new in changes:
         # An interval that keeps its bounds covers what it covered.
-        if not (old and new and _bounds(old) == _bounds(new)):
+        if not (
+            old
+            and new
+            and old.get("lo") == new.get("lo")
+            and old.get("hi") == new.get("hi")
+        ):
             _gather(before, old, kinds)
             _gather(after, new, kinds)
     for scope in before.keys() | after.keys():
@@ -80,10 +85,6 @@ def check_intervals(changes: Iterable[Change], kinds: Kinds) -> str:
         if old_runs != new_runs:
             return "I1"
     return ""
-
-
-def _bounds(record: JSONObject) -> tuple[object, object]:
-    return record.get("lo"), record.get("hi")
 
 
 def _gather(

@@ -426,8 +426,8 @@ class Layer:
         placed = self.after[key] = self.load(key)
         left, taken = self._places(standing), self._places(placed)
         if left != taken:
-            self._place(key, [place for place in left if place not in taken], -1)
-            self._place(key, [place for place in taken if place not in left], 1)
+            self._place(key, left, taken, -1)
+            self._place(key, taken, left, 1)
         if ((placed or standing) or {}).get("kind") in READ_ALWAYS:
             self._people = {}
 
@@ -437,11 +437,18 @@ class Layer:
         function = self.kinds[record["kind"]].places
         return () if function is None else function(record)
 
-    def _place(self, key: bytes, places: Collection[Place], change: int) -> None:
-        if len(places) > 1:
-            # A record that names one place twice stands there once.
-            places = dict.fromkeys(places)
-        for index, name, sort in places:
+    def _place(
+        self,
+        key: bytes,
+        places: Collection[Place],
+        kept: Collection[Place],
+        change: int,
+    ) -> None:
+        # A record that names one place twice stands there once.
+        for place in dict.fromkeys(places):
+            if place in kept:
+                continue
+            index, name, sort = place
             partition = (index, name)
             delta = self.deltas.get(partition)
             if delta is None:
