@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import socket
 import sys
 from pathlib import Path
 from typing import Final
@@ -105,7 +106,11 @@ def _start(config: Config) -> int:
     # Opening would make the folder, and so hide that another one was meant.
     if not config.data.is_dir():
         raise LedgerError("no_ledger", path=config.data)
-    listener = bind(config)
+    with bind(config) as listener:
+        return _serve(config, listener)
+
+
+def _serve(config: Config, listener: socket.socket) -> int:
     port = listener.getsockname()[1]
     try:
         node = Node.open(config.data, config.clock)

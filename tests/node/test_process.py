@@ -18,6 +18,7 @@ from typing import Any
 import httpx2 as httpx
 import pytest
 
+import node.__main__
 from ledger.chain import Chain
 from ledger.encoding import load_record
 from ledger.errors import lookup
@@ -251,7 +252,16 @@ def test_two_nodes_never_share_a_folder(tmp_path: Path) -> None:
     world.chain.close()
 
 
-def test_every_failure_to_start_has_a_fix(tmp_path: Path) -> None:
+def run_here(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, Any]:
+    """Run a command that must fail in this process; return what it says."""
+    assert node.__main__.main([str(word) for word in words]) == 1
+    facts: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return facts
+
+
+def test_every_failure_to_start_has_a_fix(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A taken port, no ledger, an empty one, no clock: each by a code with a fix."""
     found_world(tmp_path).chain.close()
     (tmp_path / "empty").mkdir()
@@ -268,14 +278,15 @@ def test_every_failure_to_start_has_a_fix(tmp_path: Path) -> None:
             ("nowhere",): "no_ledger",
         }
         for (name, *options), code in cases.items():
-            with run_node(tmp_path / name, *options) as process:
-                assert process.facts["code"] == code, process.facts
-                assert process.facts["fix"] == lookup(code).fix != ""
-                assert process.popen.wait(SECONDS_MAX) == 1
+            facts = run_here(capsys, "start", "--data", tmp_path / name, *options)
+            assert facts["code"] == code, facts
+            assert facts["fix"] == lookup(code).fix != ""
     assert not (tmp_path / "nowhere").exists()
 
 
-def test_init_founds_a_ledger_from_files(tmp_path: Path) -> None:
+def test_init_founds_a_ledger_from_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What ``init`` makes has the chain that the genesis names, once."""
     world = World()
     source = tmp_path / "genesis"
@@ -283,22 +294,20 @@ def test_init_founds_a_ledger_from_files(tmp_path: Path) -> None:
     (source / "genesis.json").write_bytes(world.genesis + b"\n")
     (source / "publications.ndjson").write_bytes(b"\n".join(world.publications))
     (source / "salt_secret").write_text(SECRET.hex())
-    command = [
-        *(sys.executable, "-m", "node", "init"),
-        *("--data", str(tmp_path / "ledger"), "--genesis-dir", str(source)),
-    ]
+    words = ["init", "--data", str(tmp_path / "ledger"), "--genesis-dir", str(source)]
+    command = [sys.executable, "-m", "node", *words]
     first = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     assert load_record(first.stdout)["chain"] == world.chain.chain_id
-    second = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
-    assert second.returncode == 1
-    assert load_record(second.stdout)["code"] == "occupied"
+    assert run_here(capsys, *words)["code"] == "occupied"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "example.org"])
-def test_plain_http_stays_on_this_machine(tmp_path: Path, host: str) -> None:
+def test_plain_http_stays_on_this_machine(
+    tmp_path: Path, host: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Without TLS no other address is listened on."""
-    with run_node(tmp_path, "--host", host) as process:
-        assert process.facts["code"] == "not_secure"
+    facts = run_here(capsys, "start", "--data", tmp_path, "--host", host)
+    assert facts["code"] == "not_secure"
 
 
 def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path) -> None:
