@@ -28,6 +28,7 @@ from cli.terminal import (
     print_text,
     wallet_options,
 )
+from cli.typed import PATH
 from ledger.audit import (
     NAMES,
     VALID,
@@ -93,10 +94,7 @@ unconfined_option = click.option(
 @source_options
 @genesis_option
 @click.option(
-    "--checkpoint",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A checkpoint you kept: the ledger must extend it.",
+    "--checkpoint", type=PATH, help="A checkpoint you kept: the ledger must extend it."
 )
 @click.option("--log-key", default="", metavar="VKEY", help="The node's log key.")
 @click.option(
@@ -387,8 +385,7 @@ def describe_report(report: AuditReport, exit_code: int) -> JSONObject:
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
+    type=PATH,
     help="Where to write it; it must not exist.",
 )
 def export_command(

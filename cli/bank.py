@@ -25,6 +25,7 @@ from cli.typed import (
     DATE,
     HASH,
     MEMBER,
+    PATH,
     RECEIVABLE,
     Amount,
     Argument,
@@ -108,7 +109,7 @@ def open_account(lookup: Lookup, *, currency: str, **given: Any) -> JSONObject:
 
 @bank.command("card")
 @account_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@click.option("-o", "--output", type=PATH, required=True)
 @reads
 def write_card(lookup: Lookup, *, account: JSONObject | None, output: Path) -> None:
     """Write the card of a collection account, for debtors and suppliers.
@@ -128,7 +129,7 @@ def write_card(lookup: Lookup, *, account: JSONObject | None, output: Path) -> N
 
 
 @bank.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @account_name_option
 @click.option(
     "--close/--no-close",

@@ -24,6 +24,7 @@ from cli.private import read_private, write_private
 from cli.screen import leaves, name_path, show_moment
 from cli.session import Session, node_option, with_node
 from cli.terminal import json_option, print_facts, print_json, print_note
+from cli.typed import PATH
 from ledger.encoding import JSONObject, decode_base64, encode
 from ledger.errors import LedgerError
 
@@ -132,12 +133,7 @@ def prove_holding(session: Session, text: str) -> tuple[dict[str, object], JSONO
 
 
 output_option = click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    required=True,
-    help="A new file.",
+    "-o", "--output", type=PATH, required=True, help="A new file."
 )
 
 
@@ -181,7 +177,7 @@ def _tell(session: Session, rows: Mapping[str, object], output: Path) -> None:
 
 
 @proof.command("verify")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @node_option
 @json_option
 def verify_command(file: Path, *, node_url: str, as_json: bool) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Final
 import click
 
 from cli.terminal import json_option, print_json
+from cli.typed import PATH
 from ledger.encoding import JSONObject
 
 # What can be played, by name: modules with ``STEPS``, and a ``CAST`` of their own
@@ -33,14 +34,14 @@ CHAPTERS: Final = {
 @click.command("demo")
 @click.option(
     "--keep",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="DIR",
     help="Keep ledger, wallets and files in DIR, which must be empty.",
 )
 @click.option(
     "--file",
     "invoice",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="INVOICE",
     help="An invoice of yours (UBL 2.1 or CII) instead of a made-up one.",
 )

@@ -17,6 +17,7 @@ import click
 
 from cli.private import write_private
 from cli.terminal import json_option, print_facts, print_json, print_note
+from cli.typed import PATH
 from ledger.encoding import encode
 from ledger.errors import LedgerError
 
@@ -36,7 +37,7 @@ def _check_due(
 
 
 @click.command("draft")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @click.option(
     "--due",
     metavar="YYYY-MM-DD",
@@ -52,7 +53,7 @@ def _check_due(
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Where to write the draft; FILE.draft.json here by default.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the draft, write nothing.")

@@ -16,7 +16,7 @@ from cli.requests import KEY_VERSION, make_key, read_new_key, read_policy
 from cli.session import Session, is_missing, with_node, with_wallet
 from cli.tables import Column, print_list, print_rows
 from cli.terminal import print_json, print_note
-from cli.typed import HASH, MEMBER, MOMENT, Argument, Asked
+from cli.typed import HASH, MEMBER, MOMENT, PATH, Argument, Asked
 from ledger.encoding import JSONObject, encode
 from ledger.errors import LedgerError
 from ledger.transactions import object_id, prove_possession
@@ -31,12 +31,7 @@ DUTIES: Final = ("admin", "checker", "maker")
 PROPOSED: Final = ("submitted", "countered", "issued")
 
 output_option = click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    required=True,
-    help="Where to write it.",
+    "-o", "--output", type=PATH, required=True, help="Where to write it."
 )
 duty_option = click.option(
     "--duty",
@@ -57,7 +52,6 @@ def _read_key(text: str) -> str:
 
 
 KEY: Final = Argument("KEY", _read_key)
-FILE: Final = click.Path(path_type=Path)
 HEIGHT: Final = click.IntRange(min=0)
 
 

@@ -10,7 +10,6 @@ import click
 from cli.cards import Cards
 from cli.command import argument, reads, signs
 from cli.keyring import (
-    FILE,
     ROLES,
     duty_option,
     grant_group,
@@ -37,7 +36,7 @@ from cli.requests import (
 from cli.session import Session, is_missing, with_node, with_signing, with_wallet
 from cli.show import describe_record
 from cli.terminal import print_facts, print_json, print_note, print_table
-from cli.typed import MEMBER, Argument
+from cli.typed import MEMBER, PATH, Argument
 from ledger.currency import exponent
 from ledger.encoding import JSONObject, encode
 from ledger.errors import LedgerError
@@ -115,12 +114,12 @@ def show_member(lookup: Lookup, item: JSONObject | None) -> None:
 )
 @click.option(
     "--add",
-    type=FILE,
+    type=PATH,
     metavar="FILE",
     help="Add this wallet's key to the member file of a colleague.",
 )
 @duty_option
-@click.option("-o", "--output", type=FILE, metavar="FILE")
+@click.option("-o", "--output", type=PATH, metavar="FILE")
 @with_wallet
 def request_member(session: Session, **given: Any) -> None:
     """Write a member file with this wallet's key, for genesis or admission.

@@ -22,7 +22,7 @@ from cli.terminal import (
     print_note,
     wallet_options,
 )
-from cli.typed import read_moment
+from cli.typed import PATH, read_moment
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -36,7 +36,7 @@ SPACE_BYTES_MIN: Final = 2**30
 SKEW_MS_MAX: Final = 5_000
 CALENDAR_DAYS_MIN: Final = 60
 
-folder_argument = click.argument("folder", type=click.Path(path_type=Path))
+folder_argument = click.argument("folder", type=PATH)
 
 
 @click.group("node")
@@ -49,13 +49,13 @@ def node() -> None:
 @click.option(
     "--member",
     "members",
-    type=click.Path(path_type=Path),
+    type=PATH,
     multiple=True,
     required=True,
     metavar="FILE",
     help="Member file of a founder; may repeat.",
 )
-@click.option("--config", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--config", type=PATH)
 @click.option("--test", "test_chain", is_flag=True, help="A chain without value.")
 @click.option("--time", "begins", metavar="MOMENT", help="When a test chain begins.")
 @json_option
@@ -99,7 +99,7 @@ def genesis() -> None:
 
 
 @genesis.command("sign")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @amount_option
 @with_wallet
 def sign_genesis(session: Session, file: Path) -> None:
@@ -131,7 +131,7 @@ def sign_genesis(session: Session, file: Path) -> None:
 
 @genesis.command("publish")
 @folder_argument
-@click.argument("copies", type=click.Path(path_type=Path), nargs=-1)
+@click.argument("copies", type=PATH, nargs=-1)
 @with_wallet
 def publish(session: Session, folder: Path, copies: tuple[Path, ...]) -> None:
     """Publish rules, as operator, and found the ledger in FOLDER.
@@ -230,7 +230,7 @@ def start(folder: Path, *, as_json: bool, metrics: bool, **given: Any) -> None:
 
 @node.command("backup")
 @folder_argument
-@click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("target", metavar="DIR", type=PATH)
 @json_option
 def backup(folder: Path, target: Path, *, as_json: bool) -> None:
     """Copy the ledger in FOLDER into a new folder DIR, and verify the copy.
@@ -246,7 +246,7 @@ def backup(folder: Path, target: Path, *, as_json: bool) -> None:
 
 
 @node.command("restore")
-@click.argument("source", metavar="DIR|FILE", type=click.Path(path_type=Path))
+@click.argument("source", metavar="DIR|FILE", type=PATH)
 @folder_argument
 @click.option(
     "--genesis",
@@ -255,10 +255,7 @@ def backup(folder: Path, target: Path, *, as_json: bool) -> None:
     help="The chain's hash; otherwise what your wallet has pinned.",
 )
 @click.option(
-    "--checkpoint",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="A checkpoint you kept: the backup must reach it.",
+    "--checkpoint", type=PATH, help="A checkpoint you kept: the backup must reach it."
 )
 @click.option(
     "--unconfined",
@@ -287,7 +284,7 @@ def restore(source: Path, folder: Path, *, as_json: bool, **given: Any) -> None:
 
 
 @node.command("doctor")
-@click.argument("folder", type=click.Path(path_type=Path), required=False)
+@click.argument("folder", type=PATH, required=False)
 @click.option("--node", "node_url", metavar="URL", default="", help="Which node.")
 @wallet_options
 @json_option

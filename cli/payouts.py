@@ -27,7 +27,7 @@ from cli.private import write_private
 from cli.session import Session, with_signing
 from cli.tables import Column, print_rows, safe_cell
 from cli.terminal import print_json, print_note
-from cli.typed import DATE, an_id
+from cli.typed import DATE, PATH, an_id
 from ledger.encoding import JSONObject, encode, hex_digest
 from ledger.errors import LedgerError
 
@@ -109,11 +109,10 @@ def _check_state(given: dict[str, Any]) -> None:
     "--statement",
     "statements",
     multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
+    type=PATH,
     help="Where money that goes back came from; may repeat.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("-o", "--output", type=PATH)
 @reads
 def export_payouts(lookup: Lookup, *, output: Path | None, **given: Any) -> None:
     """Write payouts to stdout or a FILE: as CSV, one row each, or for a bank.
@@ -240,7 +239,7 @@ def _commitment(lookup: Lookup, row: JSONObject, now_ms: int) -> str:
 
 
 @payout.command("import")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=PATH)
 @account_name_option
 @with_signing
 def import_answer(session: Session, file: Path, account: str | None) -> None:

@@ -9,13 +9,12 @@ import click
 from cli.people import name_id
 from cli.session import Session, quiet_option, with_node, with_wallet
 from cli.terminal import amount_option, print_json
+from cli.typed import PATH
 from ledger.errors import LedgerError
-
-FILE_ARGUMENT = click.Path(path_type=Path)
 
 
 @click.command("sign")
-@click.argument("file", type=FILE_ARGUMENT)
+@click.argument("file", type=PATH)
 @amount_option
 @with_wallet
 def sign(session: Session, file: Path) -> None:
@@ -60,7 +59,7 @@ def _is_batch(path: Path) -> bool:
 
 
 @click.command("send")
-@click.argument("files", type=FILE_ARGUMENT, nargs=-1, required=True)
+@click.argument("files", type=PATH, nargs=-1, required=True)
 @quiet_option
 @with_node
 def send(session: Session, files: tuple[Path, ...]) -> int:

@@ -178,6 +178,7 @@ def _ask_moment(text: str) -> Asked:
 
 AMOUNT: Final = Argument('"CNY 40000.00"', lambda text: Amount(*parse_amount(text)))
 DATE: Final = Argument("DATE", read_date)
+PATH: Final = Argument("FILE", Path)
 HASH: Final = Argument("SHA256|@FILE", read_hash)
 HOLDING: Final = Argument("HOLDING", _read_holding)
 MEMBER: Final = an_id("member")

@@ -28,6 +28,7 @@ from cli.terminal import (
     unread_option,
     wallet_options,
 )
+from cli.typed import PATH
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -62,8 +63,7 @@ def init_wallet(session: Session, *, label: str | None) -> None:
 @label_option
 @click.option(
     "--recovery-file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
+    type=PATH,
     help="Read the recovery code from a file of mode 600, or a pipe.",
 )
 @with_wallet

@@ -18,6 +18,7 @@ from cli.client import NodeError
 from cli.private import read_private, write_private
 from cli.session import Session, with_node
 from cli.terminal import print_note
+from cli.typed import PATH
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -28,12 +29,7 @@ ID_BYTES_MAX: Final = 64
 
 @click.command("watch")
 @click.option("--after", metavar="ID", help="Begin behind this event.")
-@click.option(
-    "--keep",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Keep the last id there, and begin behind it.",
-)
+@click.option("--keep", type=PATH, help="Keep the last id there, and begin behind it.")
 @click.option("--count", type=click.IntRange(1), help="End after so many events.")
 @with_node
 def watch(
