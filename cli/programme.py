@@ -67,8 +67,8 @@ OPTIONAL: Final = (
         "payout_days",
         "payout_min",
     ),
-    *("preset", "recourse_days", "recourse_price", "recourse_trigger", "replaces"),
-    *("settlement_account", "suppliers", "suspense_days"),
+    *("preset", "recall_days", "recourse_days", "recourse_price", "recourse_trigger"),
+    *("replaces", "settlement_account", "suppliers", "suspense_days"),
 )
 MONEY: Final = (*("part_min", "tolerance", "exposure_max", "debtor_max", "payout_min"),)
 HASHES: Final = ("disclosure", "undertaking_text")
@@ -102,7 +102,8 @@ def new_programme(session: Session, terms: Path, *, preset: str | None) -> None:
     the debtor may owe under all its programmes of the currency), replaces; and
     with these when left out: settlement_account (the account), calendar
     "default", charges_to "owner", day_basis "booking", dispute_days 30,
-    late_close_days 3, payout_days 30, payout_min "0", recourse_trigger
+    late_close_days 3, payout_days 30, payout_min "0", recall_days 0 (for which
+    a bank may take money back, and nothing is settled), recourse_trigger
     "default", recourse_days 30, recourse_price "face_interest", suspense_days
     90, fees (a list of name, payer "seller" or "buyer", payee, ppm, fixed "0"),
     documents (a list; "confirmation": a goods receipt to confirm on, "transfer":

@@ -37,7 +37,6 @@ from contracts.kit.v1 import (
     need_unfrozen,
     number_term,
     order_key,
-    owed_at,
     owes_back,
     paid_state,
     pay_small_sums,
@@ -45,8 +44,8 @@ from contracts.kit.v1 import (
     release_unassigned,
     sign_authority,
     to_record,
-    today,
 )
+from contracts.kit.v1.owed import discharge, owes_nothing
 
 DAY_MS = 86_400_000
 EXTEND_DAYS_MAX = 3660
@@ -268,11 +267,10 @@ def count_reduced(ctx: Context, record: Record, units: int) -> None:
         "live_minor": record["live_minor"] - units,
         "reduced_minor": record["reduced_minor"] + units,
     }
-    owed = owed_at(programme, after, today(ctx, programme))
-    if not owed.principal_minor + owed.interest_minor:
-        after["state"] = "settled"
-    elif record["state"] in ("live", "part_paid"):
+    if record["state"] in ("live", "part_paid"):
         after["state"] = paid_state(after)
+    if owes_nothing(programme, after):
+        after = discharge(ctx, after)
     ctx.write(after)
     pay_small_sums(ctx, after)
     add_exposure(ctx, programme["id"], -units)

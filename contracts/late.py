@@ -35,7 +35,7 @@ from contracts.kit.v1 import (
     today,
     unpaid_interest,
 )
-from contracts.kit.v1.owed import cover_left, is_judged
+from contracts.kit.v1.owed import cover_left, discharge, is_judged, owes_nothing
 
 # Receivables judged in one job; only the pace depends on it.
 JUDGED_PAGE = 5000
@@ -112,7 +112,8 @@ def miss_close(ctx: Context, target: Record) -> None:
     """Say once that the bank has not closed the due day; nobody is overdue."""
     programme = ctx.need("programme", target["programme"])
     closed = ctx.need("account", target["account"])["closed_date"]
-    if is_open(target) and closed < judged_from(programme, target):
+    owes = is_open(target) and not owes_nothing(programme, target)
+    if owes and closed < judged_from(programme, target):
         ctx.write({**target, "bank_data_late": today(ctx, programme)})
         ctx.emit("bank_data_late", receivable=target["id"])
 
@@ -154,7 +155,8 @@ def waive(ctx: Context, body: Waive) -> None:
     """Reduce what is left and let its interest go: the debtor is discharged."""
     record = ctx.need("receivable", body.receivable)
     programme = ctx.need("programme", record["programme"])
-    if not is_open(record) or not is_due(ctx, programme, record):
+    owes = is_open(record) and not owes_nothing(programme, record)
+    if not owes or not is_due(ctx, programme, record):
         ctx.refuse("wrong_state", state=record["state"])
     if "sweep" in record or record["waiting_minor"]:
         ctx.refuse("sweep_running", receivable=record["id"])
@@ -172,8 +174,9 @@ def waive(ctx: Context, body: Waive) -> None:
         "interest_waived_minor": record.get("interest_waived_minor", 0) + waived,
         "live_minor": 0,
         "reduced_minor": record["reduced_minor"] + record["live_minor"],
-        "state": "settled",
+        "state": "part_paid",
     }
+    settled = discharge(ctx, settled)
     ctx.write(settled)
     add_exposure(ctx, programme["id"], -record["live_minor"])
     pay_small_sums(ctx, put_judged(ctx, programme, settled, ""))

@@ -237,6 +237,7 @@ class NewProgramme(Payload):
     debtor_max_minor: Amount | None = None
     documents: Annotated[list[Demand], bound(1, 2)] | None = None
     preset: Word | None = None
+    recall_days: Days | None = None
     recourse_days: Days | None = None
     recourse_price: Literal["face", "face_interest"] | None = None
     recourse_trigger: Literal["overdue", "default"] | None = None

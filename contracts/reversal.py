@@ -1,4 +1,4 @@
-"""Reversals of receipts that the attester types by hand.
+"""Reversals of receipts that the attester types by hand, and until when they may be.
 
 The same engine takes a receipt back when a statement's entry says so; here
 what does not fit is refused, since whoever types it can correct it.
@@ -10,13 +10,19 @@ from contracts.kit.v1 import (
     Date,
     Hash,
     Payload,
+    Record,
     Rule,
     Signer,
     Text,
     date_of_ms,
+    is_open,
+    pay_small_sums,
+    release_unassigned,
+    return_interest,
 )
 from contracts.kit.v1.books import count_entry, entry_id, sign_attestation
 from contracts.kit.v1.entries import take_back
+from contracts.kit.v1.owed import discharge, owes_nothing
 
 rule = Rule(
     "receivable",
@@ -46,6 +52,20 @@ rule = Rule(
         ),
     },
 )
+
+
+@rule.job("receivable", "discharge")
+def settle(ctx: Context, target: Record) -> None:
+    """Settle what was paid, once no bank can recall what paid it."""
+    programme = ctx.need("programme", target["programme"])
+    if "sweep" in target or not is_open(target) or not owes_nothing(programme, target):
+        return
+    settled = discharge(ctx, target)
+    if settled["state"] == "settled":
+        ctx.write(settled)
+        pay_small_sums(ctx, settled)
+        return_interest(ctx, programme, settled)
+        release_unassigned(ctx, target["account"], target["debtor"])
 
 
 class Reverse(Payload):

@@ -52,6 +52,7 @@ from contracts.kit.v1 import (
     under_order,
 )
 from contracts.kit.v1.groups import count_units, pack_cutoff, share_by, store_cutoff
+from contracts.kit.v1.owed import discharge, keep_recallable, owes_nothing
 
 # Tiles handled in one job; only the pace depends on it, never the result.
 CHUNK_TILES = 2000
@@ -557,15 +558,15 @@ def finish(ctx: Context, sweep: Record) -> None:
     """End a sweep: judge the state, go on with the next money."""
     receivable = ctx.need("receivable", sweep["receivable"])
     programme = ctx.need("programme", receivable["programme"])
-    owed = owed_at(programme, receivable, sweep["value_date"])
     was = receivable["state"]
     ended = {name: receivable[name] for name in receivable if name != "sweep"}
-    if not owed.principal_minor and not owed.interest_minor:
-        ended["state"] = "settled"
-    elif was == "live":
+    if was == "live":
         ended["state"] = paid_state(receivable)
     elif was == "default":
         ended["state"] = "recovering"
+    ended = keep_recallable(ctx, programme, ended, sweep["receipt"])
+    if owes_nothing(programme, ended):
+        ended = discharge(ctx, ended)
     ctx.write(ended)
     pay_small_sums(ctx, ended)
     if was in LATE_STATES and is_in_time(receivable, sweep["value_date"]):

@@ -16,11 +16,14 @@ from ledger.dealcheck import Records
 from ledger.encoding import JSONObject, load_record
 from ledger.errors import LedgerError
 from ledger.state import View, read_record, scan_records
-from ledger.sweepcheck import PPM, late_days
+from ledger.sweepcheck import PPM, late_days, walk_tiles
 from ledger.transactions import job_id
 
 JUDGED: Final = ("overdue", "default", "recovering")
 DEFAULTED: Final = ("default", "recovering")
+
+
+Table = Mapping[str, JSONObject]
 
 
 class Terms(NamedTuple):
@@ -52,6 +55,7 @@ def check_late(books: Records) -> int:
             units = line["principal_minor"] - line["reversed_principal_minor"]
             days = late_days(terms, record, dates[line["receipt"]])
             earned[record["id"]] += units * terms["late_ppm"] * days
+    recalled = _sum_recall(books, programmes, receivables)
     checked = 0
     for item, record in receivables.items():
         if not any(record[f"{s}_minor"] for s in ("live", "retired", "reduced")):
@@ -62,8 +66,28 @@ def check_late(books: Records) -> int:
         _compare("I8", item, (earned[item], groups[item][1]), found)
         _compare("I8", item, groups[item][0], found[0])
         terms = programmes[record["programme"]]
+        if "sweep" not in record:
+            _compare("I11", item, recalled[item], record.get("final_ms", 0))
         _check_state(record, Terms(terms, closed[record["account"]]))
     return checked
+
+
+def _sum_recall(
+    books: Records, programmes: Table, receivables: Table
+) -> dict[str, int]:
+    """Return until when banks may recall what paid each receivable, UTC ms."""
+    booked = {record["id"]: record["booking_date"] for record in books["receipt"]}
+    last: dict[str, int] = defaultdict(int)
+    for line in books["line"]:
+        item = line["receivable"]
+        terms = programmes[receivables[item]["programme"]]
+        days = terms.get("recall_days", 0)
+        if days and line["receipt"] in booked:
+            day = date.fromisoformat(booked[line["receipt"]]) + timedelta(days=days + 1)
+            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+            seconds = midnight.timestamp() - 60 * terms["offset_minutes"]
+            last[item] = max(last[item], int(seconds) * 1000)
+    return last
 
 
 def _sum_groups(books: Records) -> dict[str, tuple[int, int]]:
@@ -136,6 +160,10 @@ class CloseWatch:
         """
         closed = []
         for raw in writes.values():
+            if raw is not None and b'"final_ms"' in raw:
+                record = load_record(raw)
+                if record["state"] == "settled" and record["final_ms"] > time:
+                    raise _wrong(record["id"], "open", "settled before it is final")
             if raw is not None and b'"kind":"account"' in raw:
                 account = load_record(raw)
                 before = self._closed.get(account["id"], account["closed_date"])
@@ -164,7 +192,8 @@ class CloseWatch:
             if debtor not in cover:
                 own = scan_records(view, "unassigned", f"{item}/{debtor}")
                 cover[debtor] = suspense + sum(row["unassigned_minor"] for row in own)
-            late, used = _judge(programme, record, closed, (time, cover[debtor]))
+            apart = _count_contested(view, record, time)
+            late, used = _judge(programme, record, closed, (apart, cover[debtor]))
             cover[debtor] -= used
             _compare("I11", record["id"], late > 0, record["state"] in JUDGED)
             if late == DEFAULT and record["state"] not in DEFAULTED:
@@ -176,12 +205,30 @@ OVERDUE, DEFAULT = 1, 2
 
 
 def _is_over(programme: JSONObject, record: JSONObject, closed: str, time: int) -> bool:
-    """Say whether a due day is complete in the bank's book, and in its zone."""
+    """Say whether a due day is complete, in the bank's book and in its zone.
+
+    It is over for nobody who owes nothing any more.
+    """
+    if not record["live_minor"] and not _interest_left(programme, record, 0):
+        return False
     due = date.fromisoformat(record["adjusted_date"])
     shift = timedelta(minutes=programme["offset_minutes"])
     today = (datetime.fromtimestamp(time // 1000, UTC) + shift).date()
     last = due + timedelta(days=int(programme.get("day_basis") == "value"))
     return last.isoformat() <= closed and due <= today
+
+
+def _count_contested(view: View, record: JSONObject, time: int) -> int:
+    """Return how many live units disputes contest that stand at block time."""
+    units = 0
+    for row in record.get("disputes", []):
+        if row["until_ms"] >= time and "lo" not in row:
+            units += row["amount_minor"]
+        elif row["until_ms"] >= time:
+            tiles = [t for t in walk_tiles(view, record) if t["state"] == "live"]
+            inside = (min(t["hi"], row["hi"]) - max(t["lo"], row["lo"]) for t in tiles)
+            units += sum(max(0, common) for common in inside)
+    return min(units, record["live_minor"])
 
 
 def _judge(
@@ -193,9 +240,9 @@ def _judge(
         programme: its terms.
         record: the receivable.
         closed: the last day closed.
-        given: block time, and the money that nothing before it needs.
+        given: what is contested, and the money that nothing before it needs.
     """
-    time, cover = given
+    apart, cover = given
     live = record["live_minor"]
     interest = _interest_left(programme, record, late_days(programme, record, closed))
     owes = live + interest - record["waiting_minor"] - record["undistributed_minor"]
@@ -206,8 +253,6 @@ def _judge(
     small = owes <= programme["tolerance_minor"]
     if small and waited < programme["tolerance_days"]:
         return 0, 0
-    rows = [row for row in record.get("disputes", []) if row["until_ms"] >= time]
-    apart = min(live, sum(row["amount_minor"] for row in rows))
     if apart:
         apart += -(-interest * apart // live)
     if waited <= programme["grace_days"]:

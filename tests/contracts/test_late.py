@@ -203,6 +203,45 @@ only who knows takes it  | live days=3, wait 9, close | transfer 0 5 | overdue_u
 and he may               | live days=3, wait 9, close | transfer 0 5 aware=1 | ok
 """
 
+# For two days after the day of its booking a bank may take money back.
+RECALLED = """
+paid                     | deal recall_days=2, paid 1000000 | state | part_paid
+on the last of its days  | deal recall_days=2, paid 1000000, wait 2 | state | part_paid
+after them               | deal recall_days=2, paid 1000000, wait 3 | state | settled
+the day is closed        | deal recall_days=2, paid 1000000, close | state | part_paid
+booked before it was due | deal recall_days=2, early 1000000 days=3,
+                         | wait 3 | state | settled
+paid late: so it was     | deal recall_days=2, live days=3, wait 3, close, wait 12,
+                         | receive 1002000, close | state | overdue
+and settled all the same | deal recall_days=2, live days=3, wait 3, close, wait 12,
+                         | receive 1002000, close, wait 3 | state | settled
+paid in default          | deal recall_days=2, live days=3, wait 15, close -1,
+                         | receive 1002000, close | state | recovering
+never late after all     | deal recall_days=2, live days=3, wait 3, close, wait 1,
+                         | receive 1000000 value=-1 | state | part_paid
+taken back meanwhile     | deal recall_days=2, paid 1000000, reverse 9,
+                         | wait 3 | state | part_paid
+and paid once more       | deal recall_days=2, paid 1000000, reverse 9, wait 1,
+                         | receive 9 k2, wait 2 | state | part_paid
+counts from there        | deal recall_days=2, paid 1000000, reverse 9, wait 1,
+                         | receive 9 k2, wait 3 | state | settled
+what is too much waits   | deal recall_days=2, paid 1000009 | books unassigned | 9
+until it is settled      | deal recall_days=2, paid 1000009, wait 3 | books suspense | 9
+the rest is waived       | deal recall_days=2 tolerance_minor=9, paid 999991,
+                         | waive 9 | state | part_paid
+and it is settled then   | deal recall_days=2 tolerance_minor=9, paid 999991,
+                         | waive 9, wait 3 | state | settled
+nobody waives nothing    | deal recall_days=2, paid 1000000 | waive 0 by=alpha | wrong_signers
+redeemed                 | deal recall_days=2, live, redeem 0 1000000 9,
+                         | price payer=debtor | state | part_paid
+and final                | deal recall_days=2, live, redeem 0 1000000 9,
+                         | price payer=debtor, wait 3 | state | settled
+small sums, too          | deal recall_days=2 payout_min_minor=9999999, paid 1000000,
+                         | wait 2 | payouts | small/1000000
+are paid when it settles | deal recall_days=2 payout_min_minor=9999999, paid 1000000,
+                         | wait 3 | payouts | due/1000000
+"""
+
 # 1000 of 1000000 may be short; 12 days at 6 % on 1000 are 2.
 WAIVERS = """
 of nothing              | deal | waive | not_found
@@ -308,6 +347,12 @@ def test_overdue(stage: Stage, row: Row) -> None:
 @rows(DATA, CORRECTIONS, RETURNED, SHORT)
 def test_what_a_closed_day_says(stage: Stage, row: Row) -> None:
     """A late bank is no late debtor; what was wrongly called late is withdrawn."""
+    assert row.answer(stage) == row.code
+
+
+@rows(RECALLED)
+def test_recall(stage: Stage, row: Row) -> None:
+    """Nothing is settled while its bank may take back what paid it."""
     assert row.answer(stage) == row.code
 
 

@@ -19,7 +19,14 @@ from contracts.kit.v1.calendars import date_of_ms, ms_of_date
 from contracts.kit.v1.days import record_date
 from contracts.kit.v1.exposure import add_exposure
 from contracts.kit.v1.numbers import normalise_number
-from contracts.kit.v1.owed import is_disputed, is_due, is_open, today
+from contracts.kit.v1.owed import (
+    discharge,
+    is_disputed,
+    is_due,
+    is_open,
+    keep_recallable,
+    today,
+)
 from contracts.kit.v1.parts import (
     cut_part,
     end_deal,
@@ -306,7 +313,8 @@ def redeem(ctx: Context, deal: Record, piece: Record, source: str) -> str:
     }
     ctx.create(line)
     retire_units(ctx, piece, units, source, item)
-    add_retired(ctx, record, units)
+    programme = ctx.need("programme", record["programme"])
+    add_retired(ctx, keep_recallable(ctx, programme, record, source), units)
     return item
 
 
@@ -320,7 +328,7 @@ def add_retired(ctx: Context, record: Record, units: int) -> None:
     if record["state"] in ("live", "part_paid", "settled"):
         after["state"] = "part_paid" if after["retired_minor"] else "live"
         if not after["live_minor"]:
-            after["state"] = "settled"
+            after = discharge(ctx, after)
     ctx.write(after)
     pay_small_sums(ctx, after)
     if record["state"] != "closed":

@@ -179,6 +179,45 @@ def paid_state(receivable: Record) -> str:
     return "part_paid" if ended else "live"
 
 
+def keep_recallable(
+    ctx: Context, programme: Record, receivable: Record, receipt: str
+) -> Record:
+    """Return a receivable, not written, that knows until when a bank may recall it.
+
+    Args:
+        ctx: the context.
+        programme: its terms.
+        receivable: what the money has paid.
+        receipt: the money; nothing else can be recalled.
+    """
+    days = number_term(programme, "recall_days")
+    paid = ctx.read("receipt", receipt) if days else None
+    if paid is None:
+        return receivable
+    end = due_moment_ms(programme, add_days(paid["booking_date"], days + 1))
+    return {**receivable, "final_ms": max(end, receivable.get("final_ms", 0))}
+
+
+def discharge(ctx: Context, receivable: Record) -> Record:
+    """Return a receivable, not written, that is settled, since nothing is owed on it.
+
+    While a bank may recall what paid it, it stays as it is and is settled then.
+    """
+    final = receivable.get("final_ms", 0)
+    if final <= ctx.time:
+        return {**receivable, "state": "settled"}
+    ctx.schedule(receivable, "discharge", final)
+    return receivable
+
+
+def owes_nothing(programme: Record, receivable: Record) -> bool:
+    """Say whether principal and late interest are paid, or owed no more."""
+    if receivable["live_minor"]:
+        return False
+    owed = owed_at(programme, receivable, receivable["adjusted_date"])
+    return not owed.interest_minor
+
+
 def is_in_time(receivable: Record, value_date: str) -> bool:
     """Say whether money of a value date was there on the due day."""
     return bool(value_date <= receivable["adjusted_date"])
@@ -220,9 +259,11 @@ def is_judged(ctx: Context, programme: Record, receivable: Record, closed: str) 
     """Say whether a closed day says anything of an open receivable.
 
     A bank may be ahead of the programme's zone: then its due day is not over.
+    What waits for nothing but its bank's last word was judged before.
     """
     begun = receivable["adjusted_date"] <= today(ctx, programme)
-    return bool(begun and judged_from(programme, receivable) <= closed)
+    over = begun and judged_from(programme, receivable) <= closed
+    return bool(over and not owes_nothing(programme, receivable))
 
 
 def cover_left(ctx: Context, account: Record, receivable: Record, cover: int) -> int:

@@ -12,6 +12,7 @@ DEFAULTS: dict[str, int | str] = {
     "late_close_days": 3,
     "payout_days": 30,
     "payout_min_minor": 0,
+    "recall_days": 0,
     "recourse_days": 30,
     "recourse_price": "face_interest",
     "recourse_trigger": "default",
