@@ -12,7 +12,7 @@ from cli.formats.rows import read_table
 from cli.lookup import Lookup
 from cli.parts import make_acceptance
 from cli.people import check_id, find_id, name_id
-from cli.receivables import read_deductions
+from cli.receivables import agreed_terms, read_deductions
 from cli.session import Session
 from cli.typed import read_date, read_hash
 from ledger.encoding import JSONObject
@@ -223,5 +223,4 @@ def _named(
 def _answer(lookup: Any, act: str, record: JSONObject, row: dict[str, str]) -> Any:
 
     record = {**record, "kind": "receivable"}
-    body = {"face_minor": record["face_minor"], "receivable": record["id"]}
-    return Act(act, {**body, **_answers(row)}, lookup.facts(record))
+    return Act(act, {**agreed_terms(record), **_answers(row)}, lookup.facts(record))

@@ -61,6 +61,7 @@ OPTIONAL: Final = (
     *(
         "dispute_days",
         "documents",
+        "early_payment",
         "exposure_max",
         "fees",
         "late_close_days",
@@ -102,6 +103,7 @@ def new_programme(session: Session, terms: Path, *, preset: str | None) -> None:
     the debtor may owe under all its programmes of the currency), replaces; and
     with these when left out: settlement_account (the account), calendar
     "default", charges_to "owner", day_basis "booking", dispute_days 30,
+    early_payment "allowed",
     late_close_days 3, payout_days 30, payout_min "0", recall_days 0 (for which
     a bank may take money back, and nothing is settled), recourse_trigger
     "default", recourse_days 30, recourse_price "face_interest", suspense_days

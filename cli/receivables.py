@@ -40,6 +40,11 @@ different_option = click.option(
     metavar="SHA256",
     help="Invoice that looks like another one and is not; the refusal names it.",
 )
+parties_option = click.option(
+    "--parties-agreed",
+    is_flag=True,
+    help="The invoice's parties are these members, whatever numbers it has.",
+)
 delivery_option = click.option(
     "--delivery",
     metavar="SHA256|@FILE",
@@ -74,11 +79,7 @@ claim_options: Final = (
     click.option("--amount", metavar='"CNY 1000.00"', help="Amount of that invoice."),
     click.option("--due", metavar="DATE", help="When it is to be paid."),
     click.option("--use", metavar='"CNY 1000.00"', help="Draw on a part of it only."),
-    click.option(
-        "--parties-agreed",
-        is_flag=True,
-        help="The draft's parties are these members, whatever their identifiers say.",
-    ),
+    parties_option,
     deduct_option,
 )
 
@@ -193,6 +194,8 @@ def _answers(given: dict[str, Any]) -> JSONObject:
         found["different"] = [read_hash(text) for text in given["different"]]
     if given.get("delivery") is not None:
         found["delivery"] = read_hash(given["delivery"])
+    if given.get("parties_agreed"):
+        found["linked"] = True
     return found
 
 
@@ -315,6 +318,7 @@ def _find_programme(lookup: Any, given: dict[str, Any], claim: JSONObject) -> An
     metavar="FILE",
     help="Compare the invoice you have: number, amount, bytes, account.",
 )
+@parties_option
 @file_option
 @all_option
 @from_option
@@ -340,7 +344,7 @@ def _is_batch(item: str | None, given: dict[str, Any]) -> bool:
         raise LedgerError("usage", found="give an ID, --file FILE or --all")
     if not given["every"] and any(given.get(name) for name in WANTED):
         raise LedgerError("usage", found="--only, --from and --currency go with --all")
-    single = ("reason", "different", "delivery", "invoice", "aware")
+    single = ("reason", "different", "delivery", "invoice", "aware", "parties_agreed")
     if item is None and any(given.get(name) for name in single):
         raise LedgerError("usage", found="a reason stands in the lines of a file")
     if item is not None:
@@ -362,17 +366,35 @@ def _decide(session: Session, act: str, text: str, given: dict[str, Any]) -> Non
     answers = _answers(given)
     lookup = Lookup(session)
     found = lookup.find("receivable", text)
-    body = {"face_minor": found["face_minor"], "receivable": found["id"], **answers}
+    body = {**agreed_terms(found), **answers}
     facts = lookup.facts(found)
     if given.get("invoice") is not None:
-        facts += _compare_invoice(lookup, given["invoice"], found)
+        agreed = given["parties_agreed"]
+        facts += _compare_invoice(lookup, given["invoice"], found, agreed=agreed)
     run_acts(session, [Act(act, body, facts)])
 
 
-def _compare_invoice(lookup: Any, path: Path, found: JSONObject) -> list[JSONObject]:
+def agreed_terms(found: JSONObject) -> JSONObject:
+    """Return the part of an answer that repeats the terms of a proposal."""
+    terms = _terms(found["due_date"], found["gross_minor"], found.get("deductions", []))
+    return {
+        "face_minor": found["face_minor"],
+        "receivable": found["id"],
+        "terms": terms,
+    }
+
+
+def _compare_invoice(
+    lookup: Any, path: Path, found: JSONObject, *, agreed: bool
+) -> list[JSONObject]:
     """Return the warning of an invoice that asks to be paid elsewhere, if it does."""
     from cli.formats.invoices import read_invoice
-    from cli.parties import check_invoice, warn_of_account
+    from cli.parties import (
+        check_invoice,
+        check_parties,
+        draft_parties,
+        warn_of_account,
+    )
 
     number = lookup.members()[found["supplier"]]["identifiers"][0]
     submitter = f"{number['scheme']}:{number['value']}"
@@ -383,6 +405,9 @@ def _compare_invoice(lookup: Any, path: Path, found: JSONObject) -> list[JSONObj
             raise
         invoice = read_invoice(path, due_date=found["due_date"], submitter=submitter)
     check_invoice(found, invoice)
+    if not agreed:
+        parties = draft_parties(invoice.to_json())
+        check_parties(lookup, parties, found["supplier"], found["debtor"])
     accounts = [account.to_json() for account in invoice.pay_to]
     programme = lookup.record("programme", found["programme"])
     return warn_of_account(lookup, accounts, programme, found["supplier"])
@@ -419,6 +444,7 @@ def counter(session: Session, receivable: str, **given: Any) -> None:
 @click.argument("item", required=False)
 @click.option("--aware", is_flag=True, help="Take an overdue holding knowingly.")
 @reason_option
+@parties_option
 @file_option
 @all_option
 @only_option
@@ -435,7 +461,7 @@ def accept(session: Session, item: str | None, **given: Any) -> int | None:
 
         accept_offer(session, item or "", aware=given["aware"])
         return None
-    _decide(session, "receivable.accept", item or "", {"reason": given["reason"]})
+    _decide(session, "receivable.accept", item or "", given)
     return None
 
 

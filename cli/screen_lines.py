@@ -66,6 +66,10 @@ WORDS: Final[Mapping[str, Mapping[object, str]]] = {
         "amended": "was AMENDED",
         "discharged": "is DISCHARGED: nothing stands in the buyer's favour any more",
     },
+    "linked": {
+        True: "are THESE MEMBERS, though the invoice names them by other numbers",
+        False: "have the numbers that the invoice names them by",
+    },
     "method": {
         "bank_discount": "bank discount, a rate on the face",
         "true_discount": "true discount, a rate on the price",

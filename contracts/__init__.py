@@ -15,6 +15,7 @@ RULES = {
         "advice",
         "bank",
         "circulation",
+        "consent",
         "dates",
         "deals",
         "disputes",

@@ -10,9 +10,22 @@ from contracts.kit.v1 import (
     due_moment_ms,
     is_open,
     put_dates,
+    word_term,
 )
 
-rule = Rule("receivable", part="dates", writes=("receivable",))
+rule = Rule(
+    "receivable",
+    part="dates",
+    writes=("receivable",),
+    refusals={
+        "early_refused": (
+            "refused",
+            "the programme allows no early payment",
+            "Holders count on being paid on the due date, and not before.",
+            "Wait for it, or agree with a holder: run: allonge redeem --help",
+        ),
+    },
+)
 
 
 @rule.job("receivable", "decide_date")
@@ -53,6 +66,9 @@ def sign_pay_early(ctx: Context, body: PayEarly) -> list[Signer]:
 def pay_early(ctx: Context, body: PayEarly) -> None:
     """Let money for this receivable be swept from now on."""
     record = ctx.need("receivable", body.receivable)
+    programme = ctx.need("programme", record["programme"])
+    if word_term(programme, "early_payment") == "refused":
+        ctx.refuse("early_refused", programme=programme["id"])
     if record["state"] not in ("live", "part_paid") or not record["waiting_minor"]:
         ctx.refuse("wrong_state", state=record["state"])
     ctx.write({**record, "early": True})

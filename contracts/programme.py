@@ -236,6 +236,7 @@ class NewProgramme(Payload):
     payout_min_minor: Minor | None = None
     debtor_max_minor: Amount | None = None
     documents: Annotated[list[Demand], bound(1, 2)] | None = None
+    early_payment: Literal["allowed", "refused"] | None = None
     preset: Word | None = None
     recall_days: Days | None = None
     recourse_days: Days | None = None

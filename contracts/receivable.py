@@ -22,20 +22,13 @@ from contracts.kit.v1 import (
     add_exposure,
     adjust_due_date,
     bound,
-    claim_left,
     days_between,
     debtor_room,
     due_moment_ms,
     free_uses,
-    is_locked,
-    is_open,
-    need_disposal,
-    need_kept,
     need_solvent,
-    need_unfrozen,
     order_key,
     put_dates,
-    release_unassigned,
     reserve_uses,
     to_record,
     today,
@@ -49,7 +42,7 @@ PROPOSED = ("submitted", "countered", "issued")
 rule = Rule(
     "receivable",
     part="receivable",
-    writes=("receivable", "tile", "invoice", "near", "exposure", "receipt", "account"),
+    writes=("receivable", "tile", "invoice", "near", "exposure"),
     refusals={
         "wrong_state": (
             "stale",
@@ -111,11 +104,11 @@ rule = Rule(
             "What the debtor owes in all would exceed the lowest limit agreed.",
             "Wait for repayments or agree on a higher limit.",
         ),
-        "encumbered": (
+        "link_unsigned": (
             "refused",
-            "not free to be cancelled",
-            "One holder has all; no offer, payment, claim or retention drawn.",
-            "Withdraw offers first; paid receivables end by payment.",
+            "the invoice names its parties by other numbers",
+            "Who agrees signs, too, that the parties are these members.",
+            "Compare the invoice; if it is right, sign with --parties-agreed.",
         ),
         "document_missing": (
             "refused",
@@ -144,13 +137,19 @@ class Terms(Payload):
 
 
 class Submit(Payload):
-    """``receivable.submit``: the supplier's claim from its invoices."""
+    """``receivable.submit``: the supplier's claim from its invoices.
+
+    Attributes:
+        linked: the invoices name their parties by other numbers than the members
+            have; whoever agrees signs that they are these, too.
+    """
 
     invoices: Annotated[list[InvoiceUse], bound(1, 32)]
     programme: Hash
     supplier: Hash
     terms: Terms
     document: Hash | None = None
+    linked: bool | None = None
 
 
 class Issue(Submit):
@@ -260,6 +259,8 @@ def propose(
         record["deductions"] = [to_record(row) for row in body.terms.deductions]
     if body.document is not None:
         record["document"] = body.document
+    if body.linked:
+        record["linked"] = True
     reserve_uses(ctx, record, [], confirming=False)
     ctx.create(record)
     ctx.schedule(record, "expire", deadline_ms + 1)
@@ -296,11 +297,13 @@ def check_tenor(
 
 
 class Decide(Payload):
-    """``receivable.accept``; ``face_minor`` repeats what is agreed to."""
+    """``receivable.accept``; ``face_minor`` and ``terms`` repeat what is agreed to."""
 
     face_minor: Amount
     receivable: Hash
+    linked: bool | None = None
     reason: Word | None = None
+    terms: Terms | None = None
 
 
 class Confirm(Decide):
@@ -369,9 +372,15 @@ def accept(ctx: Context, body: Decide) -> None:
 def make_live(ctx: Context, record: Record, body: Decide) -> None:
     """Give the supplier the whole interval and plan the due date."""
     programme = ctx.need("programme", record["programme"])
+    names = ("deductions", "due_date", "gross_minor")
+    standing = {name: record[name] for name in names if name in record}
     terms = Terms(due_date=record["due_date"], gross_minor=record["gross_minor"])
     if body.face_minor != record["face_minor"]:
         ctx.refuse("stale_input", face_minor=record["face_minor"])
+    if body.terms is not None and to_record(body.terms) != standing:
+        ctx.refuse("stale_input", due_date=record["due_date"])
+    if "linked" in record and not body.linked:
+        ctx.refuse("link_unsigned", receivable=record["id"])
     need_solvent(ctx, record["debtor"], record["supplier"])
     check_due(ctx, programme, terms)
     # The debtor's side of a counter-proposal or issue gave its reason then.
@@ -525,75 +534,3 @@ def expire(ctx: Context, target: Record) -> None:
     """Free the invoices of a proposal nobody answered in time."""
     if target["state"] in PROPOSED:
         end_proposal(ctx, target, "expired")
-
-
-def sign_void(ctx: Context, body: End) -> list[Signer]:
-    """Debtor and the one holder, who gives up all that is owed."""
-    record = ctx.need("receivable", body.receivable)
-    holder = first_holder(ctx, record)
-    given = Signer(holder, "give", record["live_minor"], record["currency"])
-    return [Signer(record["debtor"], "confirm"), given]
-
-
-def first_holder(ctx: Context, record: Record) -> str:
-    """Return the holder of the lowest units, or of others if those are reduced."""
-    tile = ctx.need("tile", "0", record["id"])
-    live = ctx.scan("live", record["id"], limit=1)
-    holder: str = live[0]["holder"] if live and "reduction" in tile else tile["holder"]
-    return holder
-
-
-def was_passed(ctx: Context, record: Record) -> bool:
-    """Say whether any unit, even one reduced since, was ever passed on."""
-    position = 0
-    while position < record["face_minor"]:
-        tile = ctx.need("tile", str(position), record["id"])
-        if tile["transfers"]:
-            return True
-        position = tile["hi"]
-    return False
-
-
-def check_unpaid(ctx: Context, record: Record) -> None:
-    """Refuse to cancel what was paid in part, or draws on what it retained."""
-    if "sweep" in record:
-        ctx.refuse("sweep_running", receivable=record["id"])
-    if not is_open(record) or record["retired_minor"]:
-        ctx.refuse("wrong_state", state=record["state"])
-    if record["interest_paid_minor"] or record["waiting_minor"]:
-        ctx.refuse("encumbered", receivable=record["id"])
-    if record.get("retention_drawn_minor", 0):
-        # Its invoice would be free again while the retention stands.
-        ctx.refuse("encumbered", receivable=record["id"])
-
-
-@rule.action("receivable.void", End, signers=sign_void, on=("receivable", "receivable"))
-def void(ctx: Context, body: End) -> None:
-    """Cancel a live receivable by consent of its debtor and only holder."""
-    record = ctx.need("receivable", body.receivable)
-    check_unpaid(ctx, record)
-    transferred = was_passed(ctx, record)
-    holder = first_holder(ctx, record)
-    need_disposal(ctx, holder)
-    if claim_left(ctx, record["account"], record["id"], holder):
-        # Its holder was paid, and nothing would be left to repay that from.
-        ctx.refuse("encumbered", receivable=record["id"])
-    for tile in ctx.scan("live", record["id"], limit=10_000):
-        need_unfrozen(ctx, tile)
-        need_kept(ctx, record, tile, tile["hi"] - tile["lo"])
-        if tile["holder"] != holder or is_locked(ctx, tile) or "pledge" in tile:
-            ctx.refuse("encumbered", lo=tile["lo"])
-        ctx.write({**tile, "rev": tile["rev"] + 1, "state": "reduced"})
-    if not transferred:
-        free_uses(ctx, record)
-    add_exposure(ctx, record["programme"], -record["live_minor"])
-    ctx.write(
-        {
-            **record,
-            "live_minor": 0,
-            "reduced_minor": record["face_minor"],
-            "state": "cancelled",
-        }
-    )
-    release_unassigned(ctx, record["account"], record["debtor"])
-    ctx.emit("cancelled", receivable=record["id"])

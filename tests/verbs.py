@@ -148,6 +148,8 @@ def _named(stage: Stage, options: Body) -> Body:
         made["programme"] = digest_of("none")
     if "different" in made:
         made["different"] = [stage.invoice_id(made["different"])]
+    if "linked" in made:
+        made["linked"] = bool(made["linked"])
     if "delivery" in made:
         made["delivery"] = digest_of(made["delivery"])
     return made
@@ -177,9 +179,15 @@ def look_alikes(stage: Stage, number: str, count: int) -> None:
 
 
 def _decide(stage: Stage, verb: str, by: str, changes: Body) -> None:
-    face = stage.record_of()["face_minor"]
-    named = _named(stage, changes)
-    body = {"face_minor": face, "receivable": stage.it, **named}
+    found, named = stage.record_of(), _named(stage, changes)
+    names = ("deductions", "due_date", "gross_minor")
+    terms = {name: found[name] for name in names if name in found}
+    if "due" in named:
+        terms["due_date"] = stage.day(named.pop("due"))
+    if "cut" in named:
+        terms |= stage.make_terms(60, found["gross_minor"], named.pop("cut"), "other")
+    body = {"face_minor": found["face_minor"], "receivable": stage.it, "terms": terms}
+    body |= named
     stage.act(f"receivable.{verb}", body, **stage.as_members(by))
 
 

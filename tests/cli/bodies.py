@@ -37,6 +37,7 @@ INVOICE = {
 SUBMIT = {
     "document": hash_of("invoice.xml"),
     "invoices": [INVOICE],
+    "linked": True,
     "programme": hash_of("programme"),
     "supplier": ALPHA,
     "terms": TERMS,
@@ -344,6 +345,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "disclosure": hash_of("d"),
         "dispute_days": 20,
         "documents": ["confirmation", "transfer"],
+        "early_payment": "refused",
         "exposure_max_minor": 10**10,
         "fees": [
             {
@@ -369,7 +371,6 @@ BODIES: dict[str, dict[str, Any]] = {
         "payout_days": 40,
         "payout_min_minor": 1000,
         "preset": "cn_2025",
-        "recall_days": 3,
         "record_days": 2,
         "recourse_days": 15,
         "recourse_price": "face",
@@ -419,9 +420,21 @@ BODIES: dict[str, dict[str, Any]] = {
         "key": "S9/1",
         "receipt": E,
     },
-    "receivable.accept": {"face_minor": 10_000_000, "receivable": R, "reason": "late"},
+    "receivable.accept": {
+        "face_minor": 10_000_000,
+        "linked": True,
+        "reason": "late",
+        "receivable": R,
+        "terms": TERMS,
+    },
     "receivable.cancel": {"receivable": R},
-    "receivable.confirm": {"face_minor": 10_000_000, "receivable": R, **UNDERTAKEN},
+    "receivable.confirm": {
+        "face_minor": 10_000_000,
+        "linked": True,
+        "receivable": R,
+        "terms": TERMS,
+        **UNDERTAKEN,
+    },
     "receivable.counter": {
         "party": "debtor",
         "receivable": R,

@@ -95,10 +95,18 @@ def test_a_draft_between_others_is_refused(
 
 
 def test_what_both_sides_agreed_on_is_submitted(stage: Stage, tmp_path: Path) -> None:
-    """The option lets pass what was refused without it."""
+    """The option lets pass what was refused without it, if both sides sign it."""
     path = make_draft(tmp_path, "Q-2", ALPHA | {"value": "BETA"}, DEBTOR)
     assert stage.refusal("alpha", "submit", path, typed="7.00") == "parties_differ"
-    stage.do("alpha", "submit", path, "--parties-agreed", typed="7.00")
+    made = stage.do("alpha", "submit", path, "--parties-agreed", typed="7.00")
+    words = ["confirm", made["created"]["id"]]
+    assert stage.refusal("debtor", *words, typed="7.00") == "link_unsigned"
+    invoice = str(tmp_path / "invoice.xml")
+    compared = stage.refusal("debtor", *words, "--invoice", invoice, typed="7.00")
+    assert compared == "parties_differ"
+    ended = stage.run("debtor", *words, "--parties-agreed", typed="7.00")
+    assert ended.exit_code == 0, ended.err
+    assert "are THESE MEMBERS, though the invoice names them" in ended.err
 
 
 def test_a_debtor_issues_to_whom_the_draft_names(stage: Stage, tmp_path: Path) -> None:

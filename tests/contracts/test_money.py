@@ -173,6 +173,8 @@ by somebody else      | early 9            | pay_early by=alpha | wrong_signers
 with no money waiting | live               | pay_early          | wrong_state
 with unnamed money    | live, receive 9    | pay_early          | wrong_state
 with money waiting    | early 9            | pay_early          | ok
+where it is refused   | deal early_payment=refused,
+                      | early 9            | pay_early          | early_refused
 once more             | early 9, pay_early | pay_early          | wrong_state
 a proposal            | submit             | pay_early          | wrong_state
 on the due day        | paid 9             | pay_early          | wrong_state

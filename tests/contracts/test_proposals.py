@@ -79,6 +79,15 @@ debtor confirms its issue | issue              | confirm             | not_your_
 its counter               | submit,
                           | counter debtor     | confirm             | not_your_turn
 another face              | submit             | confirm face_minor=999999 | stale_input
+another due date          | submit             | confirm due=61      | stale_input
+another deduction         | submit cut=5       | confirm cut=4       | stale_input
+its own deduction         | submit cut=5       | confirm             | ok
+other parties by number   | submit linked=1    | confirm             | link_unsigned
+signed by both            | submit linked=1    | confirm linked=1    | ok
+no link to sign           | submit             | confirm linked=1    | ok
+said to be none           | submit linked=1    | confirm linked=0    | link_unsigned
+issued to other numbers   | issue linked=1     | agree               | link_unsigned
+accepted as these         | issue linked=1     | agree linked=1      | ok
 on the due day            | submit days=5,
                           | wait 5             | confirm             | past_due
 on the day before         | submit days=5,

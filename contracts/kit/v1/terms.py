@@ -9,6 +9,7 @@ DEFAULTS: dict[str, int | str] = {
     "charges_to": "owner",
     "day_basis": "booking",
     "dispute_days": 30,
+    "early_payment": "allowed",
     "late_close_days": 3,
     "payout_days": 30,
     "payout_min_minor": 0,
