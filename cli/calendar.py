@@ -13,7 +13,7 @@ from cli.lookup import Lookup
 from cli.private import read_private
 from cli.screen import show_moment
 from cli.session import Session, with_node
-from cli.tables import Column, print_list
+from cli.tables import print_list, table
 from cli.terminal import json_option, print_facts, print_json, print_text
 from cli.typed import MEMBER, Argument
 from ledger.encoding import JSONObject
@@ -121,11 +121,8 @@ def show(session: Session, name: str | None) -> None:
         if not rows:
             raise LedgerError("not_found", found=name[:40])
     if name is None or session.as_json:
-        columns = (
-            Column("calendar"),
-            Column("version"),
-            Column("published through", field="through"),
-            Column("since", "moment", "from_time"),
+        columns = table(
+            "calendar | version | published through=through | since:moment=from_time"
         )
         print_list(session, columns, rows)
         return

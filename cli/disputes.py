@@ -10,7 +10,7 @@ from cli.amounts import parse_minor
 from cli.command import add_options, argument, reads, signs
 from cli.lookup import Holding, Lookup
 from cli.orders import read_authority
-from cli.tables import Column, print_list
+from cli.tables import print_list, table
 from cli.typed import (
     AMOUNT,
     HASH,
@@ -174,10 +174,5 @@ def list_disputes(lookup: Lookup, receivable: JSONObject) -> None:
         {**lookup.record("dispute", row["id"]), "currency": currency}
         for row in receivable.get("disputes", [])
     ]
-    columns = (
-        Column("dispute", "dispute", "id"),
-        Column("amount", "money", "amount_minor"),
-        Column("until", "moment", "until_ms"),
-        Column("state"),
-    )
+    columns = table("dispute:dispute=id | amount:money | until:moment=until_ms | state")
     print_list(lookup.session, columns, rows)

@@ -14,7 +14,7 @@ from cli.people import FULL, check_id, find_id, name_id
 from cli.private import write_private
 from cli.requests import KEY_VERSION, make_key, read_new_key, read_policy
 from cli.session import Session, is_missing, with_node, with_wallet
-from cli.tables import Column, print_list, print_rows
+from cli.tables import print_list, print_rows, table
 from cli.terminal import print_json, print_note
 from cli.typed import HASH, MEMBER, MOMENT, PATH, Argument, Asked
 from ledger.encoding import JSONObject, encode
@@ -200,12 +200,9 @@ def report_key(
     if session.as_json:
         print_json({"items": rows, "key": key, "since": since})
         return
-    columns = (
-        Column("block", field="height"),
-        Column("act"),
-        Column("result", field="code"),
-        Column("transaction", "transaction", "id"),
-        Column("to undo it", field="undo"),
+    columns = table(
+        "block=height | act | result=code | transaction:transaction=id | "
+        "to undo it=undo"
     )
     print_rows(lookup, columns, rows)
     undone = len([row for row in rows if row["undo"]])
@@ -429,11 +426,8 @@ def end_grant(lookup: Lookup, item: str, *, guardian: JSONObject | None) -> JSON
 @with_node
 def list_grants(session: Session) -> None:
     """List the grants your member has given or been given."""
-    columns = (
-        Column("grant", field="id"),
-        Column("reader", "member", "auditor"),
-        Column("covers"),
-        Column("by", "member", "member|operator"),
-        Column("until", "moment", "until_ms"),
+    columns = table(
+        "grant=id | reader:member=auditor | covers | by:member=member|operator | "
+        "until:moment=until_ms"
     )
     print_list(session, columns, session.client.items("/v1/grants"))

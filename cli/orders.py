@@ -14,7 +14,7 @@ from cli.lookup import Lookup
 from cli.people import check_id
 from cli.requests import make_card
 from cli.session import Session, with_node
-from cli.tables import Column, print_list, print_rows
+from cli.tables import print_list, print_rows, table
 from cli.terminal import print_json, print_note
 from cli.typed import AMOUNT, HASH, MEMBER, MOMENT, Amount, Argument, Asked, an_id
 from ledger.encoding import JSONObject, decode_base64
@@ -202,15 +202,9 @@ def release(lookup: Lookup, order: JSONObject, **given: Any) -> JSONObject:
 @with_node
 def list_orders(session: Session) -> None:
     """List the orders that you placed or that bind you, ended ones too."""
-    columns = (
-        Column("order", "order", "id"),
-        Column("what"),
-        Column("cover"),
-        Column("on", "member", "member"),
-        Column("of", "text", "authority"),
-        Column("reference"),
-        Column("rank", "number"),
-        Column("state"),
+    columns = table(
+        "order:order=id | what | cover | on:member=member | of=authority | "
+        "reference | rank:number | state"
     )
     print_list(session, columns, session.client.items("/v1/orders"))
 
@@ -281,18 +275,14 @@ def report(lookup: Lookup, order: JSONObject) -> None:
         return
     name = lookup.name_of(order["member"])
     print_note(f"What {name} signed or was named in since the order took effect.")
-    columns = (
-        Column("time", "moment"),
-        Column("block", "number", "height"),
-        Column("act"),
-        Column("part"),
-        Column("receivable", "receivable"),
-        Column("transaction", "transaction", "id"),
+    columns = table(
+        "time:moment | block:number=height | act | part | receivable:receivable | "
+        "transaction:transaction=id"
     )
     print_rows(lookup, columns, rows)
     print_note("Payouts sent to it or for it:")
-    money = (Column("payout", "payout", "id"), Column("date"), Column("state"))
-    print_rows(lookup, (*money, Column("amount", "money", "amount_minor")), payouts)
+    money = table("payout:payout=id | date | state | amount:money")
+    print_rows(lookup, money, payouts)
 
 
 def _need_grant(session: Session, member: str) -> None:

@@ -25,7 +25,7 @@ from cli.lookup import Lookup
 from cli.people import check_id, find_id, name_id
 from cli.private import write_private
 from cli.session import Session, with_signing
-from cli.tables import Column, print_rows, safe_cell
+from cli.tables import print_rows, safe_cell, table
 from cli.terminal import print_json, print_note
 from cli.typed import DATE, PATH, an_id
 from ledger.encoding import JSONObject, encode, hex_digest
@@ -81,10 +81,9 @@ def list_payouts(
     if lookup.session.as_json:
         print_json({"items": rows})
         return
-    columns = (
-        *(Column("payout", "payout", "id"), Column("date"), Column("state")),
-        *(Column("to", "member", "payee"), Column("amount", "money", "amount_minor")),
-        Column("end-to-end id", field="end_to_end"),
+    columns = table(
+        "payout:payout=id | date | state | to:member=payee | amount:money | "
+        "end-to-end id=end_to_end"
     )
     shown = [{**row, "end_to_end": (row.get("attempts") or [""])[-1]} for row in rows]
     print_rows(lookup, columns, shown)

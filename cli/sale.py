@@ -16,7 +16,7 @@ from cli.lookup import Holding, Lookup
 from cli.parts import at_option, part_option
 from cli.recourse import today_in
 from cli.session import Session, with_node
-from cli.tables import Column, print_list, print_rows
+from cli.tables import print_list, print_rows, table
 from cli.terminal import (
     json_option,
     print_facts,
@@ -187,21 +187,16 @@ def list_quotes(session: Session) -> None:
         print_json({"quotes": given, "requests": asked})
         return
     lookup = Lookup(session)
-    sides = (
-        Column("receivable", "receivable"),
-        Column("part", "money"),
-        Column("seller", "member"),
-        Column("lender", "member"),
-    )
-    until = Column("until", "moment", "until_ms")
+    sides = "receivable:receivable | part:money=part | seller:member | lender:member"
+    until = "until:moment=until_ms"
     for row in (*asked, *given):
         row["part"] = row["hi"] - row["lo"]
-    print_rows(lookup, (Column("request", "request", "id"), *sides, until), asked)
+    print_rows(lookup, table(f"request:request=id | {sides} | {until}"), asked)
     if given:
         print_text("")
-        figures = (Column("net", "money"), Column("price", "money"))
+        figures = "net:money=net | price:money=price"
         rows = [{**row, **_figures(row["price"])} for row in given]
-        columns = (Column("quote", "quote", "id"), *sides, *figures, until)
+        columns = table(f"quote:quote=id | {sides} | {figures} | {until}")
         print_rows(lookup, columns, rows)
     print_note("To sell at a price: run: allonge take QUOTE")
 
@@ -300,15 +295,9 @@ def deal() -> None:
 @with_node
 def list_deals(session: Session) -> None:
     """List the deals in which you pay or are paid, with their references."""
-    columns = (
-        Column("deal", "deal", "id"),
-        Column("for", "text", "purpose"),
-        Column("state"),
-        Column("payer", "member"),
-        Column("payee", "member"),
-        Column("price", "money", "price_minor"),
-        Column("reference of the payment", "text", "reference"),
-        Column("pay by", "moment", "pay_by_ms"),
+    columns = table(
+        "deal:deal=id | for=purpose | state | payer:member | payee:member | "
+        "price:money | reference of the payment=reference | pay by:moment=pay_by_ms"
     )
     note = "What is paid to the account names the reference, and nothing else."
     print_list(session, columns, session.client.items("/v1/deals"), note)

@@ -86,6 +86,22 @@ class Column(NamedTuple):
         return [self.heading, f"{self.heading} in full"]
 
 
+def table(text: str) -> tuple[Column, ...]:
+    """Return columns as they are written: ``heading:kind=field | heading | …``.
+
+    Without a kind it is text; without a field the heading names it, of money
+    followed by ``_minor``. What stands in brackets is for spreadsheets only.
+    """
+    columns = []
+    for part in text.split(" | "):
+        words, _, field = part.strip("()").partition("=")
+        heading, _, kind = words.partition(":")
+        if kind == "money" and not field:
+            field = f"{heading.replace(' ', '_')}_minor"
+        columns.append(Column(heading, kind or "text", field, part.startswith("(")))
+    return tuple(columns)
+
+
 PLAIN: Final = ("money", "number", "text")
 
 

@@ -13,7 +13,7 @@ from cli.keyheader import read_header
 from cli.lookup import name_holding
 from cli.session import is_missing
 from cli.signing import read_signing_file
-from cli.tables import Column
+from cli.tables import Column, table
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -280,99 +280,74 @@ def list_rows(path: str) -> Callable[[Any], Rows]:
     return read
 
 
-def _money(*pairs: str) -> Iterator[Column]:
-    for pair in pairs:
-        heading, _, field = pair.partition(":")
-        yield Column(heading, "money", f"{field or heading}_minor")
-
-
-INCOMING: Final = (
-    *(Column("id", "receipt"), Column("date", field="value_date")),
-    *(Column("amount", "money", "amount_minor"), Column("state")),
-    Column("payer", "member"),
-)
-_AMOUNT: Final = Column("amount", "money", "amount_minor")
-_DUE: Final = Column("paid on", "text", "adjusted_date")
-_DEBTOR: Final = Column("debtor", "member")
-_SUPPLIER: Final = Column("supplier", "member")
+_INCOMING: Final = "id:receipt | date=value_date | amount:money | state | payer:member"
+INCOMING: Final = table(_INCOMING)
+_PAYOUT: Final = "payout:payout=id | date | state | amount:money"
 
 VIEWS: Final = {
     "totals": View(
         "by currency",
-        tuple(
-            _money(
-                *("owed to you:amount", "of it overdue:overdue", "locked"),
-                *("to be paid out:claims", "paid out:paid", "in suspense:suspense"),
-            )
+        table(
+            "owed to you:money=amount_minor | of it overdue:money=overdue_minor | "
+            "locked:money | to be paid out:money=claims_minor | "
+            "paid out:money=paid_minor | in suspense:money=suspense_minor"
         ),
         read_totals,
     ),
     "due": View(
-        "by date", (_DUE, Column("parts", "number", "count"), _AMOUNT), read_due
+        "by date",
+        table("paid on=adjusted_date | parts:number=count | amount:money"),
+        read_due,
     ),
     "holdings": View(
         "what you hold",
-        (
-            *(
-                Column("holding"),
-                _DEBTOR,
-                _DUE,
-                Column("state", field="receivable_state"),
-            ),
-            *(_AMOUNT, Column("locked")),
-            Column("receivable", "receivable", csv_only=True),
+        table(
+            "holding | debtor:member | paid on=adjusted_date | "
+            "state=receivable_state | amount:money | locked | (receivable:receivable)"
         ),
         read_holdings,
     ),
     "payouts": View(
         "not attested paid yet",
-        (
-            *(Column("payout", "payout", "id"), Column("date"), Column("state")),
-            *(_AMOUNT, Column("to", "member", "payee"), Column("purpose")),
-        ),
+        table(f"{_PAYOUT} | to:member=payee | purpose"),
         read_claims,
     ),
     "funding": View(
         "what you have to have on an account, and when",
-        (_DUE, _AMOUNT, Column("account", "account"), Column("pay in", field="window")),
+        table("paid on=adjusted_date | amount:money | account:account | pay in=window"),
         read_funding,
     ),
     "exposure": View(
         "what others owe you, by who owes and who supplied",
-        (
-            *(_DEBTOR, _SUPPLIER, Column("parts", "number", "count"), _AMOUNT),
-            Column("overdue", "money", "overdue_minor"),
+        table(
+            "debtor:member | supplier:member | parts:number=count | amount:money | "
+            "overdue:money"
         ),
         read_exposure,
     ),
     "suspense": View(
         "incoming money nobody could assign, oldest first",
-        (
-            *(Column("age", "number", "age_days"), Column("days", field="band")),
-            *(*INCOMING, Column("reference"), Column("account", "account")),
+        table(
+            f"age:number=age_days | days=band | {_INCOMING} | reference | "
+            "account:account"
         ),
         read_unmatched,
     ),
     "receivables": View(
         "every receivable you may see",
-        (
-            *(Column("receivable", "receivable", "id"), _DEBTOR, _SUPPLIER, _DUE),
-            Column("state"),
-            *_money("face", "live", "retired", "waiting"),
+        table(
+            "receivable:receivable=id | debtor:member | supplier:member | "
+            "paid on=adjusted_date | state | face:money | live:money | retired:money | "
+            "waiting:money"
         ),
         read_receivables,
     ),
     "members": View(
         "the members",
-        (Column("member", "member", "id"), Column("status"), Column("roles")),
+        table("member:member=id | status | roles"),
         list_rows("/v1/members"),
     ),
     "paid": View(
-        "every payout to you",
-        (
-            *(Column("payout", "payout", "id"), Column("date"), Column("state")),
-            *(_AMOUNT, Column("account", "account")),
-        ),
-        read_payouts,
+        "every payout to you", table(f"{_PAYOUT} | account:account"), read_payouts
     ),
 }
