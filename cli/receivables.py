@@ -10,12 +10,13 @@ from typing import Any, Final
 import click
 
 from cli.amounts import parse_amount
+from cli.command import add_options, argument, signs
 from cli.lookup import Lookup, read_amount
 from cli.people import check_id
 from cli.private import OTHERS_WRITE, read_private
 from cli.session import Session, with_signing
 from cli.terminal import print_note
-from cli.typed import read_date, read_hash
+from cli.typed import DATE, PATH, RECEIVABLE, read_date, read_hash
 from ledger.encoding import JSONObject, decode
 from ledger.errors import LedgerError
 
@@ -52,8 +53,7 @@ delivery_option = click.option(
 )
 file_option = click.option(
     "--file",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
+    type=PATH,
     help="Do all lines of a CSV file; the wallet's README lists its columns.",
 )
 all_option = click.option("--all", "every", is_flag=True, help="All that wait for you.")
@@ -71,8 +71,8 @@ only_option = click.option(
 keep_going_option = click.option(
     "--keep-going", is_flag=True, help="Leave out refused lines and do the others."
 )
-claim_options: Final = (
-    click.argument("draft", type=click.Path(path_type=Path), required=False),
+claim_options: Final = add_options(
+    click.argument("draft", type=PATH, required=False),
     click.option("--programme", metavar="ID", help="Under which terms."),
     click.option("--invoice", metavar="NUMBER", help="Instead of a draft."),
     click.option("--issued", metavar="DATE", help="Date of that invoice."),
@@ -84,14 +84,8 @@ claim_options: Final = (
 )
 
 
-def _with_claim(function: Any) -> Any:
-    for option in reversed(claim_options):
-        function = option(function)
-    return function
-
-
 @click.command("submit")
-@_with_claim
+@claim_options
 @with_signing
 def submit(session: Session, **given: Any) -> None:
     """Claim an invoice from the debtor: a DRAFT file, or its figures."""
@@ -99,7 +93,7 @@ def submit(session: Session, **given: Any) -> None:
 
 
 @click.command("issue")
-@_with_claim
+@claim_options
 @click.option("--supplier", metavar="MEMBER", help="Whose invoice it is.")
 @reason_option
 @different_option
@@ -314,8 +308,7 @@ def _find_programme(lookup: Any, given: dict[str, Any], claim: JSONObject) -> An
 @delivery_option
 @click.option(
     "--invoice",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
+    type=PATH,
     help="Compare the invoice you have: number, amount, bytes, account.",
 )
 @parties_option
@@ -414,30 +407,23 @@ def _compare_invoice(
 
 
 @click.command("counter")
-@click.argument("receivable")
-@click.option("--due", metavar="DATE", help="Another due date.")
+@argument("receivable", RECEIVABLE)
+@click.option("--due", type=DATE, help="Another due date.")
 @deduct_option
 @reason_option
 @different_option
 @delivery_option
-@with_signing
-def counter(session: Session, receivable: str, **given: Any) -> None:
+@signs("receivable.counter")
+def counter(lookup: Lookup, receivable: JSONObject, **given: Any) -> JSONObject:
     """Propose other terms for a RECEIVABLE; the other side agrees or not."""
-    check_id(receivable, "receivable")
-    due = None if given["due"] is None else read_date(given["due"])
-    from cli.acting import Act, run_acts
-
-    answers = _answers(given)
-    lookup = Lookup(session)
-    found = lookup.find("receivable", receivable)
-    deductions = read_deductions(given["deduct"], found["currency"])
-    body = {
-        "party": "debtor" if found["debtor"] == session.member else "supplier",
-        "receivable": found["id"],
-        "terms": _terms(due or found["due_date"], found["gross_minor"], deductions),
-        **answers,
+    due = given["due"] or receivable["due_date"]
+    deductions = read_deductions(given["deduct"], receivable["currency"])
+    return {
+        "party": "debtor" if receivable["debtor"] == lookup.own else "supplier",
+        "receivable": receivable,
+        "terms": _terms(due, receivable["gross_minor"], deductions),
+        **_answers(given),
     }
-    run_acts(session, [Act("receivable.counter", body, lookup.facts(found))])
 
 
 @click.command("accept")
@@ -491,30 +477,27 @@ def _kind_of(session: Session, text: str) -> str:
 
 
 @click.command("cancel")
-@click.argument("receivable")
-@with_signing
-def cancel(session: Session, receivable: str) -> None:
+@argument("receivable", RECEIVABLE)
+@signs("receivable.cancel")
+def cancel(_: Lookup, receivable: JSONObject) -> JSONObject:
     """Take a RECEIVABLE back that was proposed and is not live yet."""
-    check_id(receivable, "receivable")
-    _end(session, "receivable.cancel", receivable)
+    return {"receivable": receivable}
 
 
 @click.command("void")
-@click.argument("receivable")
-@with_signing
-def void(session: Session, receivable: str) -> None:
+@argument("receivable", RECEIVABLE)
+@signs("receivable.void")
+def void(_: Lookup, receivable: JSONObject) -> JSONObject:
     """Cancel a live RECEIVABLE; debtor and holder sign one file (--prepare)."""
-    check_id(receivable, "receivable")
-    _end(session, "receivable.void", receivable)
+    return {"receivable": receivable}
 
 
 @click.command("pay-early")
-@click.argument("receivable")
-@with_signing
-def pay_early(session: Session, receivable: str) -> None:
+@argument("receivable", RECEIVABLE)
+@signs("receivable.pay_early")
+def pay_early(_: Lookup, receivable: JSONObject) -> JSONObject:
     """Let money waiting for a RECEIVABLE be paid out before the due date."""
-    check_id(receivable, "receivable")
-    _end(session, "receivable.pay_early", receivable)
+    return {"receivable": receivable}
 
 
 def _end(session: Session, act: str, text: str) -> None:
