@@ -31,7 +31,7 @@ PHASE_DUE: Final = 1
 
 # The very record a shared one was made of, and that one, by key.
 _shared: dict[bytes, tuple[JSONObject, Shared]] = {}
-SHARED_MAX: Final = 4_096
+SHARED_MAX: Final = 16_384
 
 
 def _share(key: bytes, record: JSONObject | None) -> Shared | None:

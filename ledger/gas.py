@@ -42,7 +42,12 @@ class Shared(dict[str, Any]):
 def share(value: Any) -> Any:
     """Return a copy of JSON data that nobody can change."""
     if type(value) is dict:
-        return Shared({name: share(item) for name, item in value.items()})
+        return Shared(
+            {
+                name: item if type(item) in _SCALARS else share(item)
+                for name, item in value.items()
+            }
+        )
     return tuple([share(item) for item in value]) if type(value) is list else value
 
 
@@ -478,6 +483,9 @@ def _extreme(choose: Callable[..., Any]) -> Callable[..., Any]:
         *items: Any, key: Callable[[Any], Any] | None = None, default: Any = _ABSENT
     ) -> Any:
         """Return the least or greatest, charged by length and size."""
+        if len(items) == 2 and key is None and type(items[0]) is type(items[1]) is int:
+            charge(2)
+            return choose(items)
         values = metered_list(items[0]) if len(items) == 1 else items
         charge(len(values) * (1 if key is None else 3))
         if not values and default is not _ABSENT:

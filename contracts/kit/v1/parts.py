@@ -127,9 +127,10 @@ def put_piece(ctx: Context, tile: Record, piece: Record) -> None:
 
 def find_cuts(ctx: Context, tile: Record, lo: int, hi: int) -> list[int]:
     """Return where ``[lo, hi)`` is cut out of a tile; nowhere if it is all of it."""
-    if lo < tile["lo"] or hi > tile["hi"] or lo >= hi:
+    low, high = tile["lo"], tile["hi"]
+    if lo < low or hi > high or lo >= hi:
         ctx.refuse("bad_cut", lo=lo, hi=hi)
-    return [edge for edge in (lo, hi) if tile["lo"] < edge < tile["hi"]]
+    return [] if hi - lo == high - low else [at for at in (lo, hi) if low < at < high]
 
 
 def cut_part(ctx: Context, tile: Record, lo: int, hi: int) -> Record:

@@ -131,7 +131,7 @@ def owes_back(ctx: Context, programme: Record, record: Record, member: str) -> b
 
 def check_receiver(ctx: Context, record: Record, tile: Record, receiver: str) -> None:
     """Refuse the debtor (I5), the holder, an operator, and whoever is no member."""
-    operates = "operator" in ctx.need("member", receiver)["roles"]
+    operates = "operator" in ctx.need("member", receiver, shared=True)["roles"]
     if operates or receiver in (record["debtor"], tile["holder"]):
         ctx.refuse("bad_receiver", receiver=receiver)
 
