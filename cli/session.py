@@ -34,6 +34,7 @@ GRANT_MS: Final = 10 * 60_000
 GRANT_SPARE_MS: Final = 20_000
 GRANT_BYTES_MAX: Final = 8_192
 DAY_MS: Final = 86_400_000
+MINUTE_MS: Final = 60_000
 WAIT_S: Final = 30
 
 
@@ -141,7 +142,8 @@ class Session:
         """Return until when a new transaction counts, None for the default."""
         if not self.valid_days:
             return None
-        return self.now_ms() + self.valid_days * DAY_MS
+        until_ms = self.now_ms() + self.valid_days * DAY_MS
+        return until_ms - until_ms % MINUTE_MS
 
     def close(self) -> None:
         """Close the connection to the node, if one was opened."""

@@ -22,6 +22,7 @@ from cli.private import read_private
 from ledger.errors import LedgerError
 
 DOCUMENT_BYTES_MAX: Final = 256 * 2**20
+MINUTE_MS: Final = 60_000
 SPANS_MS: Final = {"d": 86_400_000, "h": 3_600_000}
 
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -47,12 +48,15 @@ def read_date(text: str) -> str:
 def read_moment(text: str, now_ms: int) -> int:
     """Return a moment in UTC milliseconds: a span from now, or ISO 8601.
 
+    A span ends with a whole minute, for that is how screens show moments.
+
     Raises:
         LedgerError: ``bad_moment``.
     """
     span = _SPAN.fullmatch(text)
     if span is not None:
-        return now_ms + int(span[1]) * SPANS_MS[span[2]]
+        then_ms = now_ms + int(span[1]) * SPANS_MS[span[2]]
+        return then_ms - then_ms % MINUTE_MS
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

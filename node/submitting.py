@@ -39,6 +39,7 @@ T = TypeVar("T")
 ENVELOPE_TYPES: Final = ("application/vnd.dsse+json", "application/json")
 LINES_TYPE: Final = "application/x-ndjson"
 DAY_MS: Final = 86_400_000
+MINUTE_MS: Final = 60_000
 _WAIT: Final = re.compile(r"(?:^|[,;])\s*wait\s*=\s*([0-9]{1,4})\s*(?:$|[,;])")
 
 
@@ -141,7 +142,8 @@ async def prepare(node: Node, request: Request, reader: Reader, act: str) -> Res
     if not isinstance(body, dict):
         raise LedgerError("bad_request", expected="body as an object")
     if not_after is None:
-        not_after = node.times_ms()[0] + DAY_MS
+        # People read it on a screen: to the minute.
+        not_after = (node.times_ms()[0] + DAY_MS) // MINUTE_MS * MINUTE_MS
     elif type(not_after) is not int or not_after <= 0:
         raise LedgerError("bad_request", expected="not_after in milliseconds")
     waiting = node.writer.call(

@@ -56,7 +56,7 @@ def test_all_events_once_and_in_order(tmp_path: Path) -> None:
     clock = tmp_path / "clock"
     clock.write_text(f"{world.time}\n")
     with run_node(tmp_path / "ledger", "--clock", str(clock)) as node:
-        words = ["watch", "--wallet", "auditor", "--node", node.url]
+        words = ["watch", "--wallet", "debtor", "--node", node.url]
         whole = run(stage, *words, "--after", "0.0", "--count", "10").splitlines()
         places = [json.loads(row)["id"].split(".") for row in whole]
         order = [(int(h), int(p)) for h, p in places]
