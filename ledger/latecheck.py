@@ -126,8 +126,9 @@ def _interest_left(programme: JSONObject, record: JSONObject, days: int) -> int:
     exact = int(record["retired_accumulator"])
     exact += record["live_minor"] * programme["late_ppm"] * days
     whole = PPM * (365 if programme["late_basis"] == "act365f" else 360)
-    left = (2 * exact + whole) // (2 * whole) - record["interest_paid_minor"]
-    return max(0, left - record.get("interest_waived_minor", 0))
+    left: int = (2 * exact + whole) // (2 * whole) - record["interest_paid_minor"]
+    left -= record.get("interest_waived_minor", 0)
+    return max(0, left)
 
 
 # What changes what is owed, or the money that covers it, in the same block.
@@ -228,7 +229,8 @@ def _count_contested(view: View, record: JSONObject, time: int) -> int:
             tiles = [t for t in walk_tiles(view, record) if t["state"] == "live"]
             inside = (min(t["hi"], row["hi"]) - max(t["lo"], row["lo"]) for t in tiles)
             units += sum(max(0, common) for common in inside)
-    return min(units, record["live_minor"])
+    live: int = record["live_minor"]
+    return min(units, live)
 
 
 def _judge(
