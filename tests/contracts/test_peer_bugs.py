@@ -186,16 +186,16 @@ SCENARIOS: dict[str, tuple[Callable[[World], bool], Patch]] = {
         paid_but_not_settled,
         (
             "receivable/sweep.py",
-            "if not owed.principal_minor and not owed.interest_minor:",
-            "if owed.principal_minor < 0:",
+            "if owes_nothing(programme, ended):",
+            "if not ended:",
         ),
     ),
     "settled without a balance check": (
         settled_without_money,
         (
             "receivable/sweep.py",
-            "if not owed.principal_minor and not owed.interest_minor:",
-            "if not owed.interest_minor:",
+            "if owes_nothing(programme, ended):",
+            "if not ended['undistributed_minor']:",
         ),
     ),
     "overdue debt cannot be repaid": (
