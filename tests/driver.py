@@ -23,8 +23,10 @@ from tests.model import Model
 from tests.model_records import Invoice, strict_number
 from tests.world import (
     CALENDAR,
+    DAY_MS,
     Actor,
     World,
+    date_of,
     default_actors,
     digest_of,
     make_actor,
@@ -48,19 +50,53 @@ TERMS: dict[str, Any] = {
     "calendar": CALENDAR,
     "default_reading": "direct",
 }
-OPTIONAL = ("recourse_price", "recourse_trigger", "tolerance_minor", "undertaking")
+OPTIONAL = (
+    "dispute_days",
+    "grace_days",
+    "late_close_days",
+    "payout_days",
+    "payout_min_minor",
+    "recourse_price",
+    "recourse_trigger",
+    "suspense_days",
+    "tolerance_days",
+    "tolerance_minor",
+    "undertaking",
+)
 
 
 def cast() -> list[Actor]:
-    """Return the usual cast, with a second lender."""
+    """Return the usual cast, with a second lender and banks to spare."""
     usual = [actor for actor in default_actors() if actor.name != "gamma"]
-    return [*usual, make_actor("gamma", "lender", "supplier")]
+    more = [make_actor(name, "settlement_bank") for name in ("house", "spare")]
+    return [*usual, make_actor("gamma", "lender", "supplier"), *more]
 
 
 class WatchedWorld(World):
     """A world in which automatic work never fails and every sweep is recomputed."""
 
     watch: SweepWatch | None = None
+
+    def open_account(self, opening: int = 0) -> str:
+        """Open an account of one bank's that another one attests."""
+        bank = self.actors["bank"]
+        named = self.actors.get("house", bank)
+        pair = {"attester": bank.id, "owner": named.id}
+        mandate = {
+            "document": digest_of("mandate"),
+            "limit_minor": 10**12,
+            "until": "2035-12-31",
+        }
+        body = {
+            **pair,
+            "closed_date": date_of(self.time - DAY_MS),
+            "commitment": digest_of("collection account"),
+            "currency": "CNY",
+            "mandate": mandate,
+            "opening_minor": opening,
+        }
+        self.account = object_id("account", self.act("account.open", body), 0)
+        return self.account
 
     def seal(self, *envelopes: bytes, time: int | None = None) -> Candidate:
         """Seal a block; assert that all its jobs and sweeps are right."""
@@ -106,10 +142,19 @@ class Driver(Views):
             tenor_norm_days=terms["tenor_cap_days"],
             transfer_max=terms["transfer_max"],
             **{name: terms[name] for name in OPTIONAL if name in terms},
+            **self.describe_fees(),
         )
         for name in HOLDERS:
             self.world.register_payee(name)
         self.follow()
+
+    def describe_fees(self) -> dict[str, Any]:
+        """Return the fees of sales as a programme names them."""
+        fees = self.terms.get("fees", [])
+        rows = [{**fee, "payee": self.world.member(fee["payee"])} for fee in fees]
+        for row, name in zip(rows, ("first", "second"), strict=False):
+            row["name"] = name
+        return {"fees": rows} if rows else {}
 
     # -- one step ---------------------------------------------------------------
 
@@ -178,10 +223,12 @@ class Driver(Views):
     def compare(self) -> None:
         """Assert that both worlds show the same, and that the books add up."""
         seen, expected = self.see_chain(), self.see_model()
-        for name in reversed(expected):
-            assert seen[name] == expected[name], (
-                f"{name}: {seen[name]}, but {expected[name]} expected"
-            )
+        wrong = {
+            name: (seen[name], "expected", expected[name])
+            for name in expected
+            if seen[name] != expected[name]
+        }
+        assert not wrong, wrong
         stored = self.world.chain.state.records.values()
         check_books(Books(raw[8:] for raw in stored))
         self.model.check()

@@ -1,4 +1,4 @@
-"""Takes the steps of deals in both worlds: sales, recourse, redemption, orders."""
+"""Takes the steps of deals in both worlds: sales, recourse, redemption."""
 
 from __future__ import annotations
 
@@ -18,8 +18,6 @@ class DealDriver(Driver):
 
     def __init__(self, **options: Any) -> None:
         self.ways: dict[str, str] = {}
-        self.orders: dict[str, str] = {}
-        self.disputes: dict[str, str] = {}
         super().__init__(**options)
 
     def take(  # noqa: PLR0917 - as in the model
@@ -34,12 +32,13 @@ class DealDriver(Driver):
         pay_by_ms: int,
         *,
         recourse: bool = False,
+        aware: bool = False,
         way: str = "account",
     ) -> str:
         """A lender is asked, quotes and is taken at its word."""
         part = {"hi": hi, "lo": lo}
         item, buyer_id = self.item(rid), self.world.member(buyer)
-        terms = self.flat_price(hi - lo, price, pay_by_ms)
+        terms = self.flat_price(hi - lo, price, pay_by_ms, aware=aware)
         terms |= {"recourse": "with" if recourse else "without", "way": way}
         common = {"part": part, "receivable": item}
 
@@ -56,18 +55,33 @@ class DealDriver(Driver):
             self.keep(did, self.act("sale.take", **common, **said, input=given), way)
 
         args = did, rid, tile_lo, lo, hi, buyer, price, pay_by_ms
-        return self.both("take", act, *args, recourse=recourse)
+        return self.both("take", act, *args, recourse=recourse, aware=aware)
 
-    def flat_price(self, units: int, price: int, pay_by_ms: int) -> dict[str, Any]:
-        """Return a flat price for units, without fees."""
+    def flat_price(
+        self, units: int, price: int, pay_by_ms: int, *, aware: bool
+    ) -> dict[str, Any]:
+        """Return a flat price for units, with the programme's fees."""
+        rows = self.describe_fees().get("fees", [])
+        fees = [
+            {
+                "amount_minor": amount,
+                "name": row["name"],
+                "payee": row["payee"],
+                "payer": payer,
+            }
+            for row, (payer, _, amount) in zip(
+                rows, self.model.fees(units), strict=True
+            )
+        ]
+        extra = sum(fee["amount_minor"] for fee in fees if fee["payer"] == "buyer")
         return {
-            "aware_overdue": False,
+            "aware_overdue": aware,
             "basis": "act360",
-            "discount_minor": units - price,
-            "fees": [],
+            "discount_minor": units + extra - price,
+            "fees": fees,
             "from_date": self.world.today,
             "method": "flat",
-            "net_minor": price,
+            "net_minor": price - sum(fee["amount_minor"] for fee in fees),
             "pay_by_ms": pay_by_ms,
             "price_minor": price,
             "rate_ppm": 0,
@@ -94,7 +108,8 @@ class DealDriver(Driver):
 
     def received(self, did: str, shortfall: int = 0) -> str:
         """The payee signs that it was paid directly."""
-        price = self.model.agreed[did].price
+        deal = self.model.agreed[did]
+        price = deal.price - sum(amount for _, amount in deal.fees)
         body: dict[str, Any] = {
             "deal": self.deal_item(did),
             "received_minor": price - shortfall,
@@ -153,90 +168,3 @@ class DealDriver(Driver):
             self.keep(did, self.act("recourse.call", **body), way)
 
         return self.both("recourse_call", act, did, rid, tile_lo, pay_by_ms)
-
-    # -- when it goes wrong ---------------------------------------------------------
-
-    def waive(self, rid: str) -> str:
-        """All holders waive what is left."""
-        rec = self.model.receivables[rid]
-        body = {
-            "interest_minor": self.model.interest_due(rec, self.model.today),
-            "principal_minor": rec.outstanding,
-            "receivable": self.item(rid),
-        }
-        act = lambda: self.act("receivable.waive", **body)  # noqa: E731
-        return self.both("waive", act, rid)
-
-    def give_up(self, rid: str) -> str:
-        """All holders close it as uncollectable."""
-        rec = self.model.receivables[rid]
-        names = {tile.holder for tile in rec.live} or {rec.supplier}
-        holders = sorted(self.world.member(name) for name in names)
-        body = {"holders": holders, "receivable": self.item(rid)}
-        act = lambda: self.act("receivable.close", **body)  # noqa: E731
-        return self.both("close_uncollectable", act, rid)
-
-    def paper(self) -> dict[str, Any]:
-        """Return an authority's order and its channel."""
-        return {
-            "authority": "court",
-            "document": digest_of("order"),
-            "guardian": self.world.member("lender"),
-            "placer": self.world.member("operator"),
-            "reference": "7 K 12/26",
-        }
-
-    def freeze_member(self, oid: str, member: str, until_ms: int) -> str:
-        """Freeze all that a member holds and is paid."""
-        body = {
-            "cover": "member",
-            "member": self.world.member(member),
-            "order": self.paper(),
-            "pledged": False,
-            "rank": 1,
-            "until_ms": until_ms,
-        }
-
-        def act() -> None:
-            source = self.act("freeze.order", **body)
-            self.orders[oid] = object_id("order", source, 0)
-
-        return self.both("freeze_member", act, oid, member, None, until_ms)
-
-    def release(self, oid: str) -> str:
-        """End an order before its time."""
-        body = {"ending": self.paper(), "order": self.orders[oid]}
-        act = lambda: self.act("order.release", **body)  # noqa: E731
-        return self.both("release", act, oid)
-
-    def dispute(self, name: str, rid: str, amount: int) -> str:
-        """The debtor contests an amount for as long as the programme says."""
-        until_ms = self.now + 30 * DAY_MS
-        body = {
-            "amount_minor": amount,
-            "document": digest_of("complaint"),
-            "receivable": self.item(rid),
-        }
-
-        def act() -> None:
-            self.disputes[name] = object_id(
-                "dispute", self.act("dispute.open", **body), 0
-            )
-
-        return self.both("dispute", act, name, rid, amount, until_ms)
-
-    def end_dispute(self, name: str) -> str:
-        """The debtor contests it no longer."""
-        body = {"dispute": self.disputes[name]}
-        act = lambda: self.act("dispute.withdraw", **body)  # noqa: E731
-        return self.both("end_dispute", act, name)
-
-    def reduce(self, rid: str, amount: int) -> str:
-        """Debtor and supplier reduce what is owed."""
-        body = {
-            "amount_minor": amount,
-            "document": digest_of("credit note"),
-            "receivable": self.item(rid),
-        }
-        act = lambda: self.act("receivable.reduce", **body)  # noqa: E731
-        return self.both("reduce", act, rid, amount)

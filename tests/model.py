@@ -6,7 +6,6 @@ milliseconds. Every operation answers "ok" or "refused"; a refusal changes
 nothing and leaves a reason.
 """
 
-import datetime as dt
 import re
 from collections.abc import Iterable
 
@@ -48,23 +47,31 @@ class Model(ViewsModel):
     def advance_to(self, ms: int) -> None:
         """Let time pass, with every midnight and deadline on the way."""
         need(that=ms >= self.now, reason="time does not go back")
-        before = self.today
-        dates = {self.adjust(rec.due_date) for rec in self.open_receivables()}
-        for date in sorted(dates):
-            midnight = (dt.date.fromisoformat(date) - dt.date(1970, 1, 1)).days
-            midnight_ms = midnight * DAY_MS - ZONE_MS
-            if before < date and midnight_ms <= ms:
-                self.now = midnight_ms
-                self.expire_orders(midnight_ms)
-                self.place_idle()
+        for moment in self._midnights(ms) if self.receivables else ():
+            self.now = moment
+            self.expire_orders(moment)
+            self.place_idle()
+            self.date_suspense()
+            if moment % DAY_MS == 0:
+                self.return_aged()
+            self.seize()
+            self.ripen()
         self.now = ms
         self.expire_orders(ms)
+        self.end_disputes(ms)
         for offer in self.offers.values():
             offer.is_open = offer.is_open and ms <= offer.deadline_ms
         for rec in self.receivables.values():
             deadline_ms = rec.created_ms + self.terms["confirm_days"] * DAY_MS
             if rec.stage in {*PROPOSED, "issued"} and ms > deadline_ms:
                 self._end(rec, "expired")
+
+    def _midnights(self, ms: int) -> list[int]:
+        """Return the midnights of zone and UTC from now to a moment."""
+        first, last = self.now // DAY_MS, ms // DAY_MS + 1
+        days = range(first, last + 1)
+        found = [day * DAY_MS - zone for day in days for zone in (ZONE_MS, 0)]
+        return [moment for moment in found if self.now < moment <= ms]
 
     @operation
     def suspend(self, member: str) -> None:
@@ -251,7 +258,7 @@ class Model(ViewsModel):
         need(that=not paid and not self.reserved(rid), reason="money came")
         locked = any(self._locked(tile) for tile in rec.tiles)
         need(that=not locked, reason="an offer is open")
-        whole = all(tile.is_live for tile in rec.tiles) and not self._any_frozen(rec)
+        whole = all(tile.is_live for tile in rec.tiles) and not self.any_frozen(rec)
         need(that=whole, reason="redeemed, reduced or frozen")
         claimed = any(self.claims.get((tile.holder, rid)) for tile in rec.tiles)
         need(that=not claimed, reason="the holder owes money back")

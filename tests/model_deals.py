@@ -1,5 +1,7 @@
 """Deals of the naive model: units that move when their price is paid."""
 
+import math
+from fractions import Fraction
 from typing import Any
 
 from tests.model_passing import PassingModel
@@ -40,6 +42,40 @@ class DealsModel(PassingModel):
             if deal.state == "open" and not self._possible(deal):
                 deal.state = "lapsed"
 
+    def pay_out(self, line: Line) -> None:
+        """Pay a seller first what a buyer owes it for what the line paid.
+
+        "A claim on the buyer" (§5): choice unpaid-seller, later payouts to it on
+        that receivable reduce it, as they do what is owed to the account (§7).
+        """
+        super().pay_out(line)
+        if self.receipts[line.ref].priced:
+            return
+        self._end_calls(line)
+        for deal in self.agreed.values():
+            if deal.owed and (deal.buyer, deal.rid) == (line.holder, line.rid):
+                part = line.cancel(deal.owed)
+                deal.owed -= part
+                deal.claim -= part
+                self.charged[line.holder] = self.charged.get(line.holder, 0) + part
+                where = line.ref, line.rid, deal.seller, ()
+                paid = Line(*where, line.value_date, part, 0, part)
+                paid.party, paid.made_ms = deal.seller, self.now
+                paid.add((frozenset(), ""), part)
+                self.prices += [paid] if part else []
+
+    def _end_calls(self, line: Line) -> None:
+        """End recourse calls at a price with interest that the line paid, too.
+
+        "A sweep ends recourse calls on what it touches" (§7), and nobody is paid
+        twice (I9).
+        """
+        group = line.holder, line.chain
+        for deal in self.agreed.values():
+            mine = deal.rid == line.rid and deal.before == group and line.interest
+            if mine and deal.kind == "recourse" and deal.price > deal.hi - deal.lo:
+                deal.state = "lapsed" if deal.state == "open" else deal.state
+
     def _locked(self, tile: Tile) -> bool:
         deals = (x for x in self.agreed.values() if x.state == "open")
         return super()._locked(tile) or any(deal.tile is tile for deal in deals)
@@ -62,7 +98,11 @@ class DealsModel(PassingModel):
         if deal.kind == "recourse":
             return self._triggered(rec)
         bankrupt = deal.buyer == self.terms["debtor"] and deal.buyer in self.insolvent
-        return not rec.overdue and not bankrupt
+        # "Disputed parts may pass only if the receiver signs that it knows" (§5).
+        aware = deal.aware or deal.kind == "redemption"
+        disputed = self.disputed(deal.rid) and not aware
+        meanwhile = rec.overdue and not deal.is_late
+        return not (meanwhile or disputed or bankrupt)
 
     def _enter_deal(
         self,
@@ -81,7 +121,9 @@ class DealsModel(PassingModel):
         self._check_frozen(rid, tile.holder, lo, hi)
         parties = tile.holder, group[0]
         terms = amount, pay_by_ms, tile.group, group, (tile.lo, tile.hi)
-        self.agreed[did] = Deal(did, kind, rid, tile, lo, hi, *parties, *terms)
+        deal = Deal(did, kind, rid, tile, lo, hi, *parties, *terms)
+        deal.is_late = self.receivables[rid].overdue
+        self.agreed[did] = deal
 
     def _check_agreed(
         self, rec: Receivable, tile: Tile, lo: int, hi: int, pay_by_ms: int
@@ -89,7 +131,9 @@ class DealsModel(PassingModel):
         """Check what all deals have in common that two sides agree on."""
         self._check_inside(tile, lo, hi)
         self._check_no_claim(rec, tile)
-        early = zone_date(pay_by_ms) < self._record_date(rec)
+        # "Overdue parts may pass" (§5): choice sale-due, from the due date on there
+        # is no record date any more.
+        early = self.is_due(rec) or zone_date(pay_by_ms) < self._record_date(rec)
         need(that=early, reason="pay-by time not before the record date")
 
     @operation
@@ -109,17 +153,36 @@ class DealsModel(PassingModel):
     ) -> None:
         """A holder and a buyer who quoted agree on a sale; the part is locked.
 
-        Choice: nobody pays more than the units for them.
+        "Net = face - discount - listed fees" (§5): the price includes what fees
+        the buyer pays. Choice no-premium: nobody pays more than face and fees.
         """
         rec, tile = self._free_tile(rid, tile_lo)
         self._sign(tile.holder, buyer)
         self._check_receiver(tile, buyer)
         self._check_agreed(rec, tile, lo, hi, pay_by_ms)
         self._check_passing(rec, tile, aware=aware)
-        need(that=price <= hi - lo, reason="no discount")
+        fees = self.fees(hi - lo)
+        extra = sum(amount for payer, _, amount in fees if payer == "buyer")
+        need(that=price - extra <= hi - lo, reason="no discount")
+        need(that=price > sum(fee[2] for fee in fees), reason="nothing is left")
         group = self._next(tile, buyer, recourse=recourse)
         what = (rid, lo, hi), group, (price, pay_by_ms)
         self._enter_deal(did, "sale", tile, *what)
+        deal = self.agreed[did]
+        deal.fees = tuple((payee, amount) for _, payee, amount in fees)
+        deal.aware = aware
+
+    def fees(self, units: int) -> list[tuple[str, str, int]]:
+        """Return payer, payee and amount of each fee of a sale of so many units."""
+        return [
+            (
+                fee["payer"],
+                fee["payee"],
+                fee["fixed_minor"]
+                + math.floor(Fraction(units * fee["ppm"], 1_000_000) + Fraction(1, 2)),
+            )
+            for fee in self.terms["fees"]
+        ]
 
     @operation
     def redeem(  # noqa: PLR0917 - as a sale
@@ -140,6 +203,10 @@ class DealsModel(PassingModel):
         self._sign(tile.holder, self.terms["debtor"])
         self._check_agreed(rec, tile, lo, hi, pay_by_ms)
         need(that=price <= hi - lo, reason="more than is owed")
+        need(that=not self.is_due(rec), reason="not early")  # §1 "early redemption"
+        # Choice redeem-covered: not what money that waits will pay.
+        free = rec.outstanding - self.reserved(rid)
+        need(that=hi - lo <= free, reason="money for it waits")
         group = self.terms["debtor"], tile.chain
         what = (rid, lo, hi), group, (price, pay_by_ms)
         self._enter_deal(did, "redemption", tile, *what)
@@ -226,6 +293,7 @@ class DealsModel(PassingModel):
 
         Choice: an insolvent debtor's payment goes to suspense.
         """
+        self.check_attester()
         deal = self._find_deal(did)
         need(that=ref not in self.receipts, reason="applied once")
         need(that=amount > 0, reason="no amount")
@@ -233,15 +301,17 @@ class DealsModel(PassingModel):
             Receipt(ref, amount, self.today, deal=did, payer=deal.buyer)
         )
         if deal.buyer == self.terms["debtor"] and deal.buyer in self.insolvent:
-            receipt.suspense, receipt.administered = amount, True
+            receipt.suspense = amount
+            receipt.administered = receipt.is_too_late = True
         elif deal.state != "open" or amount != deal.price:
             self.refund(receipt, amount)
         else:
             receipt.priced = amount
-            date, nothing = receipt.value_date, 0
-            line = Line(ref, deal.rid, deal.seller, (), date, amount, nothing, amount)
-            self.prices.append(line)
-            self.pay_out(line)
+            net = amount - sum(fee for _, fee in deal.fees)
+            for payee, part in ((deal.seller, net), *deal.fees):
+                line = Line(ref, deal.rid, payee, (), receipt.value_date, part, 0, part)
+                self.prices.append(line)
+                self.pay_out(line)
             self._move(deal)
 
     @operation
@@ -249,7 +319,8 @@ class DealsModel(PassingModel):
         """The payee signs that it was paid directly, but for a named shortfall."""
         deal = self._find_deal(did)
         need(that=deal.state == "open", reason="not open")
-        need(that=0 <= shortfall < deal.price, reason="shortfall")
+        net = deal.price - sum(fee for _, fee in deal.fees)
+        need(that=0 <= shortfall < net, reason="shortfall")
         deal.shortfall = shortfall
         self._move(deal)
 
@@ -284,26 +355,26 @@ class DealsModel(PassingModel):
         who has its units back, or else by the buyer.
         """
         deal = self.agreed[receipt.deal]
-        line = next(line for line in self.prices if line.ref == receipt.ref)
-        unsent = line.cancel(amount)
-        sent = amount - unsent
-        line.principal -= unsent
+        lines = [line for line in self.prices if line.ref == receipt.ref]
+        parts = share(amount, [line.principal for line in lines])
+        unsent = [x.cancel(part) for x, part in zip(lines, parts, strict=True)]
         receipt.priced -= amount
-        if deal.kind == "redemption":
+        redeemed = deal.kind == "redemption"
+        if redeemed:
             self._owe_again(self.receivables[deal.rid], deal, receipt.priced)
-            line.principal -= sent
-            debtor = deal.seller
-        elif amount == deal.price and self._give_back(deal):
+        back = not redeemed and amount == deal.price and self._give_back(deal)
+        if back:
             deal.state = "returned"
-            line.principal -= sent
-            debtor = deal.seller
-        else:
+        elif not redeemed:
             deal.claim += amount
-            deal.owed += unsent
-            debtor = deal.buyer
-            self.charged[debtor] = self.charged.get(debtor, 0) + sent
-        if sent:
-            self.charge(debtor, deal.rid, sent)
+            deal.owed += unsent[0]
+        for line, part, kept in zip(lines, parts, unsent, strict=True):
+            line.principal -= part if back or redeemed else kept
+            debtor = line.holder if back or redeemed else deal.buyer
+            if part > kept:
+                self.charge(debtor, deal.rid, part - kept)
+            if debtor != line.holder:
+                self.charged[debtor] = self.charged.get(debtor, 0) + part - kept
 
     def _give_back(self, deal: Deal) -> bool:
         rec = self.receivables[deal.rid]

@@ -1,77 +1,44 @@
-"""The money side of the naive model: allocation, sweeps, payouts and reversals.
+"""Money in the naive model: allocation, suspense, sweeps and reversals."""
 
-Written from the business rules alone and for clarity alone: every figure is
-recomputed from the whole history whenever it is asked for.
-"""
-
-import math
 from collections.abc import Iterable
-from fractions import Fraction
-from typing import Any
 
+from tests.model_payouts import PayoutsModel
 from tests.model_records import (
-    DEFAULTS,
+    DAY_MS,
     REFUNDS,
     REMITTER,
-    Group,
     Line,
-    Offer,
+    Part,
     Receipt,
     Receivable,
     RefusedError,
     Tile,
-    adjust,
     groups_of,
     need,
     operation,
     parse_date,
-    rounded,
     share,
     strict_number,
-    zone_date,
 )
 
 
-class MoneyModel:
-    """What happens to money, on one collection account of one debtor."""
-
-    def __init__(self, programme: dict[str, Any]) -> None:
-        self.terms = {**DEFAULTS, **programme}
-        self.reason = ""
-        self.now = 0
-        self.receivables: dict[str, Receivable] = {}
-        self.offers: dict[str, Offer] = {}
-        self.receipts: dict[str, Receipt] = {}  # in order of attestation
-        self.reversals: dict[str, int] = {}
-        self.lines: list[Line] = []
-        self.claims: dict[tuple[str, str], int] = {}  # holder, receivable
-        self.charged: dict[str, int] = {}  # for prices and refunds that went back
-        self.refunds: list[Line] = []  # money on its way back to its remitter
-        self.prices: list[Line] = []  # what deals paid to who parted with units
-        self.insolvent: set[str] = set()
-        self.payments: dict[str, list[list[tuple[Line, int]]]] = {}  # by holder
-        self.entries: list[tuple[str, int]] = []  # booking date, signed amount
-        self.closed = ""
-        self.blocked = False
-
-    # Time
-
-    @property
-    def today(self) -> str:
-        """The date in the programme's zone."""
-        return zone_date(self.now)
-
-    def adjust(self, text: str) -> str:
-        """Return the business day on or after a date."""
-        return adjust(text, self.terms["calendar"])
-
-    def is_due(self, rec: Receivable) -> bool:
-        """Tell whether the adjusted due date has begun."""
-        return self.adjust(rec.due_date) <= self.today
+class MoneyModel(PayoutsModel):
+    """What happens to money that comes in, and that is taken back."""
 
     def follow_up(self) -> None:
         """Do what follows from an operation of itself."""
         self.place_idle()
+        self.seize()
+        self.ripen()
+        self.date_suspense()
+
+    def date_suspense(self) -> None:
+        """Note since when money is in suspense. Choice suspense-age: its first day."""
+        for receipt in self.receipts.values():
+            if not receipt.suspense:
+                receipt.suspended_ms, receipt.held_until = 0, ""
+            elif not receipt.suspended_ms:
+                receipt.suspended_ms = self.now
 
     def place_idle(self) -> None:
         """Give money that waits for nothing to what is due and needs it."""
@@ -83,88 +50,6 @@ class MoneyModel:
             for receipt in self.receipts.values():
                 receipt.suspense += receipt.unassigned
                 receipt.unassigned = 0
-
-    # What is owed
-
-    def accruals(self, rec: Receivable, date: str) -> dict[Group, int]:
-        """Return unit-days after the due date, by group, retired units included."""
-        sums = dict.fromkeys(groups_of(rec.tiles), 0)
-        for tile in rec.tiles:
-            sums[tile.group] += tile.size * self.days_late(rec, tile, date)
-        return sums
-
-    def days_late(self, rec: Receivable, tile: Tile, date: str) -> int:
-        """Return the days after the due date on which a tile's units were owed."""
-        start = parse_date(self.adjust(rec.due_date))
-        end = tile.line.value_date if tile.line else tile.gone_date or date
-        return max(0, (parse_date(end) - start).days)
-
-    def interest_total(self, rec: Receivable, date: str) -> int:
-        """Return late interest to a date, paid or not, rounded once half up."""
-        return rounded(sum(self.accruals(rec, date).values()), self.terms)
-
-    def interest_paid(self, rec: Receivable, group: Group | None = None) -> int:
-        """Return late interest paid and not reversed, to all or to one group."""
-        paid = sum(
-            line.interest
-            for line in self.lines
-            if line.rid == rec.rid and group in {None, (line.holder, line.chain)}
-        )
-        return paid + (rec.carried.get(group, 0) if group else 0)
-
-    def carry_interest(self, rec: Receivable, tile: Tile, group: Group) -> None:
-        """Let interest that a tile's units were paid follow them to a group.
-
-        Choice: by their part of the group's unit-days, rounded half up.
-        """
-        own = tile.size * self.days_late(rec, tile, self.today)
-        if not own:
-            return
-        part = Fraction(own, self.accruals(rec, self.today)[tile.group])
-        for sums, paid in (
-            (rec.carried, self.interest_paid(rec, tile.group)),
-            (rec.waived, rec.waived.get(tile.group, 0)),
-        ):
-            moved = math.floor(paid * part + Fraction(1, 2))
-            sums[tile.group] = sums.get(tile.group, 0) - moved
-            sums[group] = sums.get(group, 0) + moved
-
-    def interest_due(self, rec: Receivable, date: str) -> int:
-        """Return late interest of the receivable that is still to be paid."""
-        done = self.interest_paid(rec) + sum(rec.waived.values())
-        return max(0, self.interest_total(rec, date) - done)
-
-    def interest_by_group(self, rec: Receivable, date: str) -> dict[Group, int]:
-        """Return what each group is owed of the interest, by lowest unit."""
-        sums = self.accruals(rec, date)
-        shares = share(self.interest_total(rec, date), list(sums.values()))
-        return {
-            group: max(
-                0, part - self.interest_paid(rec, group) - rec.waived.get(group, 0)
-            )
-            for group, part in zip(sums, shares, strict=True)
-        }
-
-    def owed(self, rec: Receivable, date: str) -> int:
-        """Return principal and interest of a receivable at a value date."""
-        return rec.outstanding + self.interest_due(rec, date)
-
-    def is_open(self, rec: Receivable | None) -> bool:
-        """Tell whether a receivable is confirmed and not settled."""
-        return bool(rec and rec.stage == "live" and self.owed(rec, self.today))
-
-    def open_receivables(self) -> list[Receivable]:
-        """Return what the debtor still owes, in order of confirmation."""
-        found = [rec for rec in self.receivables.values() if self.is_open(rec)]
-        return sorted(found, key=lambda rec: rec.confirmed)
-
-    def reserved(self, rid: str) -> int:
-        """Return the money waiting for a receivable."""
-        return sum(receipt.waiting.get(rid, 0) for receipt in self.receipts.values())
-
-    def room(self, rec: Receivable, date: str) -> int:
-        """Return what is owed less what already waits for it."""
-        return max(0, self.owed(rec, date) - self.reserved(rec.rid))
 
     # Allocation
 
@@ -212,18 +97,9 @@ class MoneyModel:
 
     def keep(self, receipt: Receipt) -> Receipt:
         """Record a credit with its receipt."""
-        receipt.booked_ms = self.now
         self.receipts[receipt.ref] = receipt
         self.book(receipt.amount)
         return receipt
-
-    def book(self, amount: int) -> None:
-        """Record a credit (or, negative, a debit) of today.
-
-        If today is closed that does not fit: it blocks payouts to the next close.
-        """
-        self.blocked = self.blocked or self.today <= self.closed
-        self.entries.append((self.today, amount))
 
     @operation
     def receipt(
@@ -235,6 +111,7 @@ class MoneyModel:
         names: str | None = None,
     ) -> None:
         """Apply a credit: named receivable, what is due, excess, in this order."""
+        self.check_attester()
         need(that=ref not in self.receipts, reason="applied once")
         need(that=amount > 0, reason="no amount")
         parse_date(value_date)
@@ -243,7 +120,7 @@ class MoneyModel:
         strange = payer not in {None, self.terms["debtor"]} or not (payer or named)
         bankrupt = self.terms["debtor"] in self.insolvent
         if strange or bankrupt:
-            receipt.suspense = amount
+            receipt.suspense, receipt.is_too_late = amount, bankrupt
             receipt.administered = not strange
             return
         first = min(amount, self.room(named, value_date)) if named else 0
@@ -267,6 +144,7 @@ class MoneyModel:
         able = self.terms["debtor"] not in self.insolvent
         need(that=able, reason="the debtor is insolvent")
         need(that=0 < amount <= receipt.suspense, reason="not in suspense")
+        need(that=not self.is_held(receipt), reason="an order holds it")
         room = self.room(rec, receipt.value_date)
         need(that=amount <= room, reason="more than is owed")
         receipt.suspense -= amount
@@ -297,6 +175,7 @@ class MoneyModel:
         receipt = self.find_receipt(ref)
         early = receipt.unswept - receipt.suspense
         need(that=0 < amount <= early, reason="not that much waits")
+        need(that=not self.is_held(receipt), reason="an order holds it")
         self.take_back(receipt, amount)
         self.refund(receipt, amount)
 
@@ -306,14 +185,60 @@ class MoneyModel:
         receipt = self.find_receipt(ref)
         need(that=0 < amount <= receipt.suspense, reason="not in suspense")
         need(that=not receipt.administered, reason="for the administrator")
+        need(that=not self.is_held(receipt), reason="an order holds it")
         receipt.suspense -= amount
         self.refund(receipt, amount)
 
+    @operation
+    def hold(self, ref: str, until: str) -> None:
+        """The account's owner keeps money in suspense although it has aged."""
+        receipt = self.find_receipt(ref)
+        need(that=bool(receipt.suspense), reason="not in suspense")
+        need(that=until > self.today, reason="not in the future")
+        receipt.held_until = until
+
+    def is_held(self, receipt: Receipt) -> bool:
+        """Tell whether an order holds a receipt's money in suspense (§6).
+
+        Choice suspense-orders: an order on the account does, and one on a member
+        who paid it does, unless it is for an amount.
+        """
+        covers = {"member", "payout_account"}
+        return any(
+            order.ref == receipt.ref
+            if order.cover == "receipt"
+            else order.cover == "account"
+            or (order.cover in covers and order.member == receipt.payer)
+            for order in self.freezes.values()
+            if order.in_force
+        )
+
+    def return_aged(self) -> None:
+        """Return what is in suspense for more than N days (§6: after N days).
+
+        Choice suspense-zone: the days are those of UTC.
+        """
+        days = self.terms["suspense_days"]
+        for receipt in self.receipts.values():
+            if not receipt.suspense or receipt.administered or self.is_held(receipt):
+                continue
+            aged = self.now // DAY_MS - receipt.suspended_ms // DAY_MS > days
+            if aged and self.today >= receipt.held_until:
+                self.refund(receipt, receipt.suspense)
+                receipt.suspense = 0
+
     def refund(self, receipt: Receipt, amount: int) -> None:
-        """Make a payout to whom the money came from."""
+        """Make a payout to whom the money came from, unless an order holds it (§6).
+
+        Choice refund-held: then it stays in suspense.
+        """
+        if self.is_held(receipt):
+            receipt.suspense += amount
+            return
         receipt.returned += amount
         line = Line(receipt.ref, "", REMITTER, (), receipt.value_date, amount, 0, 0)
-        line.due = amount
+        line.party = receipt.payer
+        line.add((frozenset(), ""), amount)
         self.refunds.append(line)
 
     # Sweep
@@ -356,7 +281,7 @@ class MoneyModel:
                 self.pay_out(line)
         # Money valued in time but booked after the close corrects the judgement.
         in_time = date <= self.adjust(rec.due_date)
-        covered = self.idle() >= self.owed(rec, self.closed or date)
+        covered = self.is_covered(rec, self.closed or date)
         if not self.owed(rec, date) or (in_time and (covered or self.is_short(rec))):
             self.clear_overdue(rec)
         if not self.owed(rec, date):
@@ -366,7 +291,10 @@ class MoneyModel:
     def return_interest(self, rec: Receivable) -> None:
         """Place late interest anew that a settled receivable did not owe after all.
 
-        Choice: money of an earlier value date shows it; the last paid gives first.
+        Money of an earlier value date shows it. That it is withdrawn is decided:
+        it withdraws "overdue and its interest" (§8), and "nobody receives more
+        than owed" (I9). Where it goes then is, too: by the allocation, as all
+        money (§6). Choice unowed-interest: the last paid gives first.
         """
         surplus = self.interest_paid(rec) - self.interest_total(rec, self.today)
         for line in reversed([line for line in self.lines if line.rid == rec.rid]):
@@ -386,16 +314,50 @@ class MoneyModel:
     def idle(self) -> int:
         """Return the money that may yet turn out to be for what is owed.
 
-        What an administrator is to have cannot cover anything any more.
+        What an administrator is to have cannot cover anything any more. Choice
+        cover-insolvent: nor does what came after the debtor's insolvency.
         """
         return sum(
-            receipt.unassigned + (0 if receipt.administered else receipt.suspense)
+            receipt.unassigned + (0 if receipt.is_too_late else receipt.suspense)
             for receipt in self.receipts.values()
         )
 
-    def days_between(self, rec: Receivable, date: str) -> int:
-        """Return the days from the adjusted due date to a date."""
-        return (parse_date(date) - parse_date(self.adjust(rec.due_date))).days
+    def covered(self, date: str) -> dict[str, int]:
+        """Return what unassigned money covers, by receivable due by a date.
+
+        "Nothing is overdue while money we have not assigned could cover it" (§6):
+        money is assigned once, so it covers once, and "oldest due date first".
+        Choices: cover-ties, then what was confirmed first; cover-whole, what it
+        does not cover whole leaves it to the next.
+        """
+        left, found = self.idle(), {}
+        for rid in self.by_due_date(rec.rid for rec in self.open_receivables()):
+            rec = self.receivables[rid]
+            owed = self.owed(rec, date)
+            undisputed = self.undisputed(rec, date)
+            if self.adjust(rec.due_date) <= date and undisputed <= left:
+                found[rid] = min(owed, left)
+                left -= owed if owed <= left else undisputed
+        return found
+
+    def is_covered(self, rec: Receivable, date: str) -> bool:
+        """Tell whether unassigned money covers all that a receivable owes."""
+        return self.covered(date).get(rec.rid) == self.owed(rec, date)
+
+    def undisputed(self, rec: Receivable, date: str) -> int:
+        """Return what is owed and not disputed.
+
+        Choice dispute-interest: a dispute of all principal is one of interest, too.
+        """
+        disputed = self.disputed(rec.rid)
+        return self.owed(rec, date) - disputed if disputed < rec.outstanding else 0
+
+    def disputed(self, rid: str) -> int:
+        """Return what is disputed of what is owed; every unit has its share."""
+        amounts = [
+            x.amount for x in self.disputes.values() if x.is_open and x.rid == rid
+        ]
+        return min(sum(amounts), self.receivables[rid].outstanding)
 
     def is_short(self, rec: Receivable) -> bool:
         """Tell whether too little is missing, and not for long, to be overdue.
@@ -432,95 +394,14 @@ class MoneyModel:
         for offer in self.offers.values():
             offer.is_open = offer.is_open and offer.tile is not tile
 
-    def pay_out(self, line: Line) -> None:
-        """Make the line's payout due, less what its holder has to give back."""
-        line.made_ms = self.now
-        line.due = line.net
-        priced = self.receipts[line.ref].priced
-        for name in (line.rid,) if priced else (line.rid, REFUNDS):
-            claim = self.claims.get((line.holder, name), 0)
-            kept = min(claim, line.due)
-            if claim:
-                self.claims[line.holder, name] = claim - kept
-            line.due -= kept
-        for orders, part in self.holding(line).items():
-            moved = min(part, line.due)
-            line.held[orders] = moved
-            line.due -= moved
-
-    def holding(self, line: Line) -> dict[frozenset[str], int]:
-        """Return what orders hold of a new line's payout."""
-        del line
-        return {}
-
-    # Payouts
-
-    def payouts(self) -> list[Line]:
-        """Return what all payouts consist of."""
-        return self.lines + self.refunds + self.prices
-
-    def payee(self, holder: str) -> str:
-        """Return to whom a holder's payouts go."""
-        return "administrator:" + holder if holder in self.insolvent else holder
-
-    @operation
-    def pay_payouts(self, holder: str) -> None:
-        """Everything due to a holder is sent to the bank, which attests it paid."""
-        self.send(holder)
-        self.settle(holder)
-
-    @operation
-    def instruct(self, holder: str) -> None:
-        """Everything due to a holder is sent to the bank."""
-        self.send(holder)
-
-    @operation
-    def attest_paid(self, holder: str) -> None:
-        """The bank attests that everything sent for a holder was paid."""
-        self.settle(holder)
-
-    def send(self, holder: str) -> None:
-        """Send what is due; from now on it can no longer be cancelled."""
-        need(that=not self.blocked, reason="account blocked")
-        lines = [
-            line
-            for line in self.payouts()
-            if line.due and self.payee(line.holder) == holder
-        ]
-        need(that=bool(lines), reason="nothing is due")
-        for line in lines:
-            line.sent_to[holder] = line.sent_to.get(holder, 0) + line.due
-            line.due = 0
-
-    def settle(self, holder: str) -> None:
-        """Take what was sent for paid, as one payment."""
-        lines = [line for line in self.payouts() if line.sent_to.get(holder)]
-        need(that=bool(lines), reason="nothing was sent")
-        payment = [(line, line.sent_to.pop(holder)) for line in lines]
-        self.payments.setdefault(holder, []).append(payment)
-        for line, amount in payment:
-            line.paid_to[holder] = line.paid_to.get(holder, 0) + amount
-        self.book(-sum(amount for _, amount in payment))
-
-    @operation
-    def return_payout(self, holder: str, amount_paid_before: int) -> None:
-        """The last payment to a holder comes back in full and is due again."""
-        payments = self.payments.get(holder, [])
-        need(that=bool(payments), reason="nothing was paid")
-        total = sum(amount for _, amount in payments[-1])
-        need(that=amount_paid_before == total, reason="not its full amount")
-        for line, amount in payments.pop():
-            line.due += amount
-            line.paid_to[holder] -= amount
-        self.book(total)
-
     # Reversal
 
     @operation
     def reverse(self, ref: str, original_ref: str, amount: int) -> None:
         """Take back a receipt in whole or in part; what it paid is owed again."""
+        self.check_attester()
         need(that=ref not in self.reversals, reason="applied once")
-        # Choice: somebody types it, who is told; a statement would block payouts.
+        # Choice closed-day: somebody types it, who is told.
         need(that=self.today > self.closed, reason="the day is closed")
         receipt = self.find_receipt(original_ref)
         order = self.by_due_date(self.receivables)
@@ -547,7 +428,11 @@ class MoneyModel:
             self.undo(line, part)
 
     def keep_refunds(self, receipt: Receipt, amount: int) -> int:
-        """Cancel refunds not sent, what is free first; tell how much."""
+        """Cancel refunds not sent, what is free first; tell how much.
+
+        "Its own payout lines are cancelled where unsent; what was sent becomes a
+        claim owed to the collection account" (§7); a refund is such a line.
+        """
         rest = min(amount, receipt.returned - receipt.recalled)
         mine = [line for line in self.refunds if line.ref == receipt.ref]
         kept = 0
@@ -559,10 +444,32 @@ class MoneyModel:
         return kept
 
     def recall(self, receipt: Receipt, amount: int) -> None:
-        """Claim what was sent back to a remitter, whose bank took it, too."""
+        """Claim what was sent back to a remitter, whose bank took it, too.
+
+        §7, as above. A refund is on no receivable, so "later payouts to that payee
+        on that receivable" is silent; choice recalled: any payout reduces it.
+        """
         receipt.recalled += amount
         self.charge(receipt.payer, REFUNDS, amount)
         self.charged[receipt.payer] = self.charged.get(receipt.payer, 0) + amount
+
+    def reopen_payout(self, line: Line, part: Part, amount: int) -> None:
+        """Let a payout be due again; a refund, less what its bank took as well.
+
+        "A return reopens that payout at its full amount" (§6), but "nobody receives
+        more than owed, net of claims" (I9): the refund of what was recalled is owed
+        no more, and the claim for it ends.
+        """
+        super().reopen_payout(line, part, amount)
+        receipt = self.receipts[line.ref]
+        claim = self.claims.get((receipt.payer, REFUNDS), 0)
+        if any(line is x for x in self.refunds) and claim and receipt.recalled:
+            kept = line.cancel(min(claim, receipt.recalled, amount))
+            line.principal -= kept
+            receipt.recalled -= kept
+            receipt.returned -= kept
+            self.claims[receipt.payer, REFUNDS] -= kept
+            self.charged[receipt.payer] -= kept
 
     def return_price(self, receipt: Receipt, amount: int) -> None:
         """Take back the price of a deal."""

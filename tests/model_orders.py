@@ -1,42 +1,26 @@
 """What goes wrong in the naive model: day closes, orders, disputes, insolvency."""
 
-from itertools import pairwise
 from typing import Any
 
-from tests.model_money import MoneyModel
+from tests.model_freezes import FreezesModel
 from tests.model_records import (
     DAY_MS,
     Dispute,
-    Freeze,
-    Line,
     Receivable,
     RefusedError,
     Tile,
     need,
     operation,
     parse_date,
-    share,
 )
 
 
-class OrdersModel(MoneyModel):
+class OrdersModel(FreezesModel):
     """What keeps receivables from being simply paid."""
 
     def __init__(self, programme: dict[str, Any]) -> None:
         super().__init__(programme)
         self.suspended: set[str] = set()
-        self.freezes: dict[str, Freeze] = {}
-        self.disputes: dict[str, Dispute] = {}
-
-    def follow_up(self) -> None:
-        """Hold what orders cover, then end the offers on what is frozen."""
-        super().follow_up()
-        for order in self.freezes.values():
-            if order.in_force and order.member:
-                self._capture(order)
-        for offer in self.offers.values():
-            where = offer.rid, offer.tile.holder, offer.lo, offer.hi
-            offer.is_open = offer.is_open and not self.frozen(*where)
 
     def _open(self, rid: str) -> Receivable:
         rec = self.receivables.get(rid)
@@ -57,27 +41,29 @@ class OrdersModel(MoneyModel):
     @operation
     def close_day(self, date: str, closing: int) -> None:
         """Close a day on its balance and judge what is overdue, or block."""
+        self.check_attester()
         parse_date(date)
         need(that=self.closed < date <= self.today, reason="not the next day")
         self.blocked = closing != self.balance(date)
         if self.blocked:
             return
         self.closed = date
-        idle = self.idle()
+        covered = self.covered(date)
         for rec in self.open_receivables():
             if self.adjust(rec.due_date) <= date:
-                self._judge(rec, date, idle)
+                self._judge(rec, date, covered.get(rec.rid, -1))
 
-    def _judge(self, rec: Receivable, date: str, idle: int) -> None:
+    def _judge(self, rec: Receivable, date: str, covered: int) -> None:
         """Judge one receivable at the close of a day.
 
         Choices: one close makes one step, so default needs an overdue judged at
         an earlier close; the grace is over with the close of its last day; a
         default holds nothing more than the overdue it follows, and is withdrawn
-        with it; a dispute keeps default away if it covers all principal owed.
+        with it. "Disputed amounts stay owed but trigger no default" (§8).
         """
         was = rec.overdue
-        rec.overdue = idle < self.owed(rec, date) and not self.is_short(rec)
+        whole = covered == self.owed(rec, date)
+        rec.overdue = not (whole or self.is_short(rec))
         if not rec.overdue:
             self.clear_overdue(rec)
             return
@@ -86,175 +72,25 @@ class OrdersModel(MoneyModel):
         late = self.days_between(rec, date) - self.terms["grace_days"]
         direct = self.terms["default_reading"] == "direct"
         graced = late > 0 if direct else was and late >= 0
-        denied = self.disputed(rec.rid) >= rec.outstanding > 0
+        denied = covered >= 0 and rec.outstanding > 0
         if graced and not denied and not rec.default:
             rec.default, rec.default_ms = True, self.now
 
     def bank_data_late(self) -> bool:
         """Tell whether a due day stays unclosed longer than the programme says."""
-        return any(
-            self.adjust(rec.due_date) > self.closed
-            and self.days_between(rec, self.today) > self.terms["late_close_days"]
-            for rec in self.open_receivables()
-        )
+        return any(self.is_data_late(rec) for rec in self.open_receivables())
 
-    # Freeze
+    def is_data_late(self, rec: Receivable) -> bool:
+        """Tell whether the due day is unclosed "after N days" (§8)."""
+        late = self.days_between(rec, self.today) > self.terms["late_close_days"]
+        return late and self.adjust(rec.due_date) > self.closed
 
-    def frozen(self, rid: str, holder: str, lo: int, hi: int) -> bool:
-        """Tell whether an order keeps any of these units from passing.
-
-        Choice: an order for an amount of a member's freezes all of its units
-        until that amount is held.
-        """
-        return any(
-            order.member == holder and self._to_hold(order) != 0
-            if order.member
-            else order.rid == rid and max(lo, order.lo) < min(hi, order.hi)
-            for order in self.freezes.values()
-            if order.in_force
-        )
-
-    def _to_hold(self, order: Freeze) -> int | None:
-        """Return what an order for an amount still lacks."""
-        if order.amount is None:
-            return None
-        held = sum(
-            part
-            for line in self.payouts()
-            for orders, part in line.held.items()
-            if order.order_id in orders
-        )
-        return max(0, order.amount - held)
-
-    def _place_order(self, order: Freeze) -> None:
-        need(that=order.order_id not in self.freezes, reason="id used")
-        need(that=order.expires_ms > self.now, reason="expired already")
-        self.freezes[order.order_id] = order
-
-    @operation
-    def freeze(
-        self, order_id: str, rid: str, lo: int, hi: int, expires_ms: int
-    ) -> None:
-        """Freeze units, and hold what they are paid from now on.
-
-        Choice: an order is in force up to and including the moment it names;
-        a payout due before it came is not held, unlike under a member's order.
-        """
-        rec = self.receivables.get(rid)
-        if rec is None or rec.stage != "live":
-            raise RefusedError("no such receivable")
-        need(that=0 <= lo < hi <= rec.face, reason="not its units")
-        self._place_order(Freeze(order_id, rid, lo, hi, "", None, expires_ms))
-
-    @operation
-    def freeze_member(
-        self, order_id: str, member: str, amount: int | None, expires_ms: int
-    ) -> None:
-        """Freeze all a member holds, and hold its unsent payouts, or an amount.
-
-        Choice: what others hold of the same payout counts for both orders, what
-        is free is taken first.
-        """
-        need(that=amount is None or amount > 0, reason="no amount")
-        self._place_order(Freeze(order_id, "", 0, 0, member, amount, expires_ms))
-
-    def _capture(self, order: Freeze) -> None:
-        """Hold what is due to the member of an order."""
-        name = frozenset({order.order_id})
-        for line in self.payouts():
-            if line.holder != order.member:
-                continue
-            self._hold(order, line, line.due, frozenset())
-            for orders, part in list(line.held.items()):
-                if not name <= orders:
-                    self._hold(order, line, part, orders)
-
-    def _hold(
-        self, order: Freeze, line: Line, part: int, others: frozenset[str]
-    ) -> None:
-        """Let an order hold a part of a payout, which other orders may hold."""
-        lack = self._to_hold(order)
-        part = part if lack is None else min(part, lack)
-        if not part:
-            return
-        if others:
-            line.held[others] -= part
-        else:
-            line.due -= part
-        both = others | {order.order_id}
-        line.held[both] = line.held.get(both, 0) + part
-
-    @operation
-    def release(self, order_id: str) -> None:
-        """End an order; what it alone held is due."""
-        order = self.freezes.get(order_id)
-        if order is None or not order.in_force:
-            raise RefusedError("no such order in force")
-        self._let_go(order)
-
-    def _let_go(self, order: Freeze) -> None:
-        order.in_force = False
-        for line in self.payouts():
-            before, line.held = line.held, {}
-            for orders, part in before.items():
-                left = orders - {order.order_id}
-                if left:
-                    line.held[left] = line.held.get(left, 0) + part
-                else:
-                    line.due += part
-
-    def expire_orders(self, ms: int) -> None:
-        """End the orders and disputes whose time is over."""
-        for order in self.freezes.values():
-            if order.in_force and order.expires_ms < ms:
-                self._let_go(order)
+    def end_disputes(self, ms: int) -> None:
+        """End the disputes whose deadline is over."""
         for dispute in self.disputes.values():
             dispute.is_open = dispute.is_open and ms <= dispute.deadline_ms
 
-    def _segments(self, rid: str, lo: int, hi: int) -> list[tuple[frozenset[str], int]]:
-        """Return the orders on units, run by run, with the number of units."""
-        orders = [x for x in self.freezes.values() if x.in_force and x.rid == rid]
-        edges = {lo, hi} | {x for order in orders for x in (order.lo, order.hi)}
-        return [
-            (
-                frozenset(x.order_id for x in orders if x.lo <= start and end <= x.hi),
-                end - start,
-            )
-            for start, end in pairwise(sorted(x for x in edges if lo <= x <= hi))
-        ]
-
-    def holding(self, line: Line) -> dict[frozenset[str], int]:
-        """Return what orders on units hold of a new line's payout.
-
-        Choice: interest is shared between frozen and free units of the group by
-        largest remainder of their unit-days, ties to the frozen ones.
-        """
-        rec = self.receivables[line.rid]
-        principals: dict[frozenset[str], int] = {}
-        unit_days: dict[frozenset[str], int] = {}
-        for tile in rec.tiles:
-            if tile.group == (line.holder, line.chain):
-                days = self.days_late(rec, tile, line.value_date)
-                for orders, size in self._segments(rec.rid, tile.lo, tile.hi):
-                    unit_days[orders] = unit_days.get(orders, 0) + size * days
-                    paid = size if tile.line is line else 0
-                    principals[orders] = principals.get(orders, 0) + paid
-        keys = sorted(unit_days, key=lambda orders: (not orders, sorted(orders)))
-        interests = share(line.interest, [unit_days[orders] for orders in keys])
-        return {
-            orders: principals[orders] + interest
-            for orders, interest in zip(keys, interests, strict=True)
-            if orders and principals[orders] + interest
-        }
-
     # Disputes and reduction
-
-    def disputed(self, rid: str) -> int:
-        """Return what is disputed of what is owed; every unit has its share."""
-        amounts = [
-            x.amount for x in self.disputes.values() if x.is_open and x.rid == rid
-        ]
-        return min(sum(amounts), self.receivables[rid].outstanding)
 
     @operation
     def dispute(self, dispute_id: str, rid: str, amount: int, deadline_ms: int) -> None:
@@ -300,7 +136,8 @@ class OrdersModel(MoneyModel):
         """
         self._check_defences()
         rec = self._open(rid)
-        room = rec.outstanding - rec.reduction_claim
+        # Choice reduce-covered: not what money that waits will pay.
+        room = rec.outstanding - rec.reduction_claim - self.reserved(rid)
         need(that=0 < amount <= room, reason="more than is owed")
         for tile in reversed(rec.live):
             frozen = self.frozen(rid, tile.holder, tile.lo, tile.hi)
@@ -336,16 +173,12 @@ class OrdersModel(MoneyModel):
         need(that=self.is_due(rec), reason="not due")
         short = rec.outstanding <= self.terms["tolerance_minor"]
         need(that=short, reason="more than the tolerance")
-        need(that=not self._any_frozen(rec), reason="frozen")
+        need(that=not self.any_frozen(rec), reason="frozen")
         for group, part in self.interest_by_group(rec, self.today).items():
             rec.waived[group] = rec.waived.get(group, 0) + part
         for tile in rec.live:
             self._take_away(rec, tile, tile.size, "waived")
         self.clear_overdue(rec)
-
-    def _any_frozen(self, rec: Receivable) -> bool:
-        places = [(tile.holder, tile.lo, tile.hi) for tile in rec.live]
-        return any(self.frozen(rec.rid, *place) for place in places)
 
     @operation
     def close_uncollectable(self, rid: str) -> None:
@@ -358,24 +191,3 @@ class OrdersModel(MoneyModel):
         rec.stage = "closed"
         for tile in rec.live:
             self.end_offers(tile)
-
-    # Insolvency
-
-    @operation
-    def insolvency(self, member: str) -> None:
-        """A member is insolvent from now on.
-
-        Choices: offers by it and to it end; it signs no new business; what the
-        debtor's administrator is to have is neither matched nor returned.
-        """
-        need(that=member not in self.insolvent, reason="known")
-        self.insolvent.add(member)
-        for offer in self.offers.values():
-            party = member in {offer.tile.holder, offer.to}
-            offer.is_open = offer.is_open and not party
-        for receipt in self.receipts.values():
-            early = receipt.unswept - receipt.suspense
-            if member == self.terms["debtor"] and early:
-                self.take_back(receipt, early)
-                receipt.suspense += early
-                receipt.administered = True

@@ -27,6 +27,10 @@ class PassingModel(OrdersModel):
             need(that=member not in self.suspended, reason=f"{member} is suspended")
             need(that=member not in self.insolvent, reason=f"{member} is insolvent")
 
+    def _take_part(self, member: str) -> None:
+        """Refuse who is suspended. Choice insolvent-receives: who is insolvent may."""
+        need(that=member not in self.suspended, reason=f"{member} is suspended")
+
     def _find(self, rid: str, stages: Iterable[str]) -> Receivable:
         rec = self.receivables.get(rid)
         if rec is None or rec.stage not in stages:
@@ -148,7 +152,8 @@ class PassingModel(OrdersModel):
         self._sign(tile.holder)
         self._check_inside(tile, lo, hi)
         self._check_receiver(tile, to)
-        self._check_frozen(rid, tile.holder, lo, hi)
+        frozen = self.frozen(rid, tile.holder, lo, hi, offered=True)
+        need(that=not frozen, reason="frozen")
         need(that=deadline_ms > self.now, reason="deadline not in the future")
         made = Offer(oid, rid, tile, lo, hi, to, deadline_ms, recourse)
         self.offers[oid] = made
@@ -164,8 +169,9 @@ class PassingModel(OrdersModel):
         """The receiver takes what was offered; only now the tile is cut."""
         offer = self._open_offer(oid)
         rec = self.receivables[offer.rid]
-        self._sign(offer.to)
+        self._take_part(offer.to)
         self._check_passing(rec, offer.tile, aware=aware)
+        self._check_frozen(rec.rid, offer.tile.holder, offer.lo, offer.hi)
         group = self._next(offer.tile, offer.to, recourse=offer.recourse)
         self._pass_on(rec, offer.tile, offer.lo, offer.hi, group)
 
@@ -193,7 +199,8 @@ class PassingModel(OrdersModel):
     ) -> None:
         """Holder and receiver sign together and the part passes at once."""
         rec, tile = self._free_tile(rid, tile_lo)
-        self._sign(tile.holder, to)
+        self._sign(tile.holder)
+        self._take_part(to)
         self._check_inside(tile, lo, hi)
         self._check_receiver(tile, to)
         self._check_passing(rec, tile, aware=aware)

@@ -42,12 +42,14 @@ DEFAULTS: dict[str, Any] = {
     "payout_min_minor": 0,
     "payout_days": 30,
     "exposure_max_minor": None,
+    "fees": [],
     # The rules leave open when a close says default: "step", at the earliest the
     # one after it said overdue; "direct", the first of a day after the grace.
     "default_reading": "step",
 }
 
 Group = tuple[str, tuple[str, ...]]  # holder, chain of transferors
+Part = tuple[frozenset[str], str]  # orders on the units paid; the one that has it
 Invoice = tuple[str, str, int, int]  # number, issue date, amount, amount used
 
 
@@ -110,7 +112,11 @@ def parse_date(text: str) -> dt.date:
 
 @dataclass
 class Line:
-    """What one sweep paid one group of one receivable."""
+    """What one sweep paid one group of one receivable, or a price, or a refund.
+
+    Its payout is in parts: each is of units under the same orders, and one order
+    at most has it. Parts wait here, are sent to a payee, and are paid.
+    """
 
     ref: str
     rid: str
@@ -120,12 +126,14 @@ class Line:
     principal: int  # what stands, earlier reversals taken off
     interest: int
     owed: int  # what the group was owed just before
-    due: int = 0  # of its payout, not yet sent to the bank
-    held: dict[frozenset[str], int] = field(default_factory=dict)  # by orders
-    sent_to: dict[str, int] = field(default_factory=dict)  # and not yet paid
-    paid_to: dict[str, int] = field(default_factory=dict)  # and not returned
+    party: str = ""  # whom an order on a member means by it
+    parts: dict[Part, int] = field(default_factory=dict)  # not yet sent
+    sent: dict[tuple[str, Part], int] = field(default_factory=dict)  # not yet paid
+    paid: dict[tuple[str, Part], int] = field(default_factory=dict)  # not returned
     in_default: bool = False  # swept while the receivable was in default
+    is_small: bool = False  # waits for more to be paid together
     made_ms: int = 0
+    due_on: str = ""  # the date of its payout
 
     @property
     def net(self) -> int:
@@ -133,19 +141,34 @@ class Line:
         return self.principal + self.interest
 
     @property
-    def kept_back(self) -> int:
-        """What orders hold of its payout."""
-        return sum(self.held.values())
+    def unsent(self) -> int:
+        """What was not sent to the bank, held or not."""
+        return sum(self.parts.values())
+
+    @property
+    def due(self) -> int:
+        """What was not sent and no order has."""
+        return sum(amount for (_, order), amount in self.parts.items() if not order)
+
+    def add(self, part: Part, amount: int) -> None:
+        """Let an amount wait in a part; or take it away, if negative."""
+        amount += self.parts.pop(part, 0)
+        if amount:
+            self.parts[part] = amount
+
+    def taken(self, order: str) -> int:
+        """Return what an order has of the payout, sent and paid included."""
+        moved = [*self.sent.items(), *self.paid.items()]
+        places = [*self.parts.items(), *((key[1], amount) for key, amount in moved)]
+        return sum(amount for part, amount in places if part[1] == order)
 
     def cancel(self, amount: int) -> int:
-        """Cancel up to an amount of what is not sent, what is free first."""
-        left = amount - min(amount, self.due)
-        self.due -= amount - left
-        for orders in sorted(self.held, key=sorted):
-            part = min(left, self.held[orders])
-            self.held[orders] -= part
-            left -= part
-        self.held = {orders: part for orders, part in self.held.items() if part}
+        """Cancel up to an amount of what is not sent. Choice: cancel, free first."""
+        left = amount
+        for part in sorted(self.parts, key=lambda x: (bool(x[1]), x[1], sorted(x[0]))):
+            gone = min(left, self.parts[part])
+            self.add(part, -gone)
+            left -= gone
         return amount - left
 
 
@@ -199,7 +222,9 @@ class Receipt:
     payer: str = ""
     priced: int = 0  # paid the price of a deal
     deal: str = ""  # the deal whose price it paid
-    booked_ms: int = 0
+    suspended_ms: int = 0  # since when money of it is in suspense
+    held_until: str = ""  # first day on which its owner no longer keeps it
+    is_too_late: bool = False  # after the debtor's insolvency
     administered: bool = False  # in suspense for the debtor's administrator
     waiting: dict[str, int] = field(default_factory=dict)  # by receivable
 
@@ -226,6 +251,7 @@ class Receivable:
     confirmed: int = 0  # order of confirmation
     overdue: bool = False
     overdue_ms: int = 0  # since when
+    data_late: bool = False  # the bank has not closed the due day
     default: bool = False
     default_ms: int = 0  # since when
     waived: dict[Group, int] = field(default_factory=dict)  # late interest
@@ -288,19 +314,30 @@ class Deal:
     owed: int = 0  # of the claim, to the seller who never got it
     again: int = 0  # redeemed units that are owed again
     shortfall: int = 0  # named by a payee who was paid directly
+    fees: tuple[tuple[str, int], ...] = ()  # payee and amount, out of the price
+    is_late: bool = False  # of a part that the buyer knew to be overdue
+    aware: bool = False
 
 
 @dataclass
 class Freeze:
-    """An order that keeps units or a member's all from moving."""
+    """An order on units, a member, an amount of a member's, or an account.
+
+    Insolvency is an order on a member that sends its money to an administrator.
+    """
 
     order_id: str
-    rid: str  # empty if it covers a member
-    lo: int
-    hi: int
-    member: str
-    amount: int | None  # a member's, up to so much
-    expires_ms: int
+    cover: str  # "units", "member", "amount", "payout_account", "account", "receipt"
+    expires_ms: int | None
+    rid: str = ""
+    lo: int = 0
+    hi: int = 0
+    member: str = ""
+    amount: int = 0  # up to so much
+    ref: str = ""
+    rank: int = 1
+    redirect: str = ""  # to whom money goes, else it is held
+    may_dispose: bool = False  # units may pass on although it is in force
     in_force: bool = True
 
 

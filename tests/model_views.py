@@ -1,7 +1,7 @@
 """What can be seen of the naive model, and the invariants it keeps."""
 
 from tests.model_deals import DealsModel
-from tests.model_records import DAY_MS, REMITTER, Invoice, Receivable, strict_number
+from tests.model_records import Invoice, Receivable, strict_number
 
 
 class ViewsModel(DealsModel):
@@ -67,43 +67,35 @@ class ViewsModel(DealsModel):
         """Return the money nothing is known to be owed for."""
         return sum(receipt.suspense for receipt in self.receipts.values())
 
-    def payable(self, holder: str) -> int:
-        """Return payouts of a holder that are due and not sent."""
-        mine = [x for x in self.payouts() if self.payee(x.holder) == holder]
-        return sum(line.due for line in mine)
+    def payable(self, payee: str) -> int:
+        """Return what is due to a payee, neither small nor sent."""
+        return self._unsent(payee, small=False)
+
+    def accumulating(self, payee: str) -> int:
+        """Return what waits to be paid to a payee with more."""
+        return self._unsent(payee, small=True)
+
+    def _unsent(self, payee: str, *, small: bool) -> int:
+        return sum(
+            amount
+            for line in self.payouts()
+            for part, amount in line.parts.items()
+            if line.is_small is small and self.payee(line, part) == payee
+        )
 
     def held(self, holder: str) -> int:
         """Return payouts of a holder that orders hold."""
-        return sum(x.kept_back for x in self.payouts() if x.holder == holder)
-
-    def accumulating(self, payee: str) -> int:
-        """Return what is due to a payee and too little to be paid unasked.
-
-        Choices: one payout that is old enough, or of a settled receivable, takes
-        all others along; what goes back to its remitter never waits.
-        """
-        lines = self.lines + self.prices
-        mine = [x for x in lines if x.due and self.payee(x.holder) == payee]
-        total = sum(line.due for line in mine)
-        wait_ms = self.terms["payout_days"] * DAY_MS
-        ripe = any(
-            self.now >= line.made_ms + wait_ms or self.state(line.rid) == "settled"
-            for line in mine
-        )
-        return 0 if ripe or total >= self.terms["payout_min_minor"] else total
-
-    def suspense_aged(self) -> int:
-        """Return what is in suspense so long that it is to be returned.
-
-        Choice: nothing returns by itself, somebody instructs it; what is an
-        administrator's does not age.
-        """
-        wait_ms = self.terms["suspense_days"] * DAY_MS
         return sum(
-            receipt.suspense
-            for receipt in self.receipts.values()
-            if self.now > receipt.booked_ms + wait_ms and not receipt.administered
+            amount
+            for line in self.payouts()
+            for part, amount in line.parts.items()
+            if line.holder == holder and not self.payee(line, part)
         )
+
+    def data_late(self, rid: str) -> bool:
+        """Return whether the bank has not said what came in on the due day."""
+        rec = self.receivables[rid]
+        return self.is_open(rec) and self.is_data_late(rec)
 
     def deals(self) -> dict[str, str]:
         """Return what has become of the deals."""
@@ -122,13 +114,15 @@ class ViewsModel(DealsModel):
         recs = self.receivables.values()
         return sum(rec.outstanding for rec in recs if rec.stage == "live")
 
-    def sent(self, holder: str) -> int:
-        """Return payouts of a holder that were sent and not paid."""
-        return sum(line.sent_to.get(holder, 0) for line in self.payouts())
+    def sent(self, payee: str) -> int:
+        """Return payouts to a payee that were sent and not paid."""
+        lines = self.payouts()
+        return sum(n for x in lines for key, n in x.sent.items() if key[0] == payee)
 
-    def paid(self, holder: str) -> int:
-        """Return payouts of a holder that were paid and did not come back."""
-        return sum(line.paid_to.get(holder, 0) for line in self.payouts())
+    def paid(self, payee: str) -> int:
+        """Return payouts to a payee that were paid and did not come back."""
+        lines = self.payouts()
+        return sum(n for x in lines for key, n in x.paid.items() if key[0] == payee)
 
     def claim(self, holder: str, rid: str) -> int:
         """Return what a holder owes to the collection account."""
@@ -153,7 +147,7 @@ class ViewsModel(DealsModel):
 
     def account_status(self) -> str:
         """Return whether the account is open or blocked by a wrong balance."""
-        return "blocked" if self.blocked else "open"
+        return "blocked" if self.blocked or self.orphaned else "open"
 
     # Invariants
 
@@ -203,7 +197,8 @@ class ViewsModel(DealsModel):
             assert rec.stage == "live", "I3 lock on what is over"
             assert any(tile is other for other in rec.live), "I3 lock on nothing"
             assert tile.lo <= lock.lo < lock.hi <= tile.hi, "I3 lock"
-            frozen = self.frozen(lock.rid, tile.holder, lock.lo, lock.hi)
+            where = lock.rid, tile.holder, lock.lo, lock.hi
+            frozen = self.frozen(*where, offered=True)
             assert not frozen, "I3 lock on frozen units"
 
     def _check_deals(self) -> None:
@@ -222,15 +217,15 @@ class ViewsModel(DealsModel):
 
     def _check_money(self) -> None:
         lines = self.lines + self.prices
-        due = sum(x.due + x.kept_back + sum(x.sent_to.values()) for x in lines)
-        paid = sum(sum(line.paid_to.values()) for line in lines)
+        due = sum(line.unsent + sum(line.sent.values()) for line in lines)
+        paid = sum(sum(line.paid.values()) for line in lines)
         claims = sum(self.claims.values())
         receipts = self.receipts.values()
         came = sum(receipt.amount - receipt.reversed for receipt in receipts)
         unswept = sum(receipt.unswept for receipt in receipts)
         returned = sum(receipt.returned for receipt in receipts)
         assert came == paid + due + unswept + returned - claims, "I8 account"
-        back = returned - self.paid(REMITTER)
+        back = returned - sum(sum(x.paid.values()) for x in self.refunds)
         assert self.balance(self.today) == due + unswept + back - claims, "I8 balance"
         for receipt in receipts:
             used = sum(line.net for line in self.lines if line.ref == receipt.ref)
@@ -241,8 +236,11 @@ class ViewsModel(DealsModel):
             assert min(figures) >= 0, "I8 negative"
         assert all(claim >= 0 for claim in self.claims.values()), "I8 claim"
         for line in self.payouts():
-            parts = line.due, *line.held.values(), *line.sent_to.values()
-            assert min(*parts, 0, *line.paid_to.values()) >= 0, "I8 payout"
+            parts = [*line.parts.values(), *line.sent.values(), *line.paid.values()]
+            assert min(parts, default=0) >= 0, "I8 payout"
+        for order in self.freezes.values():
+            has = sum(line.taken(order.order_id) for line in self.payouts())
+            assert order.cover != "amount" or has <= order.amount, "more than ordered"
 
     def _check_holders(self) -> None:
         lines = self.lines + self.prices
@@ -251,9 +249,9 @@ class ViewsModel(DealsModel):
             net = sum(line.net for line in mine)
             owes = sum(claim for key, claim in self.claims.items() if key[0] == holder)
             owes -= self.charged.get(holder, 0)
-            sent = sum(sum(line.sent_to.values()) for line in mine)
-            paid = sum(sum(line.paid_to.values()) for line in mine)
-            got = paid + sent + sum(line.due + line.kept_back for line in mine)
+            sent = sum(sum(line.sent.values()) for line in mine)
+            paid = sum(sum(line.paid.values()) for line in mine)
+            got = paid + sent + sum(line.unsent for line in mine)
             assert got == net + owes, "I9 net of claims"
             insolvent = holder in self.insolvent
             assert not insolvent or not self.payable(holder), "insolvent and payable"

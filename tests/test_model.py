@@ -502,7 +502,7 @@ def plant_use(model: Model) -> None:
 
 def plant_money(model: Model) -> None:
     """Pay out a unit that nobody paid in."""
-    model.lines[0].due += 1
+    model.lines[0].add((frozenset(), ""), 1)
 
 
 def plant_lock(model: Model) -> None:

@@ -256,8 +256,9 @@ def test_early_redemption_retires_and_frees_what_waits() -> None:
     """100 wait; 50 units retire for 48, so 50 of the money waits for nothing."""
     model = new()
     live(model, "R", 100)
-    do(pay(model, "a", 100, "R"), model.redeem("d", "R", 0, 50, 100, 48, SOON))
+    do(model.redeem("d", "R", 0, 50, 100, 48, SOON), pay(model, "a", 100, "R"))
     do(model.pay_deal("p", "d", 48))
+    assert model.redeem("e", "R", 0, 0, 50, 48, SOON) == "refused"
     assert model.tiles("R") == [(0, 50, "S", "live"), (50, 100, "S", "retired")]
     assert (model.waiting("R"), model.unassigned()) == (50, 50)
     assert (model.payable("S"), model.state("R")) == (48, "part_paid")

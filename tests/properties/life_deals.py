@@ -5,8 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from contracts.kit.v1.calendars import add_days
-from tests.driver_deals import DealDriver
+from tests.driver_orders import OrderDriver
 from tests.model_records import transferor
 from tests.properties.lives import Walker
 from tests.world import DAY_MS
@@ -18,7 +17,7 @@ WAYS = st.sampled_from(["account", "account", "direct"])
 class Deals(Walker):
     """Walks over sales."""
 
-    driver: DealDriver
+    driver: OrderDriver
 
     @rule(
         data=st.data(),
@@ -26,20 +25,25 @@ class Deals(Walker):
         recourse=st.booleans(),
         way=WAYS,
         cheaper=st.sampled_from([0, 1, 1, 7, -1]),
+        aware=st.booleans(),
     )
     def sell(
-        self, data: st.DataObject, days: int, recourse: bool, way: str, cheaper: int
+        self,
+        data: st.DataObject,
+        days: int,
+        recourse: bool,
+        way: str,
+        cheaper: int,
+        aware: bool,
     ) -> None:
-        """Sell a part, not yet paid; what is due is not sold here."""
+        """Sell a part, overdue or not, and not yet paid."""
         (rid, tile_lo, lo, hi), to = self.pick_part(data)
         buyer = to if to in BUYERS else "lender"
-        rec = self.model.receivables.get(rid)
-        if rec is None or self.model.is_due(rec):
-            return
         pay_by_ms = self.driver.now + days * DAY_MS
-        did, price = self.next_id("D"), hi - lo - cheaper
+        fees = sum(fee[2] for fee in self.model.fees(hi - lo) if fee[0] == "buyer")
+        did, price = self.next_id("D"), hi - lo + fees - cheaper
         args = did, rid, tile_lo, lo, hi, buyer, price, pay_by_ms
-        self.driver.take(*args, recourse=recourse, way=way)
+        self.driver.take(*args, recourse=recourse, aware=aware, way=way)
 
     def open_deals(self) -> list[str]:
         """Return the deals that can still be paid."""
@@ -74,9 +78,8 @@ class Deals(Walker):
         is gone, ends a deal already made is a choice; such deals are not paid here.
         """
         deal = self.model.agreed[did]
-        waits = deal.kind == "redemption" and self.model.waiting(deal.rid)
         gone = deal.kind == "recourse" and deal.state == "lapsed"
-        return not (waits or gone or self.owes(deal.seller, deal.rid))
+        return not (gone or self.owes(deal.seller, deal.rid))
 
     def owes(self, member: str, rid: str) -> bool:
         """Tell whether a member owes money on a receivable, to whomever."""
@@ -101,13 +104,11 @@ class Returns(Deals):
         """Redeem a part early, or buy it back, before the record date."""
         (rid, tile_lo, lo, hi), _ = self.pick_part(data)
         rec = self.model.receivables.get(rid)
-        if rec is None or rec.due_date <= add_days(self.model.today, 4):
+        if rec is None:
             return
         chain = next((t.chain for t in rec.live if t.lo == tile_lo), ())
         buyer = transferor(chain)[0] if chain else "beta"
         if not debtor and not self.counts_all():
-            return
-        if debtor and self.model.waiting(rid):
             return
         pay_by_ms = self.driver.now + days * DAY_MS
         did, price = self.next_id("D"), hi - lo - cheaper

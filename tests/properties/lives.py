@@ -3,27 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine
+from hypothesis.stateful import RuleBasedStateMachine, initialize
 
-from tests.driver_deals import DealDriver
+from contracts.kit.v1.calendars import add_days
+from tests.driver_orders import OrderDriver
 from tests.driver_views import HOLDERS
 from tests.model import Model
+from tests.world import CALENDAR, START
 
 T = TypeVar("T")
+HOUR_MS = 3_600_000
+ISSUED = "2026-01-02"
+# A Tuesday, a Saturday, the holiday after it and the Tuesday it moves to.
+DUES = [add_days(START, days) for days in (15, 19, 21, 22)]
+TERMS: dict[str, list[Any]] = {
+    "calendar": [{**CALENDAR, "holidays": [DUES[2]]}],
+    "confirm_days": [3],
+    "late_basis": [360, 365],
+    "late_rate_ppm": [60_000, 1_000_000],
+    "order": ["principal_first", "interest_first"],
+    "part_min_minor": [1, 40],
+    "record_days": [0, 0, 2],
+    "recourse_price": ["face", "face_interest"],
+    "recourse_trigger": ["overdue", "default"],
+    "tenor_cap_days": [40],
+    "tolerance_minor": [0, 60],
+    "transfer_max": [2, 8],
+    "undertaking": ["absolute"],
+}
 
 
 class Walker(RuleBasedStateMachine):
     """Someone who walks through both worlds and draws where to go."""
 
-    driver: DealDriver
+    driver: OrderDriver
     model: Model
+    themed: ClassVar[dict[str, list[Any]]] = {}  # terms of its own
 
     def __init__(self) -> None:
         super().__init__()
         self.count = 0
+
+    @initialize(
+        data=st.data(),
+        faces=st.lists(st.sampled_from([300, 997, 100_000]), min_size=2, max_size=3),
+        dues=st.lists(st.sampled_from(DUES), min_size=3, max_size=3),
+    )
+    def begin(self, data: st.DataObject, faces: list[int], dues: list[str]) -> None:
+        """Begin with some receivables that live."""
+        ranges = {**TERMS, **self.themed}
+        terms = {name: data.draw(st.sampled_from(ranges[name])) for name in ranges}
+        self.driver = OrderDriver(**terms)
+        self.model = self.driver.model
+        for face, due in zip(faces, dues, strict=False):
+            rid = self.next_id("R")
+            invoices = [(rid, ISSUED, face, face)]
+            self.driver.propose("submit", rid, "alpha", face, [], due, invoices)
+            assert self.driver.confirm(rid) == "ok"
 
     def next_id(self, letter: str) -> str:
         """Return a name that nothing has."""
