@@ -23,6 +23,7 @@ from contracts.kit.v1 import (
 from contracts.kit.v1.books import count_entry, entry_id, sign_attestation
 from contracts.kit.v1.entries import take_back
 from contracts.kit.v1.owed import discharge, owes_nothing
+from contracts.kit.v1.reversals import LINES_AT_ONCE
 
 rule = Rule(
     "receivable",
@@ -108,5 +109,8 @@ def reverse(ctx: Context, body: Reverse) -> None:
         "kind": "entry",
         "type": "reversal",
     }
+    if ctx.count_rows("lines", receipt["id"]) > LINES_AT_ONCE:
+        # A statement's entry leaves to a job what an act has no time for.
+        ctx.refuse("limit_exceeded", lines_max=LINES_AT_ONCE)
     count_entry(ctx, entry)
     take_back(ctx, entry, receipt, body.amount_minor)

@@ -273,9 +273,32 @@ def test_many_groups_do_not_escape_a_reversal() -> None:
     verbs.transfer(stage, 1, 2, "gamma", tile=1)
     verbs.wait(stage, 3)
     verbs.receive(stage, 9)
+    with pytest.raises(LedgerError) as caught:
+        verbs.reverse(stage, 9)
+    assert caught.value.code == "limit_exceeded"
     bank_verbs.take_back(stage, 9)
     assert verbs.state(stage) == "live"
     assert bank_verbs.misfit(stage) == "none"
+
+
+def test_more_lines_than_a_job_takes_back_are_named() -> None:
+    """They are a misfit of the account, which its owner and attester clear."""
+    sources = read_sources()
+    path, bound = "kit/v1/reversals.py", "LINES_MAX = 35_000"
+    assert bound in sources[path]
+    sources[path] = sources[path].replace(bound, "LINES_MAX = 2")
+    stage = Stage(sources=sources)
+    stage.begin()
+    verbs.live(stage, face=9, days=3)
+    verbs.transfer(stage, 0, 1)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 9)
+    bank_verbs.take_back(stage, 9)
+    assert bank_verbs.misfit(stage) == "limit_exceeded"
+    assert verbs.state(stage) == "settled"
+    bank_verbs.clear(stage)
+    assert bank_verbs.misfit(stage) == "none"
+    stage.check()
 
 
 @pytest.fixture
