@@ -144,7 +144,7 @@ def confirm(stage: Stage) -> JSONObject:
     facts["receivable"] = made["created"]["id"]
     facts["name"] = name = name_id("receivable", facts["receivable"])
     stage.voice.tell(f"Tier One submits it as {name}")
-    path = stage.prepare("buyer-1", "confirm", name)
+    path = stage.prepare("buyer-1", "confirm", name, *agreed)
     stage.sign("buyer-1", path)
     early = stage.refused(lambda: stage.send("buyer-1", path), "policy_not_met")
     stage.voice.tell(f"signed by one person of Anchor Buyer: refused, {early.code}")
