@@ -95,25 +95,6 @@ def keep_account(stage: Stage, member: str, currency: str = "CNY") -> None:
     stage.act("payout_account.veto", body)
 
 
-def alone(stage: Stage, member: str = "delta") -> None:
-    """Let a firm of one person give no more than 1000 a day, and begin a day."""
-    rows = [
-        {"action": "any", "bands": [{"persons": 1}]},
-        {
-            "action": "give",
-            "bands": [{"persons": 1, "up_to_minor": 1000}, {"persons": 2}],
-            "currency": "CNY",
-        },
-    ]
-    body = {
-        "from_time": stage.next_ms + 2 * DAY_MS,
-        "member": stage.id_of(member),
-        "policy": {"approvals": rows, "offset_minutes": 480},
-    }
-    stage.act("policy.set", body)
-    wait(stage, 3)
-
-
 # -- time ------------------------------------------------------------------------------
 
 

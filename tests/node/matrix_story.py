@@ -217,7 +217,7 @@ def contest(stage: Stage) -> None:
     sale_verbs.got(stage)
     order_verbs.reduce(stage, 700)
     order_verbs.freeze_member(stage, "delta", days=200)
-    verbs.alone(stage, "gamma")
+    order_verbs.alone(stage, "gamma")
     verbs.transfer(stage, 0, 500, "beta", tile=0, aware=1)
     verbs.live(stage, supplier="ruined")
     verbs.offer(stage, 0, 1_000, "gamma")
