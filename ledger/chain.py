@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ledger.authority import load_keys
 from ledger.automatic import has_due_work, next_due_ms
 from ledger.blocks import Block, Header
 from ledger.encoding import JSONObject
@@ -147,6 +148,8 @@ class Chain:
             chain.replay(block)
             if report is not None:
                 report(block.height, head.height)
+        # Near together in memory, and no first transfer of anybody waits for it.
+        load_keys(chain.state)
         return chain
 
     def _restore(

@@ -11,7 +11,6 @@ import re
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable
 from hashlib import sha256
-from sys import intern
 from typing import Final, NamedTuple
 
 from ledger.encoding import (
@@ -259,14 +258,13 @@ def parse_transaction(raw: bytes) -> Transaction:
     return Transaction(
         envelope=envelope,
         id=sha256(envelope.preimage).hexdigest(),
-        # What nearly all have in common is kept once, and so is near at hand.
-        act=intern(payload["act"]),
+        act=payload["act"],
         body=payload["body"],
         by=_parse_by(payload["by"]),
-        chain=intern(payload["chain"]),
+        chain=payload["chain"],
         nonce=payload["nonce"],
         not_after=payload["not_after"],
-        rule=intern(payload["rule"]),
+        rule=payload["rule"],
     )
 
 
