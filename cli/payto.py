@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -11,6 +11,8 @@ from cli.lookup import Lookup
 from cli.tables import Column, print_list
 from cli.typed import AMOUNT, DATE, HASH, MEMBER, MOMENT, RECEIVABLE, Amount
 from ledger.encoding import JSONObject
+
+SAID: Final[dict[Any, str]] = {None: "", True: "yes", False: "no"}
 
 document_option = click.option(
     "--document",
@@ -49,7 +51,7 @@ def propose(_: Lookup, until: int, **given: Any) -> JSONObject:
 def list_changes(lookup: Lookup, receivable: JSONObject | None) -> None:
     """List changes of account of what you hold or owe, or of one RECEIVABLE."""
     changes = [
-        {**row, "answer": {True: "yes", False: "no"}.get(row.get("agrees"), "")}
+        {**row, "answer": SAID[row.get("agrees")]}
         for row in lookup.session.client.items("/v1/paytos")
         if receivable is None or row["receivable"] == receivable["id"]
     ]

@@ -1,10 +1,11 @@
-"""Which programme and receivable a thing is of: what grants of these cover."""
+"""Which programme and receivable a thing is of, and the tiles of a receivable."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from ledger.encoding import JSONObject
 from ledger.state import State, read_record
 from node.history import History
 
@@ -53,3 +54,11 @@ def _find_tied(state: State, history: History, name: str, item: str) -> Thing | 
         return read_record(state, name, item)
     made = history.find_transaction(item)  # offers that ended leave no record
     return None if made is None else {"body": made.body, "kind": "transaction"}
+
+
+def walk_tiles(state: State, receivable: str, lo: int = 0) -> Iterator[JSONObject]:
+    """Yield the tiles of a receivable from one that starts at ``lo``."""
+    tile = read_record(state, "tile", str(lo), receivable)
+    while tile is not None:
+        yield tile
+        tile = read_record(state, "tile", str(tile["hi"]), receivable)

@@ -20,7 +20,8 @@ from ledger.errors import LedgerError
 from ledger.state import State, read_record, scan_records
 from node.config import PAGE_ROWS_MAX
 from node.streams import describe_event
-from node.visibility import Sight, of_event, walk_tiles
+from node.ties import walk_tiles
+from node.visibility import Sight, of_event
 
 PROPOSED: Final = ("submitted", "countered", "issued")
 FACTS: Final = (

@@ -17,17 +17,10 @@ from typing import Any, Final, NamedTuple
 
 from ledger.encoding import JSONObject, find_nested, load_record
 from ledger.kernel import MANIFEST_HASH
-from ledger.state import (
-    Entry,
-    Opened,
-    Partition,
-    State,
-    read_record,
-    scan_records,
-)
+from ledger.state import Entry, Opened, Partition, State, read_record, scan_records
 from ledger.transactions import Transaction
 from node.history import History, PlacedEvent
-from node.ties import find_ties
+from node.ties import find_ties, walk_tiles
 
 GRANTED_ROLES: Final = frozenset(("auditor", "regulator"))
 # Acts that both sides of a receivable's terms may see.
@@ -333,14 +326,6 @@ def visible_state(*sights: Sight) -> State:
     return _VisibleState(sights)
 
 
-def walk_tiles(state: State, receivable: str, lo: int = 0) -> Iterator[JSONObject]:
-    """Yield the tiles of a receivable from one that starts at ``lo``."""
-    tile = read_record(state, "tile", str(lo), receivable)
-    while tile is not None:
-        yield tile
-        tile = read_record(state, "tile", str(tile["hi"]), receivable)
-
-
 def of_transaction(transaction: Transaction) -> JSONObject:
     """Return a transaction as ``may_see`` takes it."""
     return {
@@ -394,9 +379,8 @@ def _exposed(sight: Sight, record: Mapping[str, Any]) -> bool:
 
 def _eligible(sight: Sight, programme: Mapping[str, Any]) -> bool:
     """Any supplier, if none is named; and who holds or is offered what is under it."""
-    if "suppliers" not in programme and "supplier" in sight.reader.roles:
-        return True
-    return programme["id"] in sight.programmes
+    anybody = "suppliers" not in programme and "supplier" in sight.reader.roles
+    return anybody or programme["id"] in sight.programmes
 
 
 def _pays_to(sight: Sight, record: Mapping[str, Any]) -> bool:
