@@ -220,8 +220,7 @@ def close_day(
     found = given["account"] or only_account(lookup, closing.currency)
     amount = closing.of(found["currency"])
     expected = expected_closing(found, day)
-    has_moved = any(row["date"] <= day for row in found["days"])
-    if amount != expected or (no_movement and has_moved):
+    if amount != expected or (no_movement and has_moved(found, day)):
         print_note(
             "WARNING: by the entries recorded the balance is "
             f"{format_amount(expected, closing.currency)}. "
@@ -242,6 +241,11 @@ def expected_closing(account: JSONObject, date: str) -> int:
     days = [day for day in account["days"] if day["date"] <= date]
     closing: int = account["closing_minor"] + sum(day["net_minor"] for day in days)
     return closing
+
+
+def has_moved(account: JSONObject, date: str) -> bool:
+    """Tell whether an entry is recorded up to a day that is not closed yet."""
+    return any(day["date"] <= date for day in account["days"])
 
 
 def _read_discrepancy(text: str) -> Asked:

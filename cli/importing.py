@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from cli.acting import Act, run_acts
 from cli.amounts import format_amount
+from cli.bank import has_moved
 from cli.batch_run import Line, run_batch
 from cli.batch_send import read_batch, send_files
 from cli.cards import Cards
@@ -27,7 +28,8 @@ from cli.lookup import Lookup
 from cli.people import FULL, check_id
 from cli.private import read_private
 from cli.session import Session
-from cli.terminal import print_json, print_note, print_table
+from cli.tables import print_rows, table
+from cli.terminal import print_json, print_note
 from ledger.encoding import JSONObject, encode, hex_digest
 from ledger.errors import LedgerError
 
@@ -330,9 +332,11 @@ class Import:
 
     def _report(self, statements: Sequence[Statement]) -> int:
         """Tell what a file says that is not recorded; nothing is sent."""
-        currency = self.account["currency"]
         rows = [
-            row for each in statements for row in each.entries if not self.is_known(row)
+            {name: getattr(row, name) for name in SHARED}
+            for each in statements
+            for row in each.entries
+            if not self.is_known(row)
         ]
         own = self.account.get("message") or " or ".join(USUAL)
         print_note(
@@ -340,16 +344,10 @@ class Import:
             f"{statements[0].message}."
         )
         if self.session.as_json:
-            print_json({"differences": [_tell(row) for row in rows], "recorded": False})
+            print_json({"differences": rows, "recorded": False})
             return 0
-        print_table(
-            ("not recorded", "date", "amount", "key"),
-            [
-                (r.type, r.booking_date, format_amount(r.amount_minor, currency), r.key)
-                for r in rows
-            ],
-            numeric=(2,),
-        )
+        columns = table("not recorded=type | date=booking_date | amount:money | key")
+        print_rows(self.lookup, columns, rows)
         if not rows:
             print_note("Every entry of the file is recorded.")
         return 0
@@ -382,11 +380,6 @@ def check_known(currency: str, known: JSONObject, row: EntryRow) -> None:
             )
 
 
-def has_moved(account: JSONObject, date: str) -> bool:
-    """Tell whether an entry is recorded up to a day that is not closed yet."""
-    return any(day["date"] <= date for day in account["days"])
-
-
 def _is_agent(lookup: Lookup, member: str) -> bool:
     roles = lookup.record("member", member).get("roles", [])
     return "settlement_agent" in roles and "settlement_bank" not in roles
@@ -400,10 +393,6 @@ def _gap(statement: Statement, expected: object, found: object) -> LedgerError:
     return LedgerError(
         "statement_gap", expected=expected, found=found, statement=statement.id
     )
-
-
-def _tell(row: EntryRow) -> JSONObject:
-    return {name: getattr(row, name) for name in SHARED}
 
 
 def _tell_left_out(statement: Statement) -> None:
