@@ -178,20 +178,26 @@ def check_own_authority(session: Session, file: SigningFile) -> None:
         LedgerError: ``wrong_signers``, the member does not act here;
             ``policy_not_met``, others have to sign too.
     """
-    by = file.open()["by"]
+    by = check_named(session, file)
+    persons = {row["member"]: row["persons"] for row in file.facts["signers"]}
+    if len(by) > 1 or persons.get(session.member, 1) > 1:
+        raise LedgerError("policy_not_met", expected=_who_signs(file), fix=OTHERS_SIGN)
+
+
+def check_named(session: Session, file: SigningFile) -> list[str]:
+    """Return who acts in a file; the wallet's member is one of them.
+
+    Raises:
+        LedgerError: ``wrong_signers``.
+    """
+    by: list[str] = file.open()["by"]
     if session.member not in by:
         raise LedgerError(
             "wrong_signers",
             expected=", ".join(name_id("member", item) for item in by),
             found=name_id("member", session.member),
         )
-    persons = {row["member"]: row["persons"] for row in file.facts["signers"]}
-    if len(by) > 1 or persons.get(session.member, 1) > 1:
-        raise LedgerError(
-            "policy_not_met",
-            expected=_who_signs(file),
-            fix=OTHERS_SIGN,
-        )
+    return by
 
 
 def _persons(file: SigningFile) -> dict[str, int]:

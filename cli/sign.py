@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from cli.people import name_id
 from cli.session import Session, quiet_option, with_node, with_wallet
 from cli.terminal import amount_option, print_json
 from cli.typed import PATH
@@ -28,17 +27,11 @@ def sign(session: Session, file: Path) -> None:
 
         sign_batch(session, file)
         return
-    from cli.acting import confirm_files, print_ready  # noqa: PLC0415
+    from cli.acting import check_named, confirm_files, print_ready  # noqa: PLC0415
     from cli.signing import read_signing_file  # noqa: PLC0415
 
     found = read_signing_file(file)
-    by = found.open()["by"]
-    if session.member not in by:
-        raise LedgerError(
-            "wrong_signers",
-            expected=", ".join(name_id("member", item) for item in by),
-            found=name_id("member", session.member),
-        )
+    check_named(session, found)
     confirm_files(session, [found])
     signed = found.sign(session.key())
     signed.save(file, replacing=True)
