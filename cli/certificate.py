@@ -18,13 +18,14 @@ import click
 
 from cli.amounts import format_amount
 from cli.client import NodeClient
-from cli.lookup import Lookup, name_holding
-from cli.people import check_id, name_id
+from cli.command import argument, reads
+from cli.lookup import Holding, Lookup, name_holding
+from cli.people import name_id
 from cli.private import read_private, write_private
 from cli.screen import leaves, name_path, show_moment
-from cli.session import Session, node_option, with_node
+from cli.session import Session, node_option
 from cli.terminal import json_option, print_facts, print_json, print_note
-from cli.typed import PATH
+from cli.typed import HOLDING, PATH
 from ledger.encoding import JSONObject, decode_base64, encode
 from ledger.errors import LedgerError
 
@@ -92,10 +93,11 @@ def save_receipt(session: Session, found: JSONObject, path: Path) -> None:
     write_private(path, draw_paper("Receipt", rows, note, data).encode())
 
 
-def prove_holding(session: Session, text: str) -> tuple[dict[str, object], JSONObject]:
+def prove_holding(
+    lookup: Lookup, holding: Holding
+) -> tuple[dict[str, object], JSONObject]:
     """Return the facts of a holding, and its proof, as they stand at the head."""
-    lookup = Lookup(session)
-    receivable, tile = lookup.find_holding(text)
+    session, (receivable, tile) = lookup.session, holding
     path = f"/v1/records/tile/{tile['lo']}"
     proof = session.client.get(path, scope=receivable["id"])
     tile, currency = proof["record"], receivable["currency"]
@@ -138,16 +140,15 @@ output_option = click.option(
 
 
 @click.command("certificate")
-@click.argument("holding")
+@argument("holding", HOLDING)
 @output_option
-@with_node
-def certificate(session: Session, holding: str, output: Path) -> None:
+@reads
+def certificate(lookup: Lookup, holding: Holding, output: Path) -> None:
     """Write a certificate of a HOLDING, to be printed or verified: one HTML file."""
-    check_id(holding.partition("/")[0], "receivable")
-    rows, data = prove_holding(session, holding)
+    rows, data = prove_holding(lookup, holding)
     title = f"Certificate of holding {rows['Holding']}"
     write_private(output, draw_paper(title, rows, CLAIM, data).encode())
-    _tell(session, rows, output)
+    _tell(lookup.session, rows, output)
 
 
 @click.group("proof")
@@ -156,15 +157,14 @@ def proof() -> None:
 
 
 @proof.command("holding")
-@click.argument("holding")
+@argument("holding", HOLDING)
 @output_option
-@with_node
-def proof_holding(session: Session, holding: str, output: Path) -> None:
+@reads
+def proof_holding(lookup: Lookup, holding: Holding, output: Path) -> None:
     """Write the proof of a HOLDING as data; a certificate has the same inside."""
-    check_id(holding.partition("/")[0], "receivable")
-    rows, data = prove_holding(session, holding)
+    rows, data = prove_holding(lookup, holding)
     write_private(output, encode(data))
-    _tell(session, rows, output)
+    _tell(lookup.session, rows, output)
 
 
 def _tell(session: Session, rows: Mapping[str, object], output: Path) -> None:
