@@ -116,7 +116,8 @@ def warn_of_account(
         supplier: id of the member whose invoice it is.
     """
     cards = Cards(lookup.session)
-    pinned = programme["collects"]
+    # Terms that an older rule made pin no number.
+    pinned = programme.get("collects", {"commitment": "", "owner": ""})
     owner = lookup.name_of(str(pinned["owner"]))
     card = cards.find(str(pinned["commitment"]))
     number = str(card.get("number", ""))

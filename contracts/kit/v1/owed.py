@@ -320,7 +320,9 @@ def lies_in(tile: Record, parts: list[Record]) -> bool:
 
 def is_disputed(ctx: Context, receivable: Record, tile: Record) -> bool:
     """Say whether units of a tile are contested, by themselves or pro rata."""
-    rows = standing_disputes(ctx, receivable) if "disputes" in receivable else []
+    if "disputes" not in receivable:
+        return False
+    rows = standing_disputes(ctx, receivable)
     return any("lo" not in row or lies_in(tile, [row]) for row in rows)
 
 
