@@ -7,14 +7,19 @@ counts, links and roots that need no rule and no key come out right again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Self
+
+import pytest
 
 from ledger.blocks import NO_HASH, Block, Header
 from ledger.export import ExportFacts
 from ledger.log import Log, hash_leaf, root_of
+from ledger.replay import ReplayReport, replay_ledger
 from ledger.store import Store
 from tests.world import SECRET, World, digest_of
 
@@ -151,3 +156,40 @@ def change_header(block: Block, **fields: object) -> Block:
     """Return a block whose header says something else."""
     header = replace(Header.decode(block.header), **fields)  # type: ignore[arg-type]
     return replace(block, header=header.encode())
+
+
+@contextmanager
+def replay_here() -> Iterator[None]:
+    """Let audits replay in this process.
+
+    Another one would compile all rules anew, dozens of times. That it says the
+    same is for the tests that start one.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ledger.audit.ConfinedReplay", _ReplayHere)
+        yield
+
+
+class _ReplayHere:
+    """A replay that begins when it has all blocks."""
+
+    def __init__(self, secret: bytes, *_: object) -> None:
+        """Remember the secret of the salts."""
+        self._secret = secret
+        self._blocks: list[Block] = []
+
+    def send(self, block: Block) -> bool:
+        """Take the next block."""
+        self._blocks.append(block)
+        return True
+
+    def finish(self) -> ReplayReport:
+        """Return what is found in the blocks."""
+        return replay_ledger(self._blocks, self._secret)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing."""

@@ -26,7 +26,15 @@ from tests.cli.test_bank_flow import PAYER, found_account
 from tests.cli.test_walkthrough import DUE, submit
 from tests.cli.wallets import Stage as Office
 from tests.cli.wallets import open_stage
-from tests.lives import change_header, flip, full_life, live_in, relink, source_of
+from tests.lives import (
+    change_header,
+    flip,
+    full_life,
+    live_in,
+    relink,
+    replay_here,
+    source_of,
+)
 from tests.node.serving import (
     ENVELOPE,
     WAIT,
@@ -111,7 +119,8 @@ def test_27_hash_chained_tamper_check() -> None:
     def judge(changed: Block, *, again: bool) -> dict[str, Any]:
         blocks = [*life.blocks[:height], changed, *life.blocks[height + 1 :]]
         source = source_of(life.chain, relink(blocks) if again else blocks)
-        report = verify_ledger(source, Trust(life.chain), workers=1)
+        with replay_here():
+            report = verify_ledger(source, Trust(life.chain), workers=1)
         assert report.fault is not None
         return {"verdict": report.verdict, **report.fault.details}
 

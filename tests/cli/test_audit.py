@@ -18,7 +18,7 @@ from ledger.export import Export
 from ledger.keys import SigningKey
 from ledger.log import Log
 from ledger.transactions import TYPE_GENESIS, parse_envelope
-from tests.lives import flip, live_in
+from tests.lives import flip, live_in, replay_here
 from tests.world import SECRET
 
 Capture = pytest.CaptureFixture[str]
@@ -119,7 +119,8 @@ def test_the_genesis_may_be_a_file(
     GenesisFile(payload, ()).save(unsigned)
     for path in (text, envelope, unsigned):
         arguments = ("verify", setting.file, "--genesis", path, "--json")
-        assert run(capsys, *arguments).exit_code == 0
+        with replay_here():
+            assert run(capsys, *arguments).exit_code == 0
 
 
 def test_a_kept_checkpoint_and_log_key_are_used(
@@ -136,11 +137,11 @@ def test_a_kept_checkpoint_and_log_key_are_used(
     for root, code in ((log.root(), 0), (bytes(32), 20)):
         text = encode_checkpoint(origin(setting.genesis), log.size, root)
         kept.write_bytes(sign_note(text, "node.example", LOG_KEY))
-        ended = run(
-            capsys,
-            *("verify", setting.file, "--genesis", setting.genesis),
-            *("--checkpoint", kept, "--log-key", vkey),
-        )
+        given = ("--checkpoint", kept, "--log-key", vkey)
+        with replay_here():
+            ended = run(
+                capsys, "verify", setting.file, "--genesis", setting.genesis, *given
+            )
         assert ended.exit_code == code
     assert "5 agrees with checkpoints" in ended.stdout
 

@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
 
 import pytest
 
@@ -27,7 +26,7 @@ from ledger.errors import LedgerError
 from ledger.export import Export, export_pieces
 from ledger.keys import SigningKey
 from ledger.log import Log
-from ledger.replay import ReplayReport, replay_ledger
+from ledger.replay import replay_ledger
 from ledger.store import Store
 from ledger.transactions import parse_transaction
 from tests.lives import (
@@ -38,6 +37,7 @@ from tests.lives import (
     full_life,
     live_in,
     relink,
+    replay_here,
     source_of,
 )
 from tests.world import World
@@ -49,39 +49,9 @@ Blocks = list[Block]
 
 
 def audit(life: Life, blocks: Sequence[Block]) -> AuditReport:
-    """Return the audit of blocks under the genesis of a life.
-
-    The replay runs in this process: another one would compile all rules anew,
-    dozens of times. That it says the same is for the tests that start one.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ledger.audit.ConfinedReplay", ReplayHere)
+    """Return the audit of blocks under the genesis of a life."""
+    with replay_here():
         return verify_ledger(source_of(life.chain, blocks), Trust(life.chain))
-
-
-class ReplayHere:
-    """A replay that begins when it has all blocks."""
-
-    def __init__(self, secret: bytes, *_: object) -> None:
-        """Remember the secret of the salts."""
-        self._secret = secret
-        self._blocks: Blocks = []
-
-    def send(self, block: Block) -> bool:
-        """Take the next block."""
-        self._blocks.append(block)
-        return True
-
-    def finish(self) -> ReplayReport:
-        """Return what is found in the blocks."""
-        return replay_ledger(self._blocks, self._secret)
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave nothing."""
 
 
 def states(report: AuditReport) -> str:
