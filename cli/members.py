@@ -22,6 +22,7 @@ from cli.keyring import (
 from cli.lookup import Lookup
 from cli.people import FULL, name_id
 from cli.private import write_private
+from cli.records import describe_record
 from cli.requests import (
     MEMBER_VERSION,
     check_form,
@@ -34,7 +35,6 @@ from cli.requests import (
     read_member,
 )
 from cli.session import Session, is_missing, with_node, with_signing, with_wallet
-from cli.show import describe_record
 from cli.terminal import print_facts, print_json, print_note, print_table
 from cli.typed import MEMBER, PATH, Argument
 from ledger.currency import exponent

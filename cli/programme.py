@@ -103,13 +103,13 @@ def new_programme(session: Session, terms: Path, *, preset: str | None) -> None:
     the debtor may owe under all its programmes of the currency), replaces; and
     with these when left out: settlement_account (the account), calendar
     "default", charges_to "owner", day_basis "booking", dispute_days 30,
-    early_payment "allowed",
-    late_close_days 3, payout_days 30, payout_min "0", recall_days 0 (for which
-    a bank may take money back, and nothing is settled), recourse_trigger
-    "default", recourse_days 30, recourse_price "face_interest", suspense_days
-    90, fees (a list of name, payer "seller" or "buyer", payee, ppm, fixed "0"),
-    documents (a list; "confirmation": a goods receipt to confirm on, "transfer":
-    purpose and trade document to pass a part for).
+    early_payment "allowed", late_close_days 3, payout_days 30, payout_min "0",
+    recall_days 0 (for which a bank may take money back, and nothing is
+    settled), recourse_trigger "default", recourse_days 30, recourse_price
+    "face_interest", suspense_days 90, fees (a list of name, payer "seller" or
+    "buyer", payee, ppm, fixed "0"), documents (a list; "confirmation": a goods
+    receipt to confirm on, "transfer": purpose and trade document to pass a
+    part for).
     """
     if preset is not None and preset not in PRESETS:
         raise LedgerError("usage", found=f"presets: {', '.join(sorted(PRESETS))}")
@@ -326,6 +326,6 @@ def show_programme(session: Session, item: str | None) -> None:
     if session.as_json:
         print_json(record)
         return
-    from cli.show import describe_record
+    from cli.records import describe_record
 
     print_facts(describe_record(lookup, record))

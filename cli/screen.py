@@ -23,9 +23,11 @@ from ledger.errors import LedgerError
 
 LABEL_COLUMNS: Final = 14
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MINUTE_MS: Final = 60_000
+DAY_MINUTES: Final = 1_440
 FRAME: Final = ("act", "body", "by", "chain", "nonce", "not_after", "rule", "v")
 
-Path = tuple[str | int, ...]
+Place = tuple[str | int, ...]
 
 
 class Facts:
@@ -59,6 +61,13 @@ class Facts:
             if (is_it or row.get("account") == account) and isinstance(currency, str):
                 return currency
         return ""
+
+    @property
+    def offset_minutes(self) -> int:
+        """The zone in which moments are shown: that of the one programme, or UTC."""
+        found = [row for row in self.rows if row.get("kind") == "programme"]
+        offset = found[0].get("offset_minutes", 0) if len(found) == 1 else 0
+        return offset if type(offset) is int and abs(offset) < DAY_MINUTES else 0
 
     def text(self, kind: str, item: object, name: str) -> str:
         """Return one fact as text, "" if it is not known."""
@@ -100,7 +109,7 @@ class Page:
     facts: Facts
     lines: list[str] = field(default_factory=list)
     hashes: dict[str, str] = field(default_factory=dict)
-    left: set[Path] = field(default_factory=set)
+    left: set[Place] = field(default_factory=set)
     asked: tuple[str, int, str] = ("", 0, "")
 
     def __post_init__(self) -> None:
@@ -165,7 +174,7 @@ class Page:
         self.left.discard(path)
         return True
 
-    def _find(self, path: Path) -> Any:
+    def _find(self, path: Place) -> Any:
         value: Any = self.body
         for step in path:
             try:
@@ -173,6 +182,10 @@ class Page:
             except (KeyError, IndexError, TypeError):
                 return None
         return value
+
+    def moment(self, moment_ms: object) -> str:
+        """Return a moment in the zone of the facts' programme, or in UTC."""
+        return show_moment(moment_ms, self.facts.offset_minutes)
 
     def line(self, label: str, text: str) -> None:
         """Add a line."""
@@ -263,7 +276,7 @@ def _draw_frame(page: Page, payload: JSONObject, transaction: str) -> None:
         own = ", you" if item == page.facts.member else ""
         label = "signed by" if position == 0 else ""
         page.line(label, page.name("member", item) + own)
-    page.line("valid until", show_moment(payload["not_after"]))
+    page.line("valid until", page.moment(payload["not_after"]))
     page.line("rule", f"the one installed here, {page.hash(payload['rule'])}")
     page.line("chain", page.hash(payload["chain"]))
     page.line("nonce", str(payload["nonce"]))
@@ -276,7 +289,7 @@ def _draw_frame(page: Page, payload: JSONObject, transaction: str) -> None:
         page.lines += [f" {short:<14} {full}" for short, full in page.hashes.items()]
 
 
-def leaves(value: object, path: Path = ()) -> Iterator[Path]:
+def leaves(value: object, path: Place = ()) -> Iterator[Place]:
     """Yield the path of every single value, and of every empty list or object."""
     inner: Sequence[tuple[str | int, object]] = ()
     if isinstance(value, dict):
@@ -289,7 +302,7 @@ def leaves(value: object, path: Path = ()) -> Iterator[Path]:
         yield from leaves(item, (*path, step))
 
 
-def name_path(path: Path) -> str:
+def name_path(path: Place) -> str:
     """Return a path as one text, e.g. ``entries.0.key``."""
     return ".".join(str(step) for step in path)
 
@@ -319,8 +332,10 @@ def show_rate(ppm: int) -> str:
     return f"{ppm // 10_000}.{ppm % 10_000:04d} %"
 
 
-def show_moment(moment_ms: object) -> str:
-    """Return a moment in UTC, to the millisecond.
+def show_moment(moment_ms: object, offset_minutes: int = 0) -> str:
+    """Return a moment to the minute in a zone of fixed offset, which is named.
+
+    What is within the minute is shown if there is any, so that no two look alike.
 
     Raises:
         LedgerError: ``bad_body``, it is no moment of the calendar.
@@ -328,7 +343,22 @@ def show_moment(moment_ms: object) -> str:
     if type(moment_ms) is not int:
         raise LedgerError("bad_body", expected="milliseconds", found=moment_ms)
     try:
-        moment = EPOCH + timedelta(milliseconds=moment_ms)
+        shifted = EPOCH + timedelta(milliseconds=moment_ms, minutes=offset_minutes)
     except OverflowError as error:
+        if offset_minutes:
+            return show_moment(moment_ms)
         raise LedgerError("bad_body", expected="a moment") from error
-    return moment.isoformat(sep=" ", timespec="milliseconds")[:23] + " UTC"
+    spec = "milliseconds" if moment_ms % MINUTE_MS else "minutes"
+    text = shifted.replace(tzinfo=None).isoformat(sep=" ", timespec=spec)
+    return f"{text} {show_offset(offset_minutes) if offset_minutes else 'UTC'}"
+
+
+def show_minute(moment_ms: int) -> str:
+    """Return the minute of a moment in the zone of this machine, for lists."""
+    whole_ms = moment_ms - moment_ms % MINUTE_MS
+    try:
+        here = datetime.fromtimestamp(whole_ms / 1000, UTC).astimezone()
+    except (OverflowError, ValueError, OSError):
+        return show_moment(whole_ms)
+    passed = here.utcoffset() or timedelta()
+    return show_moment(whole_ms, int(passed.total_seconds()) // 60)

@@ -1,7 +1,8 @@
 """How ``screens.txt`` is read: each act's screen, written as people see it.
 
-A line is ``label: text``. ``{name:form}`` in it is a field of the body; the form
-is one of the tables below, or the kind of thing that an id names. Also::
+A line is ``label: text``. ``{name:form}`` in it is a field of the body; the form is
+one of those below, has its ``words FORM``, or is the kind of thing that an id names.
+Also::
 
     ? label: text          only if the body has the first field
     ~ label: text          only if the node states it: {offer>giver:member}
@@ -9,6 +10,9 @@ is one of the tables below, or the kind of thing that an id names. Also::
     @NAME FIELD            the lines of a heading, or of a function here
     type FIELD + FIELD     the amount that is typed
     count FIELD            how many are typed; without either, 1
+
+The headings ``record`` and ``record KIND`` name the fields of records that are on no
+screen, or there under several labels; ``-`` is for what people need not see.
 """
 
 from __future__ import annotations
@@ -16,12 +20,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 from string import Formatter
 from typing import Any, Final
 
-from cli.screen import Page, Path, quote, show_moment, show_offset, show_rate
+from cli.screen import Page, Place, quote, show_offset, show_rate
 from contracts.kit.v1.arithmetic import annual_cost_ppm
 from ledger.errors import LedgerError
 
@@ -29,81 +33,12 @@ INDENT: Final = 4
 WEEKDAYS: Final = (
     *("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
 )
-# What values of a field mean in words; any other value is quoted.
-WORDS: Final[Mapping[str, Mapping[object, str]]] = {
-    "agrees": {True: "AGREES", False: "refuses"},
-    "aware": {True: "accepted even if overdue", False: "only if not overdue"},
-    "cover": {
-        "account": "all money paid from this account",
-        "amount": "an amount of what a member holds and is paid",
-        "member": "all that a member holds and is paid",
-        "payout_account": "all money to a member's account in one currency",
-        "receipt": "this incoming money, as far as it is in suspense",
-        "units": "these units, and what is paid on them",
-    },
-    "covers": {
-        "all": "everything on this ledger",
-        "member": "what one member sees",
-        "programme": "everything of one programme",
-        "receivable": "everything of one receivable",
-    },
-    "demand": {
-        "confirmation": "a goods receipt, where the debtor undertakes to pay",
-        "transfer": "purpose and trade document, where a part passes",
-    },
-    "demanded": {True: "demanded", False: "not demanded"},
-    "disposal": {True: "may still pass on", False: "pass on no more"},
-    "entry": {
-        "receipt": "money in",
-        "return": "our payout came back",
-        "reversal": "taken back by the bank",
-        "payout": "our payout was paid",
-        "charge": "bank charge",
-        "interest": "interest in",
-        "other": "other debit",
-    },
-    "filing": {
-        "amended": "was AMENDED",
-        "discharged": "is DISCHARGED: nothing stands in the buyer's favour any more",
-    },
-    "linked": {
-        True: "are THESE MEMBERS, though the invoice names them by other numbers",
-        False: "have the numbers that the invoice names them by",
-    },
-    "method": {
-        "bank_discount": "bank discount, a rate on the face",
-        "true_discount": "true discount, a rate on the price",
-        "flat": "a sum agreed on",
-    },
-    "no_movement": {True: "there were none", False: "as recorded"},
-    "outcome": {"apply": "it counts for what it names", "own": "it is the owner's own"},
-    "pledged": {
-        True: "money of units pledged before is covered TOO",
-        False: "money of units pledged before is not touched",
-    },
-    "recourse": {
-        "with": "WITH recourse: if the debtor does not pay, the receiver may claim "
-        "the price back from the giver",
-        "without": "without recourse: the receiver bears the debtor's default",
-    },
-    "sold": {True: "sold even if overdue", False: "lapses if overdue"},
-    "source": {"early": "what waits to be used", "suspense": "what is in suspense"},
-    "undertaking": {
-        "absolute": "absolute: no set-off, dispute or credit note from now on",
-        "subject_to_defences": "subject to defences: it may be reduced or disputed",
-    },
-    "way": {
-        "account": "to the settlement account under the reference of this deal; "
-        "the units move when the bank has recorded it",
-        "direct": "directly; the units move when the payee signs that it has it",
-    },
-}
 NUMBERS: Final[Mapping[str, Callable[[int], str]]] = {
-    "moment": show_moment,
     "number": str,
     "offset": show_offset,
     "rate": show_rate,
 }
+BOOLEANS: Final = {"no": False, "yes": True}
 # Which kinds of entries bring money in.
 CREDITS: Final = ("receipt", "return", "interest")
 
@@ -115,13 +50,52 @@ CREDITS: Final = ("receipt", "return", "interest")
 def read_screens() -> dict[str, tuple[str, Sequence[str]]]:
     """Return title and lines of every heading."""
     found: dict[str, tuple[str, list[str]]] = {}
-    for line in files("cli").joinpath("screens.txt").read_text("utf-8").splitlines():
+    text = Path(__file__).with_name("screens.txt").read_text("utf-8")
+    for line in text.splitlines():
         if line.startswith(" "):
             list(found.values())[-1][1].append(line[INDENT:])
         elif line and not line.startswith("#"):
             name, _, title = line.partition(":")
             found[name] = (title.strip(), [])
     return dict(found)
+
+
+@cache
+def read_words(form: str) -> Mapping[object, str]:
+    """Return what values of a field mean, by ``words FORM``; {} if it has none."""
+    lines = read_screens().get(f"words {form}", ("", ()))[1]
+    pairs = (line.partition(": ") for line in lines)
+    return {BOOLEANS.get(value, value): words for value, _, words in pairs}
+
+
+@cache
+def read_labels() -> dict[tuple[str, str], str]:
+    """Return what fields are called: of a kind of record, or ("", field) of any.
+
+    A field has the label of the screens on which it stands, if it has one there.
+    """
+    of_screens: dict[str, set[str]] = {}
+    of_records: dict[tuple[str, str], str] = {}
+    for heading, (_, lines) in read_screens().items():
+        is_record, _, kind = heading.partition(" ")
+        for line in lines:
+            label, _, text = line.strip().lstrip("?~ ").partition(":")
+            names = [name for name, _ in _fields(text)]
+            if is_record == "record":
+                hidden = "" if label == "-" else label
+                of_records |= {(kind, name): hidden for name in names}
+            elif label.islower() and "{" not in label and text.startswith(" {"):
+                last = names[0].replace(">", ".").rpartition(".")[2]
+                of_screens.setdefault(last, set()).add(label)
+    single = {("", n): min(found) for n, found in of_screens.items() if len(found) == 1}
+    return single | of_records
+
+
+def label_of(kind: str, name: str) -> str:
+    """Return what people call a record's field, "" if they need not see it."""
+    labels = read_labels()
+    words = name.removesuffix("_minor").removesuffix("_ms").replace("_", " ")
+    return labels.get((kind, name), labels.get(("", name), words))
 
 
 def show_act(page: Page, act: str) -> str:
@@ -146,7 +120,7 @@ def show_block(page: Page, name: str, *path: str | int) -> None:
         show_lines(page, read_screens()[name][1], path)
 
 
-def show_lines(page: Page, lines: Sequence[str], path: Path = (), n: int = 0) -> None:
+def show_lines(page: Page, lines: Sequence[str], path: Place = (), n: int = 0) -> None:
     """Show lines whose fields are those of a part of the body.
 
     Args:
@@ -170,7 +144,7 @@ def show_lines(page: Page, lines: Sequence[str], path: Path = (), n: int = 0) ->
             _show_line(page, line.removeprefix("? ").removeprefix("~ "), path, n)
 
 
-def _show_line(page: Page, line: str, path: Path, n: int) -> None:
+def _show_line(page: Page, line: str, path: Place, n: int) -> None:
     if line.startswith("@"):
         name, _, rest = line[1:].partition(" ")
         show_block(page, name, *_path(path, rest))
@@ -186,7 +160,7 @@ def _indented(lines: Sequence[str]) -> Iterator[str]:
         yield line[INDENT:]
 
 
-def _show_each(page: Page, words: str, lines: Sequence[str], path: Path) -> None:
+def _show_each(page: Page, words: str, lines: Sequence[str], path: Place) -> None:
     name, _, otherwise = words.partition(" or ")
     place = _path(path, name)
     if otherwise and page.is_empty(*place):
@@ -196,7 +170,7 @@ def _show_each(page: Page, words: str, lines: Sequence[str], path: Path) -> None
         show_lines(page, lines, (*place, n), n + 1)
 
 
-def _is_shown(page: Page, line: str, path: Path) -> bool:
+def _is_shown(page: Page, line: str, path: Place) -> bool:
     if line.startswith("? @"):
         return page.has(*_path(path, line.partition(" ")[2].partition(" ")[2]))
     first = next((name for name, _ in _fields(line)), "")
@@ -211,20 +185,20 @@ def _fields(line: str) -> Iterator[tuple[str, str]]:
             yield name, form or ""
 
 
-def _path(path: Path, name: str) -> Path:
+def _path(path: Place, name: str) -> Place:
     return (*path, *name.split(".")) if name else path
 
 
-def _ask_amount(page: Page, paths: Sequence[Path]) -> None:
+def _ask_amount(page: Page, paths: Sequence[Place]) -> None:
     amount = sum(_size(page, path) for path in paths)
     page.ask_amount(amount, currency_of(page, paths[0]))
 
 
-def _count(page: Page, path: Path, words: str) -> int:
+def _count(page: Page, path: Place, words: str) -> int:
     return int(words) if words.isdigit() else page.items(*_path(path, words))
 
 
-def _size(page: Page, path: Path) -> int:
+def _size(page: Page, path: Place) -> int:
     """Return an amount, or how many units an interval has."""
     if page.has(*path, "hi"):
         return page.number(*path, "hi") - page.number(*path, "lo")
@@ -234,7 +208,7 @@ def _size(page: Page, path: Path) -> int:
 # --- fields ---
 
 
-def fill(page: Page, text: str, path: Path = ()) -> str:
+def fill(page: Page, text: str, path: Place = ()) -> str:
     """Return a text with its fields in the words of their forms."""
     parts = []
     for before, name, form, _ in Formatter().parse(text):
@@ -253,9 +227,10 @@ def _stated(page: Page, name: str) -> str:
     return page.facts.text(kind, page.body.get(kind), field)
 
 
-def _show_field(page: Page, path: Path, form: str) -> str:
-    if form in WORDS:
-        return WORDS[form].get(page.take(*path)) or quote(page.text(*path))
+def _show_field(page: Page, path: Place, form: str) -> str:
+    words = read_words(form)
+    if words:
+        return words.get(page.take(*path)) or quote(page.text(*path))
     if form in NUMBERS:
         return NUMBERS[form](page.number(*path))
     if form in PARTS:
@@ -264,8 +239,9 @@ def _show_field(page: Page, path: Path, form: str) -> str:
 
 
 def _show_value(page: Page, value: str, form: str) -> str:
-    if form in WORDS:
-        return WORDS[form].get(value, quote(value))
+    words = read_words(form)
+    if words:
+        return words.get(value, quote(value))
     if form == "quoted":
         return quote(value)
     if form == "hash":
@@ -273,7 +249,7 @@ def _show_value(page: Page, value: str, form: str) -> str:
     return page.name(form, value) if form else value
 
 
-def currency_of(page: Page, path: Path = ()) -> str:
+def currency_of(page: Page, path: Place = ()) -> str:
     """Return the currency of an amount: beside it, else what the node states.
 
     Shown with an amount, a currency of the body itself counts as shown.
@@ -293,23 +269,24 @@ def currency_of(page: Page, path: Path = ()) -> str:
     return ""
 
 
-def _money(page: Page, path: Path) -> str:
+def _money(page: Page, path: Place) -> str:
     return page.money(_size(page, path), currency_of(page, path))
 
 
-def _units(page: Page, path: Path) -> str:
+def _units(page: Page, path: Place) -> str:
     lo, hi = page.number(*path, "lo"), page.number(*path, "hi")
     return f"{_money(page, path)}, units {lo} to {hi}"
 
 
-def _list(page: Page, path: Path) -> str:
+def _list(page: Page, path: Place) -> str:
     return ", ".join(page.text(*path, n) for n in range(page.items(*path)))
 
 
 # Forms of what is more than one value, and of amounts.
-PARTS: Final[Mapping[str, Callable[[Page, Path], str]]] = {
+PARTS: Final[Mapping[str, Callable[[Page, Place], str]]] = {
     "count": lambda page, path: str(page.items(*path)),
     "list": _list,
+    "moment": lambda page, path: page.moment(page.number(*path)),
     "money": _money,
     "size": _money,
     "units": _units,
@@ -319,7 +296,7 @@ PARTS: Final[Mapping[str, Callable[[Page, Path], str]]] = {
 # --- what lines cannot say ---
 
 
-def _show_receivable(page: Page, path: Path) -> None:
+def _show_receivable(page: Page, path: Place) -> None:
     """Show the receivable of the body and what is known about it."""
     show_known_receivable(page, page.text(*path, "receivable"))
 
@@ -343,17 +320,17 @@ def show_known_receivable(page: Page, item: str) -> None:
     if dates:
         page.line("", ", ".join([*dates, f"state {known.get('state', 'unknown')}"]))
     if type(known.get("provisional_until_ms")) is int:
-        until = show_moment(known["provisional_until_ms"])
+        until = page.moment(known["provisional_until_ms"])
         page.line("", f"paid on is provisional: the calendar may move it until {until}")
 
 
-def _show_sold(page: Page, _: Path) -> None:
+def _show_sold(page: Page, _: Place) -> None:
     receivable = _stated(page, "deal>receivable")
     if receivable:
         show_known_receivable(page, receivable)
 
 
-def _show_input(page: Page, path: Path) -> None:
+def _show_input(page: Page, path: Place) -> None:
     """Show the holding an act starts from; another receivable is named."""
     same = page.text(*path, "receivable")
     other = same != page.body["receivable"]
@@ -362,12 +339,12 @@ def _show_input(page: Page, path: Path) -> None:
     page.line("", f"revision {page.number(*path, 'rev')}{of}")
 
 
-def _show_kept(page: Page, _: Path) -> None:
+def _show_kept(page: Page, _: Place) -> None:
     kept = _size(page, ("input",)) - _size(page, ("part",))
     page.line("kept", page.money(kept, currency_of(page)))
 
 
-def _show_face(page: Page, _: Path) -> None:
+def _show_face(page: Page, _: Place) -> None:
     face = page.number("terms", "gross_minor")
     for n in range(page.items("terms", "deductions")):
         face -= page.number("terms", "deductions", n, "amount_minor")
@@ -375,19 +352,19 @@ def _show_face(page: Page, _: Path) -> None:
     page.ask_amount(face, currency_of(page))
 
 
-def _show_undertaking(page: Page, _: Path) -> None:
+def _show_undertaking(page: Page, _: Place) -> None:
     """Show what the debtor undertakes, and the one account that discharges it."""
     receivable = page.facts.record("receivable", page.body.get("receivable"))
     item = page.body.get("programme") or receivable.get("programme")
     known = page.facts.record("programme", item)
     word = str(known.get("undertaking", ""))
-    page.line("undertaking", WORDS["undertaking"].get(word, "as in the programme"))
+    page.line("undertaking", read_words("undertaking").get(word, "as in the programme"))
     account = str(receivable.get("account") or known.get("account", ""))
     if account:
         page.line("paid only to", page.hash(account, "account"))
 
 
-def _show_pieces(page: Page, _: Path) -> None:
+def _show_pieces(page: Page, _: Place) -> None:
     cuts = [page.number("cuts", n) for n in range(page.items("cuts"))]
     edges = [page.number("input", "lo"), *cuts, page.number("input", "hi")]
     for n, (lo, hi) in enumerate(pairwise(edges), start=1):
@@ -396,7 +373,7 @@ def _show_pieces(page: Page, _: Path) -> None:
     page.ask_count(len(cuts) + 1)
 
 
-def _show_annual_cost(page: Page, _: Path) -> None:
+def _show_annual_cost(page: Page, _: Place) -> None:
     net, start = page.number("price", "net_minor"), page.text("price", "from_date")
     due = _stated(page, "receivable>adjusted_date")
     page.line("annual cost", annual_cost(_size(page, ("part",)), net, start, due))
@@ -421,7 +398,7 @@ def annual_cost(face: int, net: int, start: str, due: str) -> str:
     return f"{cost}: simple, on what is received, {days} days of 365, half up"
 
 
-def _show_frozen(page: Page, _: Path) -> None:
+def _show_frozen(page: Page, _: Place) -> None:
     """Show which units are frozen, up to which amount, and where money goes."""
     if page.has("receivable"):
         _show_receivable(page, ())
@@ -439,7 +416,7 @@ def _show_frozen(page: Page, _: Path) -> None:
         page.line("money", "is HELD until the order ends")
 
 
-def _show_totals(page: Page, _: Path) -> None:
+def _show_totals(page: Page, _: Place) -> None:
     totals: dict[str, list[int]] = {}
     for n in range(page.items("entries")):
         amount = page.number("entries", n, "amount_minor")
@@ -450,7 +427,7 @@ def _show_totals(page: Page, _: Path) -> None:
         page.line("debits", page.money(money_out, currency))
 
 
-def _show_payouts(page: Page, _: Path) -> None:
+def _show_payouts(page: Page, _: Place) -> None:
     total, currency = 0, currency_of(page)
     for n in range(page.items("payouts")):
         item = page.text("payouts", n)
@@ -465,7 +442,7 @@ def _show_payouts(page: Page, _: Path) -> None:
     page.ask_amount(total, currency)
 
 
-def _show_approvals(page: Page, path: Path) -> None:
+def _show_approvals(page: Page, path: Place) -> None:
     """Show how many persons sign what."""
     for n in range(page.items(*path, "approvals")):
         at = (*path, "approvals", n)
@@ -482,14 +459,14 @@ def _show_approvals(page: Page, path: Path) -> None:
             page.line("", f"  {words}: {persons} of its persons")
 
 
-def _show_subject(page: Page, _: Path) -> None:
+def _show_subject(page: Page, _: Place) -> None:
     covers = page.text("covers")
     if page.has("subject"):
         kind = covers if covers in ("programme", "receivable") else "member"
         page.line("of", page.id(kind, "subject"))
 
 
-def _show_days(page: Page, _: Path) -> None:
+def _show_days(page: Page, _: Place) -> None:
     """Show weekend and years of a calendar, five dates a line."""
     weekend = _items(page, page.number, "weekend")
     named = [WEEKDAYS[day] if 0 <= day <= 6 else str(day) for day in weekend]
@@ -508,7 +485,7 @@ def _items(page: Page, read: Callable[..., Any], *path: str | int) -> list[Any]:
     return [read(*path, n) for n in range(page.items(*path))]
 
 
-BLOCKS: Final[Mapping[str, Callable[[Page, Path], None]]] = {
+BLOCKS: Final[Mapping[str, Callable[[Page, Place], None]]] = {
     "annual_cost": _show_annual_cost,
     "approvals": _show_approvals,
     "days": _show_days,

@@ -14,7 +14,8 @@ from cli.amounts import format_amount
 from cli.incoming import spread_incoming
 from cli.lookup import Lookup
 from cli.people import FULL, check_id, name_id
-from cli.screen import show_moment
+from cli.records import SHOWN_KINDS, describe_record
+from cli.screen import show_minute
 from cli.session import Session, with_node
 from cli.tables import Column, print_rows, save_csv, write_csv
 from cli.terminal import (
@@ -27,27 +28,6 @@ from cli.terminal import (
 )
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
-
-SHOWN_KINDS: Final = (
-    *("receivable", "offer", "member", "programme", "account", "payout"),
-    *("deal", "dispute", "order", "quote", "receipt", "request"),
-)
-# Fields that are ids, and of what.
-ID_FIELDS: Final = {
-    **dict.fromkeys(
-        (
-            *("debtor", "supplier", "giver", "receiver", "holder", "payee"),
-            *("owner", "attester", "member", "payer", "seller", "lender"),
-        ),
-        "member",
-    ),
-    "account": "account",
-    "offer": "offer",
-    "programme": "programme",
-    "receivable": "receivable",
-    "receipt": "receipt",
-}
-
 
 VIEW_NAMES: Final = (
     *("totals", "due", "holdings", "payouts", "paid", "funding", "exposure"),
@@ -185,7 +165,7 @@ def _draw_inbox(lookup: Any, items: list[JSONObject]) -> Iterator[JSONObject]:
             "amount": format_amount(amount, row["currency"]) if amount else "",
             "id": name_id(kind, str(row.get("id", ""))) if kind in SHOWN_KINDS else "",
             "to_answer": row["command"],
-            "until": show_moment(until)[:16] + " UTC" if until else "",
+            "until": show_minute(until) if until else "",
             "what": row.get("what", kind.replace("_", " ")),
             "with": lookup.name_of(other) if other else "",
         }
@@ -267,42 +247,6 @@ def show(session: Session, item: str) -> None:
         print_json(record)
         return
     print_facts(describe_record(lookup, record))
-
-
-def describe_record(lookup: Any, record: JSONObject) -> dict[str, object]:
-    """Return a record's fields as people read them."""
-    account = record.get("account")
-    currency = record.get("currency", "")
-    if not currency and isinstance(account, str):
-        currency = lookup.record("account", account).get("currency", "")
-    facts: dict[str, object] = {}
-    for name, value in record.items():
-        label = name.replace("_", " ").removesuffix(" minor").removesuffix(" ms")
-        kind = record["kind"] if name == "id" else ID_FIELDS.get(name, "")
-        is_id = isinstance(value, str) and bool(FULL.fullmatch(value))
-        if is_id and kind == "member" and name != "id":
-            facts[label] = f"{lookup.name_of(value)} {name_id(kind, value)}"
-        elif is_id and kind in SHOWN_KINDS:
-            facts[label] = name_id(kind, value)
-        elif type(value) is int and name.endswith("_ms"):
-            facts[label] = show_moment(value)
-        elif type(value) is int and currency and _is_amount(name):
-            facts[label] = format_amount(value, currency)
-        else:
-            facts[label] = _plain(value)
-    return facts
-
-
-def _is_amount(name: str) -> bool:
-    return name.endswith("_minor") or name in ("lo", "hi")
-
-
-def _plain(value: object) -> object:
-    if not isinstance(value, dict | list):
-        return value
-    import json
-
-    return json.dumps(value, ensure_ascii=False, sort_keys=True)
 
 
 @click.command("lineage")

@@ -53,7 +53,9 @@ FACTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
         *("recourse", "until_ms"),
     ),
     "payout": ("amount_minor", "currency", "payee", "state"),
-    "programme": ("account", "currency", "debtor", "name", "undertaking"),
+    "programme": (
+        *("account", "currency", "debtor", "name", "offset_minutes", "undertaking"),
+    ),
     "receipt": ("account", "amount_minor"),
     "receivable": (
         *("account", "adjusted_date", "currency", "debtor", "due_date", "face_minor"),

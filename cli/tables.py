@@ -18,7 +18,7 @@ from cli.amounts import format_amount
 from cli.lookup import Lookup
 from cli.people import name_id
 from cli.private import write_private
-from cli.screen import show_moment
+from cli.screen import show_minute
 from cli.session import Session
 from cli.terminal import print_json, print_note, print_table
 from ledger.encoding import JSONObject
@@ -62,7 +62,7 @@ class Column(NamedTuple):
         if self.kind == "money":
             return format_amount(value, row["currency"]) if value != "" else ""
         if self.kind == "moment":
-            return show_moment(value)[:16] + " UTC" if value != "" else ""
+            return show_minute(value) if value != "" else ""
         if self.kind == "member":
             return lookup.name_of(str(value)) if value else "not known"
         return str(value) if self.kind in PLAIN else name_id(self.kind, str(value))

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.screen import Facts, draw, leaves, name_path, quote
+from cli.screen import (
+    Facts,
+    draw,
+    leaves,
+    name_path,
+    quote,
+    show_minute,
+    show_moment,
+)
 from cli.signing import SigningFile
 from cli.trust import check_rule, find_installed, load_installed
 from ledger import kernel
@@ -116,6 +124,31 @@ def test_any_change_of_the_frame_changes_the_screen(field: str, value: Any) -> N
     """Chain, rule, signers and window are read like the body."""
     payload = decode(payload_of("receivable.offer"))
     assert lines_of({**payload, field: value}) != lines_of(payload)
+
+
+@pytest.mark.parametrize(
+    ("offset", "zone"),
+    [(480, "2031-02-28 07:13 UTC+08:00"), (0, "2031-02-27 23:13 UTC")],
+)
+def test_moments_are_read_in_the_programmes_zone(offset: int, zone: str) -> None:
+    """To the minute; what is within it is shown only if there is any."""
+    payload = decode(payload_of("receivable.offer"))
+    row = {"id": hash_of("its"), "kind": "programme", "offset_minutes": offset}
+    rest = [each for each in FACTS["records"] if each["kind"] != "programme"]
+    facts = {"records": [row, *rest]}
+    for until_ms, shown in (
+        (1_930_000_380_000, zone),
+        (1_930_000_380_001, zone.replace(":13 ", ":13:00.001 ")),
+    ):
+        changed = replaced(payload, ("body", "until_ms"), until_ms)
+        lines = lines_of(changed, facts)
+        assert f" offer ends    {shown}" in lines
+
+
+def test_a_moment_at_the_end_of_time_is_shown_in_utc() -> None:
+    """Where a zone has no such moment."""
+    assert show_moment(LAST_MOMENT_MS, 480).startswith("9999-12-31 23:59:59.999 UTC")
+    assert show_minute(LAST_MOMENT_MS).startswith("9999-12-31 ")
 
 
 @pytest.mark.parametrize("act", ACTS)

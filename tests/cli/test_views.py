@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -113,6 +114,20 @@ def test_the_inbox_names_a_command_for_each(stage: Stage) -> None:
     listed = stage.run("beta", "inbox").out
     assert "sent, no answer yet" in listed
     assert "allonge send" in listed
+
+
+def test_a_record_is_shown_in_the_words_of_the_screens(stage: Stage) -> None:
+    """Labels a clerk knows, nothing of the machine, moments to the minute."""
+    item = stage.do("alpha", "balance", "receivables")["items"][0]["id"]
+    shown = stage.run("alpha", "show", item).out
+    labels = [line.split("  ")[0] for line in shown.splitlines()]
+    for label in ("face", "still owed", "paid to", "paid on", "due date"):
+        assert label in labels
+    assert len(labels) == len({*labels})
+    assert "confirmed order" not in labels
+    assert not re.search(r"_|\d\d:\d\d:\d\d|[{}]", shown)
+    full = stage.do("alpha", "show", item)
+    assert full["confirmed_order"]
 
 
 def test_files_that_lack_signatures_are_listed(stage: Stage, tmp_path: Path) -> None:
