@@ -37,6 +37,7 @@ from tests.lives import (
 )
 from tests.node.serving import (
     ENVELOPE,
+    SECONDS_MAX,
     WAIT,
     found_world,
     run_node,
@@ -196,15 +197,17 @@ def test_32_production_in_one_process(tmp_path: Path) -> None:
     data, options = tmp_path / "ledger", ("--clock", str(tmp_path / "clock"))
     with run_node(data, *options) as process:
         url = process.url + "/v1/transactions"
-        sent = httpx2.post(url, content=confirm, headers=ENVELOPE | WAIT)
+        asked = {"headers": ENVELOPE | WAIT, "timeout": SECONDS_MAX}
+        sent = httpx2.post(url, content=confirm, **asked)
         assert sent.status_code == 200
         assert children_of(process.popen.pid) == []
         with run_node(data, *options) as second:
-            assert second.popen.wait(15) == 1
+            assert second.popen.wait(SECONDS_MAX) == 1
         process.stop(signal.SIGKILL)
     with run_node(data, *options) as process:
         url = f"{process.url}/v1/receivables/{item}"
-        found = httpx2.get(url, headers=sign_grant(world, "alpha")).json()
+        asked = {"headers": sign_grant(world, "alpha"), "timeout": SECONDS_MAX}
+        found = httpx2.get(url, **asked).json()
         assert (found["state"], found["live_minor"]) == ("live", 1_000)
         assert process.stop() == 0
 
