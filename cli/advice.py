@@ -28,7 +28,7 @@ def advice() -> None:
     metavar='RECEIVABLE "CNY 600.00"',
     help="What it pays, in this order; may repeat.",
 )
-@click.option("--until", type=MOMENT, default="30d", metavar="SPAN", show_default=True)
+@click.option("--until", type=MOMENT, default="30d", show_default=True)
 @signs("payment.advise")
 def give(
     lookup: Lookup, *, rows: tuple[tuple[JSONObject, Amount], ...], until: int

@@ -7,20 +7,13 @@ from typing import Any, Final
 import click
 
 from cli.command import argument, only_with, reads, signs
+from cli.disputes import document_option
 from cli.lookup import Lookup
 from cli.tables import Column, print_list
 from cli.typed import AMOUNT, DATE, HASH, MEMBER, MOMENT, RECEIVABLE, Amount
 from ledger.encoding import JSONObject
 
 SAID: Final[dict[Any, str]] = {None: "", True: "yes", False: "no"}
-
-document_option = click.option(
-    "--document",
-    type=HASH,
-    required=True,
-    metavar="SHA256|@FILE",
-    help="What it rests on.",
-)
 
 
 @click.group("pay-to", short_help="Change the account to pay to: propose, answer.")
@@ -32,9 +25,7 @@ def pay_to() -> None:
 @argument("receivable", RECEIVABLE)
 @argument("account", HASH)
 @document_option
-@click.option(
-    "--until", type=MOMENT, required=True, metavar="SPAN", help="When it is judged."
-)
+@click.option("--until", type=MOMENT, required=True, help="When it is judged.")
 @signs("payto.propose")
 def propose(_: Lookup, until: int, **given: Any) -> JSONObject:
     """Give notice that a RECEIVABLE is to be paid to another ACCOUNT.
@@ -80,22 +71,8 @@ def answer(lookup: Lookup, change: str, word: str) -> JSONObject:
 @click.command("misdirected")
 @argument("receivable", RECEIVABLE)
 @argument("amount", AMOUNT, metavar='"CNY 1000.00"')
-@click.option(
-    "--to",
-    "recipient",
-    type=MEMBER,
-    required=True,
-    metavar="MEMBER",
-    help="Who got it.",
-)
-@click.option(
-    "--on",
-    "paid_date",
-    type=DATE,
-    required=True,
-    metavar="DATE",
-    help="When it was paid.",
-)
+@click.option("--to", "recipient", type=MEMBER, required=True, help="Who got it.")
+@click.option("--on", "paid_date", type=DATE, required=True, help="When it was paid.")
 @document_option
 @signs("receivable.misdirected")
 def misdirected(
