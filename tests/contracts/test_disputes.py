@@ -6,9 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.order_verbs import calm
+from contracts import read_sources
+from ledger.errors import LedgerError
+from tests.order_verbs import calm, halves
 from tests.rows import Row, rows
 from tests.stage import Stage
+from tests.verbs import receive
 from tests.world import make_actor
 
 
@@ -248,3 +251,29 @@ def test_limited(stage: Stage, row: Row) -> None:
 def test_closing(stage: Stage, row: Row) -> None:
     """A default is closed by all of its holders."""
     assert answer(stage, row) == row.code
+
+
+CHEATS = {
+    "these are paid like the others": {
+        'group["units"] - group["contested"]': 'group["units"]',
+        "units -= contested": "contested = 0",
+    },
+    "these units retire first": {
+        "[*doubtful, *[tile for tile in tiles if tile not in doubtful]]": "tiles"
+    },
+}
+
+
+@pytest.mark.parametrize("cheat", CHEATS.values(), ids=CHEATS.keys())
+def test_units_paid_out_of_turn_are_found(cheat: dict[str, str]) -> None:
+    """The audit's own computation knows which units come last."""
+    sources, path = read_sources(), "receivable/sweep.py"
+    for old, new in cheat.items():
+        assert old in sources[path]
+        sources[path] = sources[path].replace(old, new)
+    stage = Stage(sources=sources)
+    stage.begin()
+    halves(stage)
+    with pytest.raises(LedgerError) as caught:
+        receive(stage, 450_000)
+    assert caught.value.code == "sweep_wrong"
