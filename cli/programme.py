@@ -10,12 +10,14 @@ from typing import Any, Final
 import click
 
 from cli.amounts import parse_minor
+from cli.command import argument, reads
 from cli.lookup import Lookup
-from cli.people import FULL, check_id, name_id
+from cli.people import FULL, check_id
 from cli.private import read_private
-from cli.session import Session, with_node, with_signing
-from cli.terminal import print_facts, print_json, print_table
-from cli.typed import read_hash
+from cli.session import Session, with_signing
+from cli.tables import print_list, table
+from cli.terminal import print_facts, print_json
+from cli.typed import an_id, read_hash
 from ledger.currency import exponent
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
@@ -297,35 +299,17 @@ def _convert_fee(fee: dict[str, Any], currency: str) -> JSONObject:
 
 
 @programme.command("show")
-@click.argument("item", required=False, metavar="[ID]")
-@with_node
-def show_programme(session: Session, item: str | None) -> None:
+@argument("item", an_id("programme"), required=False, metavar="[ID]")
+@reads
+def show_programme(lookup: Lookup, item: JSONObject | None) -> None:
     """Show the terms of a programme, or list those you may see."""
-    if item is not None:
-        check_id(item, "programme")
-    lookup = Lookup(session)
-    if item is None:
-        rows = list(session.client.items("/v1/programmes"))
-        if session.as_json:
-            print_json({"items": rows})
-            return
-        print_table(
-            ("programme", "name", "debtor", "currency"),
-            [
-                (
-                    name_id("programme", row["id"]),
-                    row.get("name", ""),
-                    lookup.name_of(row["debtor"]),
-                    row["currency"],
-                )
-                for row in rows
-            ],
-        )
-        return
-    record = lookup.find("programme", item)
-    if session.as_json:
-        print_json(record)
-        return
     from cli.records import describe_record
 
-    print_facts(describe_record(lookup, record))
+    session = lookup.session
+    if item is None:
+        columns = table("programme:programme=id | name | debtor:member | currency")
+        print_list(session, columns, session.client.items("/v1/programmes"))
+    elif session.as_json:
+        print_json(item)
+    else:
+        print_facts(describe_record(lookup, item))

@@ -11,13 +11,14 @@ from typing import Any, Final
 import click
 
 from cli.amounts import format_amount
+from cli.command import argument, reads
 from cli.incoming import spread_incoming
 from cli.lookup import Lookup
 from cli.people import FULL, check_id, name_id
 from cli.records import SHOWN_KINDS, describe_record
 from cli.screen import show_minute
 from cli.session import Session, with_node
-from cli.tables import Column, print_rows, save_csv, write_csv
+from cli.tables import Column, print_rows, save_csv, table, write_csv
 from cli.terminal import (
     called_name,
     print_facts,
@@ -26,6 +27,7 @@ from cli.terminal import (
     print_table,
     print_text,
 )
+from cli.typed import PATH, RECEIVABLE, an_id
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -41,8 +43,7 @@ BALANCE: Final = VIEW_NAMES[:4]
 @click.option(
     "--csv",
     "output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
+    type=PATH,
     help="Write the VIEW for spreadsheets, to a new file.",
 )
 @click.option("--bom", is_flag=True, help="Begin that file with a byte order mark.")
@@ -189,12 +190,9 @@ def _amount_of(row: JSONObject) -> int | None:
 
 def _print_offers(lookup: Any, offers: list[JSONObject]) -> None:
 
-    columns = (
-        Column("offers you made", "offer", "id"),
-        Column("receivable", "receivable"),
-        Column("part", "money"),
-        Column("to", "member", "receiver"),
-        Column("until", "moment", "until_ms"),
+    columns = table(
+        "offers you made:offer=id | receivable:receivable | part:money=part | "
+        "to:member=receiver | until:moment=until_ms"
     )
     rows = []
     for row in offers:
@@ -236,27 +234,22 @@ def answer_to(session: Session, row: JSONObject) -> str:
 
 
 @click.command("show")
-@click.argument("item", metavar="ID")
-@with_node
-def show(session: Session, item: str) -> None:
+@argument("item", an_id(*SHOWN_KINDS), metavar="ID")
+@reads
+def show(lookup: Lookup, item: JSONObject) -> None:
     """Show what an ID names: a receivable, an offer, a member, a payout and so on."""
-    check_id(item, *SHOWN_KINDS)
-    lookup = Lookup(session)
-    record = lookup.find_any(item, *SHOWN_KINDS)
-    if session.as_json:
-        print_json(record)
+    if lookup.session.as_json:
+        print_json(item)
         return
-    print_facts(describe_record(lookup, record))
+    print_facts(describe_record(lookup, item))
 
 
 @click.command("lineage")
-@click.argument("receivable", metavar="ID")
-@with_node
-def lineage(session: Session, receivable: str) -> None:
+@argument("receivable", RECEIVABLE, metavar="ID")
+@reads
+def lineage(lookup: Lookup, receivable: JSONObject) -> None:
     """Show how a receivable was cut and who holds and held its parts."""
-    check_id(receivable, "receivable")
-    lookup = Lookup(session)
-    record = lookup.find("receivable", receivable)
+    session, record = lookup.session, receivable
     found = session.client.get(f"/v1/receivables/{record['id']}/lineage")
     if session.as_json:
         print_json(found)
@@ -311,8 +304,7 @@ def holder_of(lookup: Any, node: JSONObject) -> str:
 @click.option(
     "--html",
     "paper",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
+    type=PATH,
     help="Write it as a paper, with all that was signed, to a new file.",
 )
 @with_node

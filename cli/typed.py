@@ -160,14 +160,16 @@ class Argument(click.ParamType[Any, Any]):
         return self.read(value) if isinstance(value, str) else value
 
 
-def an_id(kind: str) -> Argument:
-    """Return the type of an id: a command gets the record of a thing."""
+def an_id(*kinds: str) -> Argument:
+    """Return the type of an id of these kinds: a command gets the thing's record."""
 
     def read(text: str) -> Asked:
-        check_id(text, kind)
-        return Asked(lambda lookup: lookup.find(kind, text))
+        check_id(text, *kinds)
+        if len(kinds) > 1:
+            return Asked(lambda lookup: lookup.find_any(text, *kinds))
+        return Asked(lambda lookup: lookup.find(kinds[0], text))
 
-    return Argument(kind.upper(), read)
+    return Argument(kinds[0].upper() if len(kinds) == 1 else "ID", read)
 
 
 def _read_holding(text: str) -> Asked:
