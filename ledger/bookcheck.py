@@ -137,11 +137,14 @@ def check_holders(books: Books) -> int:
             raise _wrong("I3", item, " or ".join(UNIT_STATES), tile["state"])
         if tile["holder"] == books.receivables[tile["scope"]]["debtor"]:
             raise _wrong("I5", item, "another holder", "the debtor")
-        position = tile["lo"]
+        end = {"freeze": tile["lo"], "": tile["lo"]}
         for lock in sorted(tile["locks"], key=lambda lock: int(lock["lo"])):
-            if lock["lo"] < position or lock["hi"] > tile["hi"]:
+            # Several orders may stand on the same units; nothing else beside them.
+            own = "freeze" if lock["kind"] == "freeze" else ""
+            apart = end[""] if own else max(end.values())
+            if lock["lo"] < apart or lock["hi"] > tile["hi"]:
                 raise _wrong("I3", item, "locks inside and apart", lock["id"])
-            position = lock["hi"]
+            end[own] = max(end[own], lock["hi"])
     return len(books["tile"])
 
 

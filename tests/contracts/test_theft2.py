@@ -230,6 +230,20 @@ def test_dust_is_frozen_like_the_rest(court: Stage) -> None:
     order_verbs.freeze_units(court, 0, 14_001)
 
 
+def test_several_orders_stand_on_the_same_units(court: Stage) -> None:
+    """The audit takes no offence at that, whether they are live or retired."""
+    calm(court)
+    court.begin()
+    verbs.live(court, days=3)
+    order_verbs.freeze_units(court, 0, 997)
+    verbs.wait(court, 3)
+    verbs.receive(court, 999_008)
+    order_verbs.freeze_units(court, 332, 997)
+    assert [len(tile["locks"]) for tile in court.tiles(court.it)] == [1, 2, 2, 0]
+    court.check()
+    calm(court)
+
+
 def test_every_part_may_be_on_offer_when_money_comes() -> None:
     """A sweep tells of the end of as many offers as a receivable has parts."""
     assert EVENTS_MAX > PARTS_MAX
