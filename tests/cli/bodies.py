@@ -371,6 +371,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "payout_days": 40,
         "payout_min_minor": 1000,
         "preset": "cn_2025",
+        "recall_days": 3,
         "record_days": 2,
         "recourse_days": 15,
         "recourse_price": "face",
