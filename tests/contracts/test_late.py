@@ -94,6 +94,8 @@ the day before is closed   | live days=3, wait 2, close,
 as the programme says      | deal late_close_days=0, live days=3,
                            | wait 4 | mark bank_data_late | 0
 paid without a close       | paid 1000000, wait 9 | told bank_data_late | 0
+paid and taken back        | live days=3, wait 9, receive 1001000,
+                           | reverse 1001000 | mark bank_data_late | -2
 closed in the end          | live days=3, wait 9, close | mark bank_data_late | none
 and judged then            | live days=3, wait 9, close | state | default
 by value: the due day      | deal day_basis=value, live days=3, wait 3,
@@ -231,7 +233,8 @@ the rest is waived       | deal recall_days=2 tolerance_minor=9, paid 999991,
                          | waive 9 | state | part_paid
 and it is settled then   | deal recall_days=2 tolerance_minor=9, paid 999991,
                          | waive 9, wait 3 | state | settled
-nobody waives nothing    | deal recall_days=2, paid 1000000 | waive 0 by=alpha | wrong_signers
+nobody waives nothing    | deal recall_days=2,
+                         | paid 1000000 | waive 0 by=alpha | wrong_signers
 redeemed                 | deal recall_days=2, live, redeem 0 1000000 9,
                          | price payer=debtor | state | part_paid
 and final                | deal recall_days=2, live, redeem 0 1000000 9,

@@ -371,9 +371,12 @@ def judge_lateness(
 def drop_dates(receivable: Record, state: str) -> Record:
     """Return a receivable without the dates that a state does not bear.
 
-    What was settled keeps its dates, and loses them when it is owed again.
+    What was settled keeps its dates, and loses them when it is owed again; that its
+    bank closes no day stays so.
     """
-    dropped = () if state in ("settled", *LATE_STATES) else tuple(JUDGED)
+    if state in ("settled", *LATE_STATES):
+        return receivable
+    dropped = [name for name in JUDGED if name != "bank_data_late"]
     return {name: receivable[name] for name in receivable if name not in dropped}
 
 
