@@ -193,6 +193,17 @@ class OrderDriver(DealDriver):
 
     # -- what waits ------------------------------------------------------------------
 
+    def change_account(self, name: str, member: str, account: str = "") -> str:
+        """``register``, ``verify`` or ``veto`` a change of where a member is paid."""
+        body = {"currency": "CNY", "member": self.world.member(member)}
+        args: tuple[str, ...] = (member,)
+        if name != "veto":
+            body["attester"] = self.world.member("bank")
+            body["commitment"] = digest_of(account)
+            args = member, account
+        act = lambda: self.act(f"payout_account.{name}", **body)  # noqa: E731
+        return self.both(f"{name}_account", act, *args)
+
     def request(self, payee: str) -> str:
         """A payee asks for what is small."""
         body = {"account": self.world.account, "payee": self.world.member(payee)}

@@ -72,6 +72,7 @@ class Views:
         model = self.model
         seen: dict[str, Any] = {
             "offers": model.open_offers(),
+            "accounts": [digest_of(model.account_of(name)) for name in HOLDERS],
             "suspense": model.suspense(),
             "unassigned": model.unassigned(),
             "status": model.account_status(),
@@ -108,6 +109,7 @@ class Views:
         account = world.read("account", world.account)
         seen: dict[str, Any] = {
             "offers": {oid for oid, item in self.offers.items() if self.is_open(item)},
+            "accounts": [self.account_of(name) for name in HOLDERS],
             "suspense": account["suspense_minor"],
             "unassigned": account["unassigned_minor"],
             "status": "blocked" if account["discrepancies"] else account["status"],
@@ -160,6 +162,13 @@ class Views:
                 owed_at(programme, record, day).interest_minor for day in self.dates()
             ],
         }
+
+    def account_of(self, name: str) -> str:
+        """Return the commitment to the account to which a member is paid by now."""
+        record = self.world.read("payout_account", "CNY", self.world.member(name))
+        plan = record.get("next", {})
+        begun = plan.get("verified") and plan["from_time"] <= self.world.time
+        return str(plan["commitment"] if begun else record["commitment"])
 
     def is_marked(self, rid: str) -> bool:
         """Tell whether the mark of late bank data says anything."""

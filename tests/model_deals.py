@@ -26,9 +26,8 @@ from tests.model_records import (
 class DealsModel(PassingModel):
     """Sales, recourse calls, early redemptions and repurchases.
 
-    Choices: a deal locks its whole tile and cuts it when the units move; a
-    payment that does not fit goes back and leaves the deal open; a payment that
-    names no deal anybody made is refused.
+    Choices: deal-lock, a deal locks its whole tile and cuts it when units move;
+    deal-misfit, a payment that does not fit goes back and leaves it open.
     """
 
     def __init__(self, programme: dict[str, Any]) -> None:
@@ -81,7 +80,7 @@ class DealsModel(PassingModel):
         return super()._locked(tile) or any(deal.tile is tile for deal in deals)
 
     def _check_no_claim(self, rec: Receivable, tile: Tile) -> None:
-        """Choice: whoever owes a seller a price passes nothing on either."""
+        """Choice claim-passing: who owes a seller a price passes nothing on either."""
         super()._check_no_claim(rec, tile)
         mine = (x for x in self.agreed.values() if x.buyer == tile.holder)
         owes = any(deal.owed and deal.rid == rec.rid for deal in mine)
@@ -197,7 +196,7 @@ class DealsModel(PassingModel):
     ) -> None:
         """Debtor and holder agree that units are paid early and then retire.
 
-        Choice: nobody pays more than the units for them.
+        Choice no-premium, as in a sale.
         """
         rec, tile = self._free_tile(rid, tile_lo)
         self._sign(tile.holder, self.terms["debtor"])
@@ -225,8 +224,8 @@ class DealsModel(PassingModel):
     ) -> None:
         """The immediate transferor agrees with the holder to buy units back.
 
-        Choices: whether that step was with recourse does not matter, nor how
-        often the units passed; the price is theirs to agree.
+        Choice repurchase-any: whether that step was with recourse does not matter,
+        nor how often the units passed; the price is theirs to agree.
         """
         rec, tile = self._free_tile(rid, tile_lo)
         self._sign(tile.holder, buyer)
@@ -259,10 +258,10 @@ class DealsModel(PassingModel):
     def recourse_call(self, did: str, rid: str, tile_lo: int, pay_by_ms: int) -> None:
         """A holder calls on who passed the part to it with recourse.
 
-        Choices: suspension, insolvency and a claim on the holder do not stand in
-        its way (the claim is first taken from the price); notice counts 24 hours
-        a day from the close that judged, inclusive, for all units of the part;
-        interest that the holder was paid for these units is not paid again.
+        Choices: call-always, suspension, insolvency and a claim on the holder do
+        not stand in its way (the claim is first taken from the price); call-notice,
+        days of 24 hours from the close that judged, inclusive. Interest that the
+        holder was paid for these units is not paid again (I9).
         """
         rec, tile = self._free_tile(rid, tile_lo)
         need(that=self._triggered(rec), reason="nothing triggered it")
@@ -291,7 +290,7 @@ class DealsModel(PassingModel):
     def pay_deal(self, ref: str, did: str, amount: int) -> None:
         """The bank attests money for a deal; exact and in time, it moves the units.
 
-        Choice: an insolvent debtor's payment goes to suspense.
+        An insolvent debtor's "later money goes to suspense" (§2).
         """
         self.check_attester()
         deal = self._find_deal(did)
@@ -348,11 +347,13 @@ class DealsModel(PassingModel):
     def return_price(self, receipt: Receipt, amount: int) -> None:
         """Take a price back: the units return, or the buyer owes it.
 
-        Choices: units return only if the whole price goes back at once and all
-        of them are live, unfrozen and as the deal left them, but what was redeemed
-        is owed again by its part of the price; the seller loses a
-        payout not yet sent; what was sent is owed to the account by the seller
-        who has its units back, or else by the buyer.
+        "Ownership returns if nothing was passed on, else a claim on the buyer" (§5);
+        payouts are "cancelled where unsent; what was sent becomes a claim owed to
+        the collection account" (§7), here of who has the better of it. Choices:
+        price-part, ownership returns for the whole price only, at once, and if all
+        units are live, unfrozen and as the deal left them; redeemed-part, what was
+        redeemed cannot have been passed on and is owed again, by the part of the
+        price that went back.
         """
         deal = self.agreed[receipt.deal]
         lines = [line for line in self.prices if line.ref == receipt.ref]
@@ -394,7 +395,7 @@ class DealsModel(PassingModel):
     def _owe_again(self, rec: Receivable, deal: Deal, priced: int) -> None:
         """Let redeemed units be owed again by what went back of their price.
 
-        Choices: a begun unit is owed again, lowest first.
+        Choice redeemed-part: a begun unit is owed again, lowest first.
         """
         settled = not self.is_open(rec)
         units = (deal.hi - deal.lo) * (deal.price - priced)

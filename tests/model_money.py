@@ -362,7 +362,8 @@ class MoneyModel(PayoutsModel):
     def is_short(self, rec: Receivable) -> bool:
         """Tell whether too little is missing, and not for long, to be overdue.
 
-        Choices: principal alone is measured; days count to the last closed day.
+        Choice short-principal: principal alone is measured; days count to the last
+        closed day.
         """
         days = self.days_between(rec, self.closed or self.today)
         little = rec.outstanding <= self.terms["tolerance_minor"]
@@ -423,6 +424,8 @@ class MoneyModel(PayoutsModel):
         if receipt.priced:
             self.return_price(receipt, rest)
             return
+        # "By largest remainder of what each retired" (§7). Choices: reverse-idle, of
+        # what no line has used first; reverse-interest, interest counts as retired.
         parts = share(rest, [line.net for line in lines])
         for line, part in zip(lines, parts, strict=True):
             self.undo(line, part)
@@ -447,7 +450,7 @@ class MoneyModel(PayoutsModel):
         """Claim what was sent back to a remitter, whose bank took it, too.
 
         §7, as above. A refund is on no receivable, so "later payouts to that payee
-        on that receivable" is silent; choice recalled: any payout reduces it.
+        on that receivable" is silent; choice recalled-refund: any payout reduces it.
         """
         receipt.recalled += amount
         self.charge(receipt.payer, REFUNDS, amount)

@@ -56,10 +56,10 @@ class OrdersModel(FreezesModel):
     def _judge(self, rec: Receivable, date: str, covered: int) -> None:
         """Judge one receivable at the close of a day.
 
-        Choices: one close makes one step, so default needs an overdue judged at
-        an earlier close; the grace is over with the close of its last day; a
-        default holds nothing more than the overdue it follows, and is withdrawn
-        with it. "Disputed amounts stay owed but trigger no default" (§8).
+        Choices: default-step, one close makes one step or default comes with the
+        first of a day after the grace (``default_reading``); default-withdrawn, a
+        default is withdrawn with the overdue it follows. "Disputed
+        amounts stay owed but trigger no default" (§8).
         """
         was = rec.overdue
         whole = covered == self.owed(rec, date)
@@ -96,8 +96,8 @@ class OrdersModel(FreezesModel):
     def dispute(self, dispute_id: str, rid: str, amount: int, deadline_ms: int) -> None:
         """The debtor disputes an amount until a deadline.
 
-        Choices: all disputes together name no more than is outstanding; the
-        deadline lies within the programme's days and is itself in time.
+        Choice dispute-room: all disputes together name no more than is outstanding;
+        the deadline lies within the programme's days and is itself in time.
         """
         self._check_defences()
         rec = self._open(rid)
@@ -131,8 +131,9 @@ class OrdersModel(FreezesModel):
     def reduce(self, rid: str, amount: int) -> None:
         """Debtor and supplier reduce what is owed, at the supplier's expense.
 
-        Choices: no more than is outstanding and not yet claimed of the supplier;
-        frozen units are not taken; late interest so far stays owed.
+        "The supplier's own units first, then a claim on the supplier" (§8). Choice
+        reduce-room: no more than is outstanding and not yet claimed; frozen units
+        are not taken.
         """
         self._check_defences()
         rec = self._open(rid)
@@ -166,8 +167,8 @@ class OrdersModel(FreezesModel):
     def waive(self, rid: str) -> None:
         """All holders waive what is short and the late interest with it.
 
-        Choices: from the due day on; late interest of any amount may go, but no
-        principal above the tolerance and none that is frozen.
+        Choice waive-room: from the due day on; late interest of any amount may go,
+        but no principal above the tolerance and none that is frozen.
         """
         rec = self._open(rid)
         need(that=self.is_due(rec), reason="not due")
@@ -184,7 +185,7 @@ class OrdersModel(FreezesModel):
     def close_uncollectable(self, rid: str) -> None:
         """All holders give up in default: the claim stays, exposure is freed.
 
-        Choice: money for it is then money for nothing that is open.
+        Choice closed-money: money for it is then for nothing that is open.
         """
         rec = self._open(rid)
         need(that=rec.default, reason="not in default")

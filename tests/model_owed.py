@@ -10,6 +10,7 @@ from typing import Any
 
 from tests.model_records import (
     DEFAULTS,
+    Change,
     Dispute,
     Freeze,
     Group,
@@ -50,6 +51,8 @@ class OwedModel:
         self.freezes: dict[str, Freeze] = {}  # in order of placing
         self.payments: dict[str, list[list[tuple[Line, Part, int]]]] = {}  # by payee
         self.entries: list[tuple[str, int]] = []  # booking date, signed amount
+        self.accounts: dict[str, str] = {}  # where members are paid
+        self.changes: dict[str, Change] = {}  # that are planned, by member
         self.closed = ""
         self.blocked = False
         self.orphaned = False  # nobody attests the account
@@ -109,7 +112,8 @@ class OwedModel:
     def carry_interest(self, rec: Receivable, tile: Tile, group: Group) -> None:
         """Let interest that a tile's units were paid follow them to a group.
 
-        Choice: by their part of the group's unit-days, rounded half up.
+        Choice carried-interest: by their part of the group's unit-days,
+        rounded half up.
         """
         own = tile.size * self.days_late(rec, tile, self.today)
         if not own:

@@ -6,6 +6,7 @@ from tests.model_owed import OwedModel
 from tests.model_records import (
     DAY_MS,
     REFUNDS,
+    Change,
     Freeze,
     Line,
     Part,
@@ -102,7 +103,7 @@ class PayoutsModel(OwedModel):
     def seize(self) -> None:
         """Give what no order has of unsent payouts to the orders that cover it.
 
-        Choice rank: rank decides who takes first; what an order has it keeps.
+        Choice rank-keeps: rank decides who takes first; what an order has it keeps.
         """
         for order in self.in_rank():
             for line in self.payouts():
@@ -135,7 +136,7 @@ class PayoutsModel(OwedModel):
         settlement, on request or after N days" (§7). Choice small-days: days of
         24 hours from when it was made. Choice small-all: one that is ripe takes along
         all. Choice small-joins: "grouped per holder, account and date" (§7), what is
-        made on the date of a payout that is due and not yet sent joins it.
+        made on the date of a payout that is due joins it or not, as is told.
         """
         wait_ms = self.terms["payout_days"] * DAY_MS
         for payee in sorted({line.holder for line in self.lines if line.is_small}):
@@ -146,10 +147,18 @@ class PayoutsModel(OwedModel):
                 for line in mine
             )
             total = sum(line.due for line in mine)
-            known = [x for x in self.lines if x.holder == payee and not x.is_small]
-            joins = any(x.due and x.due_on == self.today for x in known)
-            if ripe or joins or total >= self.terms["payout_min_minor"]:
+            if ripe or total >= self.terms["payout_min_minor"]:
                 self._fall_due(mine)
+
+    def be_told_small(self, payee: str, small: int) -> None:
+        """Take from somebody else what is small beside a payout due the same day."""
+        mine = [x for x in self.lines if x.holder == payee and x.due]
+        beside = [x for x in mine if x.due_on == self.today and not x.is_small]
+        if beside and not small:
+            self._fall_due(mine)
+        for line in reversed(beside):
+            if sum(x.due for x in mine if x.is_small) + line.due <= small:
+                line.is_small = True
 
     def _fall_due(self, lines: list[Line]) -> None:
         for line in lines:
@@ -161,6 +170,45 @@ class PayoutsModel(OwedModel):
         small = [x for x in self.lines if x.is_small and x.holder == payee and x.due]
         need(that=bool(small), reason="nothing accumulates")
         self._fall_due(small)
+
+    # Where members are paid
+
+    def account_of(self, member: str) -> str:
+        """Return the account to which a member is paid, by a name of it."""
+        change = self.changes.get(member)
+        if change and change.is_verified and change.from_ms <= self.now:
+            return change.name
+        return self.accounts.get(member, member)
+
+    @operation
+    def register_account(self, member: str, name: str) -> None:
+        """A firm of one person plans to be paid elsewhere, after twice the delay.
+
+        "One signature, new verification by the attester and double the delay" (§2).
+        Choice account-again: another plan takes the place of one.
+        """
+        self.accounts[member] = self.account_of(member)
+        delay_ms = 2 * self.terms["account_delay_days"] * DAY_MS
+        self.changes[member] = Change(name, self.now + delay_ms)
+
+    @operation
+    def verify_account(self, member: str, name: str) -> None:
+        """The attester verifies the account of a plan."""
+        self.check_attester()
+        change = self.changes.get(member)
+        if change is None or change.name != name:
+            raise RefusedError("no such plan")
+        need(that=not change.is_verified, reason="verified already")
+        change.is_verified = True
+
+    @operation
+    def veto_account(self, member: str) -> None:
+        """A member stops its plan before it takes effect."""
+        change = self.changes.get(member)
+        need(that=change is not None, reason="nothing planned")
+        current = self.account_of(member)
+        need(that=not change or current != change.name, reason="in effect already")
+        del self.changes[member]
 
     # To the bank and back
 

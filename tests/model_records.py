@@ -43,6 +43,7 @@ DEFAULTS: dict[str, Any] = {
     "payout_days": 30,
     "exposure_max_minor": None,
     "fees": [],
+    "account_delay_days": 3,
     # The rules leave open when a close says default: "step", at the earliest the
     # one after it said overdue; "direct", the first of a day after the grace.
     "default_reading": "step",
@@ -163,7 +164,7 @@ class Line:
         return sum(amount for part, amount in places if part[1] == order)
 
     def cancel(self, amount: int) -> int:
-        """Cancel up to an amount of what is not sent. Choice: cancel, free first."""
+        """Cancel up to an amount that is not sent. Choice cancel-free: free first."""
         left = amount
         for part in sorted(self.parts, key=lambda x: (bool(x[1]), x[1], sorted(x[0]))):
             gone = min(left, self.parts[part])
@@ -339,6 +340,15 @@ class Freeze:
     redirect: str = ""  # to whom money goes, else it is held
     may_dispose: bool = False  # units may pass on although it is in force
     in_force: bool = True
+
+
+@dataclass
+class Change:
+    """A planned change of where a member is paid."""
+
+    name: str
+    from_ms: int
+    is_verified: bool = False
 
 
 @dataclass

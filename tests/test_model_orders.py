@@ -1,10 +1,13 @@
 """What goes wrong in the naive model, with figures worked out by hand."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from tests.model import Model
+from tests.model_choices import CHAIN_DECIDES
 from tests.model_records import REMITTER
 from tests.test_model import DAY_MS, DUE, at, close, day, do, live, new, pay
 from tests.test_model_deals import FACE, SOON, defaulted, holders
@@ -352,3 +355,70 @@ def test_default_and_recourse_end_with_a_withdrawn_judgement() -> None:
     do(model.advance_to(at(day(3))), model.recourse_call("d", "R", 0, LATER))
     do(model.receipt("x", 200, DUE, "X", "R"), close(model))
     assert (model.state("R"), model.deals()) == ("live", {"d": "lapsed"})
+
+
+def test_every_choice_is_in_the_table() -> None:
+    """What the rules leave open is named where it is made and in one table."""
+    sources = [path.read_text("utf-8") for path in Path(__file__).parent.glob("model*")]
+    text = " ".join(" ".join(source.split()) for source in sources)
+    text = text.replace("# ", "")
+    said = set(re.findall(r"[Cc]hoices?:? ([a-z]+-[a-z]+)", text))
+    assert said <= set(CHAIN_DECIDES)
+    for name in CHAIN_DECIDES:
+        assert text.count(name) > 1, name
+
+
+def test_money_covers_once_in_due_order() -> None:
+    """10 in suspense cover the first debt of 10, or the second after one of 11."""
+    for faces, states in (
+        ((10, 10), ["live", "overdue"]),
+        ((11, 10), ["overdue", "live"]),
+    ):
+        model = new()
+        live(model, "R", faces[0])
+        live(model, "Q", faces[1])
+        do(model.advance_to(at(DUE)), model.receipt("x", 10, DUE, "X", None))
+        do(close(model))
+        assert [model.state("R"), model.state("Q")] == states
+
+
+def test_rank_decides_who_takes_first() -> None:
+    """An amount of rank 0 takes 30 of 50, the account's order the rest, to a court."""
+    model = new()
+    live(model, "R", 100)
+    do(model.freeze_account("a", "", LATER, redirect="court"))
+    do(model.freeze_member("f", "S", 30, LATER, rank=0))
+    do(pay(model, "p", 50, "R"), model.pay_early("R"))
+    assert (model.held("S"), model.payable("court"), model.payable("S")) == (30, 20, 0)
+    do(model.pay_payouts("court"), model.release("f"))
+    assert (model.held("S"), model.payable("court"), model.paid("court")) == (0, 30, 20)
+    do(model.release("a"), model.return_payout("court", 20))
+    assert (model.payable("S"), model.payable("court")) == (50, 0)
+    model.check()
+
+
+def test_fees_are_paid_out_of_the_price() -> None:
+    """1 % and 2 of 100 from the seller, 3 from the buyer: 98 are paid, 92 left."""
+    fees = [
+        {"payer": "seller", "payee": "P", "ppm": 10_000, "fixed_minor": 2},
+        {"payer": "buyer", "payee": "C", "ppm": 0, "fixed_minor": 3},
+    ]
+    model = new(fees=fees)
+    live(model, "R", 100)
+    assert model.take("x", "R", 0, 0, 100, "B", 104, SOON) == "refused"
+    do(model.take("d", "R", 0, 0, 100, "B", 98, SOON), model.pay_deal("p", "d", 98))
+    assert [model.payable(name) for name in "SPC"] == [92, 3, 3]
+    do(model.reverse("r", "p", 98))
+    assert [model.payable(name) for name in "SPC"] == [0, 0, 0]
+    assert (holders(model), model.deals()) == ([(0, 100, "S")], {"d": "returned"})
+    model.check()
+
+
+def test_a_lost_attester_stops_the_account() -> None:
+    """Nothing is attested until somebody is named who does."""
+    model = new()
+    live(model, "R", 100)
+    do(model.lose_attester())
+    assert (pay(model, "a", 9, "R"), model.account_status()) == ("refused", "blocked")
+    do(model.name_successor(), pay(model, "a", 9, "R"))
+    assert (model.waiting("R"), model.account_status()) == (9, "open")

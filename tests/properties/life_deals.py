@@ -39,11 +39,19 @@ class Deals(Walker):
         """Sell a part, overdue or not, and not yet paid."""
         (rid, tile_lo, lo, hi), to = self.pick_part(data)
         buyer = to if to in BUYERS else "lender"
+        if self.ends_soon():
+            return  # to ask, quote and take are three blocks, a millisecond each
         pay_by_ms = self.driver.now + days * DAY_MS
         fees = sum(fee[2] for fee in self.model.fees(hi - lo) if fee[0] == "buyer")
         did, price = self.next_id("D"), hi - lo + fees - cheaper
         args = did, rid, tile_lo, lo, hi, buyer, price, pay_by_ms
         self.driver.take(*args, recourse=recourse, aware=aware, way=way)
+
+    def ends_soon(self) -> bool:
+        """Tell whether a lock ends within the next milliseconds."""
+        deals = [deal.pay_by_ms for deal in self.model.agreed.values()]
+        offers = [offer.deadline_ms for offer in self.model.offers.values()]
+        return any(0 <= end - self.driver.now < 5 for end in deals + offers)
 
     def open_deals(self) -> list[str]:
         """Return the deals that can still be paid."""

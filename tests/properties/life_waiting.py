@@ -37,6 +37,24 @@ class Waiting(Walker):
         ref = self.next_id("M")
         self.driver.receive(ref, amount, self.model.today, payer, None)
 
+    @rule(
+        member=st.sampled_from(["alpha", "beta"]),
+        name=st.sampled_from(["register", "register", "verify", "verify", "veto"]),
+        account=st.sampled_from(["one", "two"]),
+    )
+    def change_account(self, member: str, name: str, account: str) -> None:
+        """Plan, verify or stop a change of where a member is paid."""
+        self.driver.change_account(name, member, account)
+
+    @precondition(lambda self: self.model.changes)
+    @rule(data=st.data(), late=st.sampled_from([-1, 0, 1]))
+    def let_change(self, data: st.DataObject, late: int) -> None:
+        """Let time pass to when a change takes effect, or next to it."""
+        member = data.draw(st.sampled_from(sorted(self.model.changes)))
+        moment = self.model.changes[member].from_ms + late
+        if moment > self.model.now:
+            self.driver.wait(moment)
+
     @precondition(lambda self: self.suspended())
     @rule(data=st.data(), late=st.sampled_from([0, 0, 1]))
     def let_age(self, data: st.DataObject, late: int) -> None:

@@ -91,7 +91,7 @@ def usual(walks: int) -> settings:
 @pytest.mark.parametrize("theme", THEMES)
 def test_chain_and_model_agree(theme: type[Walker]) -> None:
     """They answer alike and show the same after every step."""
-    run_state_machine_as_test(theme, settings=usual(10))
+    run_state_machine_as_test(theme, settings=usual(7))
 
 
 @pytest.mark.slow
