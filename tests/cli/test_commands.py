@@ -252,7 +252,7 @@ WORD = st.one_of(
 @settings(
     max_examples=300,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(command=st.sampled_from(LEAVES), words=st.lists(WORD, max_size=6))
 def test_no_words_make_a_traceback(
