@@ -18,6 +18,7 @@ ELSEWHERE = ("court", *("administrator:" + name for name in (*HOLDERS, "debtor")
 KNOWN = {
     "amount-due": "2026-11-22: an order for an amount leaves payouts made before it",
     "freeze-twice": "2026-11-22: two orders on units that are paid, I3 in full checks",
+    "interest-stopped": "2026-11-22: interest runs on while money covers; not checked",
     "late-mark-reversed": "2026-11-22: no mark on what a reversal lets be owed again",
     "merge-returned": "2026-11-22: units that came back with a price do not join",
 }
