@@ -150,9 +150,9 @@ to the debtor      | live                      | offer 0 5 debtor       | bad_re
 to itself          | live                      | offer 0 5 alpha        | bad_receiver
 to an operator     | live                      | offer 0 5 operator     | bad_receiver
 no paper for it    | deal documents=transfer,
-                   | live                      | offer 0 5 purpose=x    | document_missing
+                   | live                 | offer 0 5 purpose=x | document_missing
 before its end     | deal documents=transfer,
-                   | live                      | offer 0 5 days=0       | document_missing
+                   | live                 | offer 0 5 days=0    | document_missing
 after the receiver | deal documents=transfer,
                    | live                      | offer 0 5 debtor       | bad_receiver
 with both          | deal documents=transfer, live,

@@ -44,7 +44,8 @@ submitted above both   |               | submit days=366   | ok
 """
 
 PAPERS = """
-without a goods receipt    | deal documents=confirmation, submit | confirm | document_missing
+without a goods receipt    | deal documents=confirmation,
+                           | submit                | confirm | document_missing
 with one                   | deal documents=confirmation,
                            | submit                | confirm delivery=note | ok
 where none is demanded     | submit                | confirm delivery=note | ok
@@ -60,7 +61,7 @@ the debtor's stays         | deal documents=confirmation, submit,
 the supplier gives none    | deal documents=confirmation, submit,
                            | counter debtor delivery=note | agree | ok
 nor may it                 | deal documents=confirmation, submit,
-                           | counter debtor delivery=note | agree delivery=note | bad_body
+                           | counter debtor delivery=note | agree delivery=x | bad_body
 after the look-alike       | deal documents=confirmation, submit number=PA7,
                            | submit number=PA07    | confirm | near_duplicate
 and before the tenor       | deal documents=confirmation,
