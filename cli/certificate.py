@@ -9,8 +9,9 @@ as data with the proof, so ``allonge proof verify`` reads the paper itself.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,27 +112,40 @@ def prove_holding(
             *chain,
         )
     }
-    lo, hi = (format_amount(tile[end], currency) for end in ("lo", "hi"))
+    data = {"chain": session.chain, "t": PROOF_VERSION, "tile": proof}
+    data["receivable"] = receivable["id"]
+    shown = proven_rows(data, currency)
     rows: dict[str, object] = {
         "Holder": names[tile["holder"]],
-        "Amount": format_amount(tile["hi"] - tile["lo"], currency),
+        "Amount": shown.pop("Amount"),
         "Of a claim of": format_amount(receivable["face_minor"], currency),
-        "From and to": f"{lo} to {hi}",
+        "From and to": shown.pop("From and to"),
         "Debtor": names[receivable["debtor"]],
         "Supplier": names[receivable["supplier"]],
         "To be paid on": receivable["adjusted_date"],
         "State": receivable["state"],
         "Passed on by": "; ".join(names[item] for item in chain) or "nobody",
+        **shown,
+    }
+    return rows, data
+
+
+def proven_rows(data: JSONObject, currency: str) -> dict[str, str]:
+    """Return the rows of a certificate that its proof shows, but for the currency."""
+    tile, header = data["tile"]["record"], data["tile"]["header"]
+    lo, hi = (format_amount(tile[end], currency) for end in ("lo", "hi"))
+    receivable = {"currency": currency, "id": data["receivable"]}
+    return {
+        "Amount": format_amount(tile["hi"] - tile["lo"], currency),
+        "From and to": f"{lo} to {hi}",
         "Locks": ", ".join(str(lock["kind"]) for lock in tile.get("locks", []))
         or "none",
         "Pledged": "yes" if tile.get("pledge") else "no",
         "Holding": name_holding(receivable, tile),
-        "Receivable": receivable["id"],
-        "Block": f"{proof['header']['height']}, {show_moment(proof['header']['time'])}",
-        "Chain": session.chain,
+        "Receivable": data["receivable"],
+        "Block": f"{header['height']}, {show_moment(header['time'])}",
+        "Chain": data["chain"],
     }
-    data = {"chain": session.chain, "t": PROOF_VERSION, "tile": proof}
-    return rows, {**data, "receivable": receivable["id"]}
 
 
 output_option = click.option(
@@ -146,9 +160,13 @@ output_option = click.option(
 def certificate(lookup: Lookup, holding: Holding, output: Path) -> None:
     """Write a certificate of a HOLDING, to be printed or verified: one HTML file."""
     rows, data = prove_holding(lookup, holding)
-    title = f"Certificate of holding {rows['Holding']}"
-    write_private(output, draw_paper(title, rows, CLAIM, data).encode())
+    write_private(output, _draw_certificate(rows, data).encode())
     _tell(lookup.session, rows, output)
+
+
+def _draw_certificate(rows: Mapping[str, object], data: JSONObject) -> str:
+    title = f"Certificate of holding {rows['Holding']}"
+    return draw_paper(title, rows, CLAIM, data)
 
 
 @click.group("proof")
@@ -187,8 +205,12 @@ def verify_command(file: Path, *, node_url: str, as_json: bool) -> None:
     the FILE; whether that header is the chain's is what a node, or a verified
     export, tells.
     """
+    text = _read_text(file)
     data = read_proof(file)
     facts = verify_proof(data)
+    if DATA_BEGIN in text:
+        _verify_words(text, data)
+        facts["words"] = "as proven; but names, currency and the claim are as written"
     if node_url:
         client = NodeClient(node_url)
         height = data["tile"]["header"]["height"]
@@ -212,8 +234,7 @@ def read_proof(path: Path) -> JSONObject:
     Raises:
         LedgerError: those of ``read_private``; ``bad_paper``.
     """
-    raw = read_private(path, size_bytes_max=FILE_BYTES_MAX, forbidden_mode=0)
-    text = raw.decode("utf-8", "replace")
+    text = _read_text(path)
     if DATA_BEGIN in text:
         text = text.partition(DATA_BEGIN)[2].partition(DATA_END)[0]
     try:
@@ -223,6 +244,28 @@ def read_proof(path: Path) -> JSONObject:
     if not isinstance(found, dict) or found.get("t") != PROOF_VERSION:
         raise LedgerError("bad_paper", expected=PROOF_VERSION, path=path)
     return found
+
+
+def _read_text(path: Path) -> str:
+    raw = read_private(path, size_bytes_max=FILE_BYTES_MAX, forbidden_mode=0)
+    return raw.decode("utf-8", "replace")
+
+
+def _verify_words(text: str, data: JSONObject) -> None:
+    """Raise ``bad_proof`` unless a paper says what its verified data show."""
+    found = re.findall(r"<tr><th>(.*)</th><td>(.*)</td></tr>", text)
+    rows = {unescape(name): unescape(value) for name, value in found}
+    tile = data["tile"]["record"]
+    for name, value in proven_rows(data, rows.get("Amount", "")[:3]).items():
+        if rows.get(name) != value:
+            raise LedgerError("bad_proof", expected=value, found=rows.get(name, name))
+    holders = [tile["holder"], *(link["member"] for link in tile.get("chain", []))]
+    written = f"{rows.get('Holder')}; {rows.get('Passed on by')}"
+    if re.findall(r"\(([0-9a-f]{64})\)(?:;|$)", written) != holders:
+        raise LedgerError("bad_proof", expected=holders[0], found=written)
+    # Whatever else stands on the page could say something else to the eye.
+    if text != _draw_certificate(rows, data):
+        raise LedgerError("bad_proof", expected="the page as it was written")
 
 
 def verify_proof(data: JSONObject) -> JSONObject:

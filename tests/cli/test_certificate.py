@@ -100,6 +100,31 @@ def test_a_proof_and_a_certificate_say_the_same(stage: Stage, tmp_path: Path) ->
     assert "4000 to 10000" in verify_proof(read_proof(proof))["units"]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"CNY 60.00</td>", b"CNY 70.00</td>"),
+        (
+            b"Passed on by</th><td>nobody",
+            b"Passed on by</th><td>A (" + b"ab" * 32 + b")",
+        ),
+        (b"<table>", b"<p>It is CNY 70.00.</p><table>"),
+    ],
+)
+def test_a_certificate_with_other_words_does_not_hold(
+    stage: Stage, tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    """What a reader sees is compared with what the data show."""
+    name = short_id("receivable", made["claim"]) + "/40.00"
+    paper = tmp_path / "held.html"
+    stage.do("alpha", "certificate", name, "-o", str(paper))
+    assert verify(paper)["words"].startswith("as proven")
+    raw = paper.read_bytes()
+    assert old in raw
+    paper.write_bytes(raw.replace(old, new, 1))
+    assert verify(paper)["code"] == "bad_proof"
+
+
 def more(data: dict[str, Any]) -> None:
     """Claim one unit more."""
     data["tile"]["record"]["hi"] += 1
