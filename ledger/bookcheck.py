@@ -171,7 +171,10 @@ def check_invoices(books: Books) -> int:
     """I4: uses over all receivables agree with each invoice, within its amount."""
     used: Sums = defaultdict(int)
     drawn: Sums = defaultdict(int)
-    for receivable in books.receivables.values():
+    for item, receivable in books.receivables.items():
+        face = sum(use["used_minor"] for use in receivable["invoices"])
+        face -= sum(row["amount_minor"] for row in receivable.get("deductions", []))
+        _compare("I4", item, face, receivable["face_minor"])
         if not _uses_stand(books, receivable):
             continue
         for use in receivable["invoices"]:
@@ -361,6 +364,9 @@ def check_receipts(books: Books) -> int:
     )
     refunds = [payout for payout in books["payout"] if "receipt" in payout]
     returned = _sum_by(refunds, lambda payout: str(payout["receipt"]), _amount)
+    payers = {receipt["id"]: receipt["payer"] for receipt in books["receipt"]}
+    for refund in refunds:
+        _compare("I8", refund["id"], payers.get(refund["receipt"]), refund["payee"])
     shares = _sum_by(books["share"], lambda share: str(share["scope"]), _amount)
     of_sweeps = [line for line in books["line"] if "deal" not in line]
     lines = _sum_by(of_sweeps, lambda line: str(line["receipt"]), _line_net)
@@ -405,6 +411,7 @@ def check_payees(books: Books) -> int:
         _compare("I9", item, waiting[item], receivable["waiting_minor"])
     _check_lines(books)
     _check_payouts(books)
+    _check_claims(books)
     return len(books["line"])
 
 
@@ -439,6 +446,23 @@ def _check_payouts(books: Books) -> None:
                 raise _wrong(
                     "I9", payout["id"], f"at most {limit}", payout["amount_minor"]
                 )
+
+
+def _check_claims(books: Books) -> None:
+    """I9: a claim is on who was paid what is owed back, and no more than that."""
+    most: Sums = defaultdict(int)
+    for line in books["line"]:
+        back = line["reversed_principal_minor"] + line["reversed_interest_minor"]
+        most[f"{line['receivable']}/{line['holder']}"] += back
+    for deal in books["deal"]:
+        fees = [fee["payee"] for fee in deal["fees"]]
+        for member in dict.fromkeys([deal["payer"], deal["payee"], *fees]):
+            most[f"{deal['receivable']}/{member}"] += deal["price_minor"]
+    for claim in books["claim"]:
+        limit = most[claim["id"]]
+        if claim["receivable"] in books.receivables and claim["amount_minor"] > limit:
+            found = claim["amount_minor"]
+            raise _wrong("I9", claim["id"], f"at most {limit}", found)
 
 
 def check_references(books: Books) -> int:

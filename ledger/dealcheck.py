@@ -44,9 +44,13 @@ def check_deals(books: Records) -> int:
     """
     locked = _locked_parts(books)
     paid: dict[str, int] = defaultdict(int)
+    payees = _payees(books)
     for payout in books["payout"]:
         if payout["purpose"] in ("price", "fee"):
-            paid[payout["deal"]] += payout["amount_minor"]
+            item, purpose = payout["deal"], payout["purpose"]
+            paid[item] += payout["amount_minor"]
+            if item in payees and payout["payee"] not in payees[item][purpose]:
+                raise _wrong("I9", item, f"{purpose} as agreed", payout["payee"])
     amounts = {receipt["id"]: receipt["amount_minor"] for receipt in books["receipt"]}
     for deal in books["deal"]:
         item, price = deal["id"], deal["price_minor"]
@@ -61,6 +65,17 @@ def check_deals(books: Records) -> int:
     for item in (*locked, *paid):
         raise _wrong("I3", item, "a deal", "none")
     return len(books["deal"]) + len(books["payout"])
+
+
+def _payees(books: Records) -> dict[str, dict[str, list[str]]]:
+    """Return who is paid the price and the fees of each deal, by its id."""
+    return {
+        deal["id"]: {
+            "fee": [fee["payee"] for fee in deal["fees"]],
+            "price": [deal["payee"]],
+        }
+        for deal in books["deal"]
+    }
 
 
 def _check_recourse(books: Records) -> None:

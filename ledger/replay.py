@@ -21,6 +21,7 @@ from ledger.founding import Foundation, execute_block_zero
 from ledger.latecheck import CloseWatch
 from ledger.log import Log
 from ledger.sealing import BlockInput, Candidate, Position, execute_block
+from ledger.signedcheck import check_signed
 from ledger.state import HEIGHT_BYTES, State
 from ledger.sweepcheck import SweepAccount, SweepWatch
 from ledger.transactions import parse_transaction
@@ -213,7 +214,10 @@ class Replay:
             raise LedgerError("replay_differs", expected="no block", found="a block")
         compare_blocks(candidate.block, block)
         self._watch(candidate)
-        accounts = self._sweeps.observe(candidate.layer, candidate.layer.writes)
+        check_signed(candidate)
+        accounts = self._sweeps.observe(
+            candidate.layer, candidate.layer.writes, header.time
+        )
         self._closes.observe(candidate.layer, candidate.layer.writes, header.time)
         if explain is not None:
             explain(self.state, block, candidate, accounts)

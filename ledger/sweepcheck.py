@@ -164,15 +164,17 @@ class SweepWatch:
         """Start before block 0."""
         self.count = 0
         self._lines: dict[str, dict[str, JSONObject]] = {}
+        self._planned: set[str] = set()
 
     def observe(
-        self, view: View, writes: Mapping[bytes, bytes | None]
+        self, view: View, writes: Mapping[bytes, bytes | None], time: int
     ) -> list[SweepAccount]:
         """Check the sweeps that a block ended; return them recomputed.
 
         Args:
             view: the state after the block.
             writes: what the block wrote.
+            time: its block time, UTC milliseconds.
 
         Raises:
             LedgerError: ``sweep_wrong``, with receivable and sweep.
@@ -186,7 +188,11 @@ class SweepWatch:
                 self._keep_line(load_record(raw))
             elif b'"kind":"sweep"' in raw:
                 sweeps.append(load_record(raw))
+                if sweeps[-1]["id"] not in self._planned:
+                    self._planned.add(sweeps[-1]["id"])
+                    _check_standing(view, sweeps[-1], time)
         ended = [item for item in sweeps if _has_ended(view, item)]
+        self._planned.difference_update(item["id"] for item in ended)
         by_receivable: dict[str, list[JSONObject]] = {}
         for sweep in ended:
             by_receivable.setdefault(sweep["receivable"], []).append(sweep)
@@ -339,6 +345,16 @@ def recompute(
     )
     _check_owed(programme, before, account, sum(g.units for g in groups))
     return account
+
+
+def _check_standing(view: View, sweep: JSONObject, time: int) -> None:
+    """Return if a sweep just planned knows what disputes were limited to."""
+    receivable = _need(view, "receivable", sweep["receivable"])
+    rows = [row for row in receivable.get("disputes", []) if row["until_ms"] >= time]
+    standing = sorted(row["id"] for row in rows if "lo" in row)
+    stated = sorted(part["id"] for part in sweep.get("contested", []))
+    if standing != stated:
+        raise _wrong(receivable["id"], standing, stated, sweep=sweep["id"])
 
 
 def _check_contested(view: View, sweep: JSONObject) -> None:

@@ -105,7 +105,8 @@ class WatchedWorld(World):
             receipt = load_record(raw)
             assert receipt["code"] == "ok", receipt
         if self.watch is not None:
-            self.watch.observe(self.chain.state, candidate.layer.writes)
+            time = self.chain.header.time
+            self.watch.observe(self.chain.state, candidate.layer.writes, time)
         return candidate
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from ledger.bookcheck import Books, check_books, check_due_work
 from ledger.latecheck import CloseWatch
 from ledger.sealing import Candidate
+from ledger.signedcheck import check_signed
 from ledger.state import HEIGHT_BYTES
 from ledger.sweepcheck import SweepWatch
 from ledger.transactions import object_id
@@ -105,7 +106,8 @@ class Stage(World):
         candidate = super().seal(*envelopes, time=time)
         self.told += tuple(self.events())
         state, writes = self.chain.state, candidate.layer.writes
-        self.watch.observe(state, writes)
+        check_signed(candidate)
+        self.watch.observe(state, writes, self.chain.header.time)
         self.closes.observe(state, writes, self.chain.header.time)
         return candidate
 

@@ -1,0 +1,304 @@
+"""What a block wrote, held against what was signed in it.
+
+Rules may add everything up and still give a part to somebody nobody named. So
+the holders, the faces, the bank's entries, the prices and the payout accounts
+that a block leaves behind are looked up in the acts that are said to have made
+them; and money that an order or a claim takes did not go elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
+
+from ledger.encoding import JSONObject
+from ledger.errors import LedgerError
+from ledger.sealing import Candidate
+from ledger.state import Layer, read_record
+from ledger.transactions import Transaction
+
+UNIT_SUMS: Final = ("live_minor", "retired_minor", "reduced_minor")
+STATED: Final = ("amount_minor", "booking_date", "value_date")
+
+
+class Written(NamedTuple):
+    """A record that a block wrote, as it was before and is after."""
+
+    before: JSONObject | None
+    after: JSONObject | None
+
+
+class _Block(NamedTuple):
+    """A block looked at: its state after, its time, its acts and its writes."""
+
+    view: Layer
+    time: int
+    acts: list[Transaction]
+    on: dict[object, list[Transaction]]
+    offers: dict[str, JSONObject]
+    writes: dict[str, list[Written]]
+
+
+def check_signed(candidate: Candidate) -> None:
+    """Return if what a block wrote follows from acts that were accepted.
+
+    Args:
+        candidate: the executed block.
+
+    Raises:
+        LedgerError: ``books_wrong``, naming the invariant and the record.
+    """
+    if candidate.header is None:
+        return
+    layer = candidate.layer
+    writes: dict[str, list[Written]] = defaultdict(list)
+    for key, before in layer.before.items():
+        after = layer.after.get(key)
+        kind = (after or before or {}).get("kind", "")
+        writes[kind].append(Written(before, after))
+    receipts = zip(candidate.transactions, candidate.receipts, strict=True)
+    acts = [act for act, receipt in receipts if receipt["code"] == "ok"]
+    on: dict[object, list[Transaction]] = defaultdict(list)
+    for act in acts:
+        on[str(act.body.get("receivable"))].append(act)
+    offers = {w.before["id"]: w.before for w in writes["offer"] if w.before}
+    block = _Block(layer, candidate.header.time, acts, on, offers, writes)
+    _check_holders(block)
+    _check_faces(block)
+    _check_entries(block)
+    _check_accounts(block)
+    _check_prices(block)
+    _check_claims(block)
+    _check_orders(block)
+
+
+def _wrong(name: str, item: object, expected: object, found: object) -> LedgerError:
+    return LedgerError(
+        "books_wrong", expected=expected, found=found, invariant=name, record=item
+    )
+
+
+def _new(block: _Block, kind: str) -> Iterator[JSONObject]:
+    for before, after in block.writes.get(kind, ()):
+        if before is None and after is not None:
+            yield after
+
+
+# -- units -----------------------------------------------------------------------------
+
+
+def _check_holders(block: _Block) -> None:
+    """I3: units pass from their holder to whom it named, and never while frozen."""
+    old: dict[str, list[JSONObject]] = defaultdict(list)
+    new: dict[str, list[JSONObject]] = defaultdict(list)
+    for before, after in block.writes.get("tile", ()):
+        for tile, side in ((before, old), (after, new)):
+            if tile is not None:
+                side[tile["scope"]].append(tile)
+    for item, tiles in new.items():
+        was = sorted(old.get(item, ()), key=_lo)
+        record = read_record(block.view, "receivable", item) or {}
+        first: JSONObject = {"holder": record.get("supplier"), "locks": []}
+        for tile, under in _over(sorted(tiles, key=_lo), was):
+            before = {**tile, **first} if under is None else under
+            if before["holder"] != tile["holder"]:
+                _check_passing(block, before, tile)
+
+
+def _over(
+    tiles: list[JSONObject], was: list[JSONObject]
+) -> Iterator[tuple[JSONObject, JSONObject | None]]:
+    """Yield each tile with each that lay where it lies, None if none did."""
+    place = 0
+    for tile in tiles:
+        while place < len(was) and was[place]["hi"] <= tile["lo"]:
+            place += 1
+        at = place
+        while at < len(was) and was[at]["lo"] < tile["hi"]:
+            yield tile, was[at]
+            at += 1
+        if at == place:
+            yield tile, None
+
+
+def _lo(tile: JSONObject) -> int:
+    return int(tile["lo"])
+
+
+def _check_passing(block: _Block, was: JSONObject, tile: JSONObject) -> None:
+    giver, receiver = was["holder"], tile["holder"]
+    lo, hi = max(was["lo"], tile["lo"]), min(was["hi"], tile["hi"])
+    item = f"{tile['scope']}/{lo}"
+    for lock in was["locks"]:
+        held = lock["kind"] == "freeze" and lock["lo"] < hi and lo < lock["hi"]
+        if held and _binds(block, lock["id"]) and lock["until"] >= block.time:
+            raise _wrong("I3", item, f"frozen by {lock['id']}", receiver)
+    acts = block.on[tile["scope"]]
+    if any({giver, receiver} <= set(act.by) for act in acts):
+        return
+    if not _was_offered(block, acts, was, receiver) and not any(
+        deal is not None
+        and deal["receivable"] == tile["scope"]
+        and {deal["payee"], deal["payer"]} == {giver, receiver}
+        and deal["lo"] <= lo
+        and hi <= deal["hi"]
+        for _, deal in block.writes.get("deal", ())
+    ):
+        raise _wrong("I3", item, f"signed by {giver}", f"passed to {receiver}")
+
+
+def _was_offered(
+    block: _Block, acts: list[Transaction], was: JSONObject, receiver: str
+) -> bool:
+    """Say whether a holder offered to a receiver that signed for it in the block."""
+    if not any(receiver in act.by for act in acts):
+        return False
+    giver = was["holder"]
+    for lock in was["locks"]:
+        offer = block.offers.get(lock["id"], {})
+        if (offer.get("giver"), offer.get("receiver")) == (giver, receiver):
+            return True
+    return any(giver in act.by and act.body.get("receiver") == receiver for act in acts)
+
+
+def _binds(block: _Block, order: str) -> bool:
+    """Say whether an order that stood before the block still binds after it."""
+    record = read_record(block.view, "order", order)
+    if record is None or record["state"] != "in_force":
+        return False
+    own = [w for w in block.writes.get("order", ()) if w.after == record]
+    return bool(record["until_ms"] >= block.time and all(w.before for w in own))
+
+
+# -- what is stated --------------------------------------------------------------------
+
+
+def _rows(body: object) -> Iterator[JSONObject]:
+    """Yield all objects in a body."""
+    if isinstance(body, dict):
+        yield body
+        for value in body.values():
+            yield from _rows(value)
+    elif isinstance(body, list):
+        for value in body:
+            yield from _rows(value)
+
+
+def _said(acts: Iterable[Transaction]) -> Iterator[JSONObject]:
+    for act in acts:
+        yield from _rows(act.body)
+
+
+def _check_faces(block: _Block) -> None:
+    """I2: what a receivable goes live with was agreed to in the block."""
+    for before, after in block.writes.get("receivable", ()):
+        if after is None or not any(after[name] for name in UNIT_SUMS):
+            continue
+        if before is not None and any(before[name] for name in UNIT_SUMS):
+            continue
+        face, acts = after["face_minor"], block.on[after["id"]]
+        if not any(act.body.get("face_minor") == face for act in acts):
+            raise _wrong("I2", after["id"], "a face that was signed", face)
+
+
+def _check_entries(block: _Block) -> None:
+    """I8: entries are as stated, and nothing stated is lost."""
+    stated: dict[str, list[JSONObject]] = defaultdict(list)
+    for row in _said(block.acts):
+        if "key" in row and "amount_minor" in row:
+            stated[row["key"]].append(row)
+    for entry in _new(block, "entry"):
+        if not any(
+            all(row.get(name) == entry.get(name) for name in STATED)
+            for row in stated.pop(entry["key"], ())
+        ):
+            raise _wrong("I8", entry["id"], "as attested", entry["amount_minor"])
+    for key in stated:
+        raise _wrong("I8", key, "an entry", "none")
+
+
+def _check_accounts(block: _Block) -> None:
+    """I8: an account that is paid from or to is one that somebody named."""
+    known: set[object] = set()
+    for kind in ("payout_account", "account"):
+        for before, after in block.writes.get(kind, ()):
+            new = _commitments(after) - _commitments(before)
+            if new and not known:
+                known = {row.get("commitment") for row in _said(block.acts)}
+            if not new <= known:
+                found = min(str(it) for it in new if it not in known)
+                raise _wrong("I8", found, "an account that was named", kind)
+
+
+def _commitments(record: JSONObject | None) -> set[object]:
+    found = {row.get("commitment") for row in _rows(record)}
+    return found - {None}
+
+
+def _check_prices(block: _Block) -> None:
+    """I9: a deal has the price, the fees and the net amount that were signed."""
+    acts = {act.id: act for act in block.acts}
+    for deal in _new(block, "deal"):
+        act = acts.get(deal["id"])
+        body = act.body if act else {}
+        price = body.get("price", body)
+        amount = price.get("price_minor")
+        stated = (amount, price.get("net_minor", amount), price.get("fees", []))
+        found = (deal["price_minor"], deal["net_minor"], deal["fees"])
+        if act is None or stated != found or deal["payee"] not in act.by:
+            raise _wrong("I9", deal["id"], stated, found)
+
+
+# -- money -----------------------------------------------------------------------------
+
+
+def _check_claims(block: _Block) -> None:
+    """I9: nobody is paid on what it owes money back on."""
+    touched = {
+        (record["scope"], record["id"])
+        for pair in block.writes.get("claim", ())
+        for record in pair
+        if record is not None
+    }
+    for line in _new(block, "line"):
+        if "deal" in line or "payout" not in line:
+            continue
+        record = read_record(block.view, "receivable", line["receivable"]) or {}
+        place = (record.get("account", ""), f"{record.get('id')}/{line['holder']}")
+        claim = read_record(block.view, "claim", place[1], place[0])
+        # One that the block wrote may have been raised after the line.
+        if claim is not None and claim["amount_minor"] and place not in touched:
+            owed = f"{claim['amount_minor']} of it kept"
+            raise _wrong("I9", line["id"], owed, line["claimed_minor"])
+
+
+def _check_orders(block: _Block) -> None:
+    """Money for whom an order stands on is not paid as if there were none."""
+    if not any(True for _ in block.view.entries(("all", "standing"), "", 1)):
+        return
+    pledged = {line.get("payout") for line in _new(block, "line") if "pledge" in line}
+    for before, after in block.writes.get("payout", ()):
+        if after is not None and "order" not in after:
+            was = before or {"amount_minor": 0, "attempts": []}
+            sent = len(after["attempts"]) > len(was["attempts"])
+            grown = after["amount_minor"] > was["amount_minor"]
+            for order in _orders_on(block, after):
+                limited = "limit_minor" in order
+                left = not limited or order["limit_minor"] > order["taken_minor"]
+                free = after["id"] in pledged and not order["pledged"]
+                if (sent and not limited) or (grown and left and not free):
+                    found = after["amount_minor"]
+                    raise _wrong("orders", after["id"], order["id"], found)
+
+
+def _orders_on(block: _Block, payout: JSONObject) -> Iterator[JSONObject]:
+    """Yield what binds a payout's money and stands as it stood before the block."""
+    changed = {(w.after or w.before or {})["id"] for w in block.writes.get("order", ())}
+    for subject in (payout["payee"], payout["account"]):
+        standing = read_record(block.view, "standing", subject) if subject else None
+        for item in standing["orders"] if standing else ():
+            order = read_record(block.view, "order", item) or {}
+            same = order.get("currency", payout["currency"]) == payout["currency"]
+            if same and item not in changed and _binds(block, item):
+                yield order

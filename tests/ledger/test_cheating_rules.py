@@ -1,0 +1,223 @@
+"""Rules that cheat: a ledger that follows them to the byte is named by the audit.
+
+Each row founds a chain whose genesis names rules with one line changed, and plays
+a short story on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from contracts import read_sources
+from ledger.errors import LedgerError
+from tests import order_verbs, sale_verbs, verbs
+from tests.stage import Stage
+from tests.world import make_actor
+
+Story = Callable[[Stage], None]
+
+
+def shared(stage: Stage) -> None:
+    """Let three have parts, and some money come in."""
+    verbs.live(stage, face=900, days=3)
+    verbs.transfer(stage, 0, 400)
+    verbs.transfer(stage, 400, 700, "gamma", tile=400)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 300, names="it")
+
+
+def contested(stage: Stage) -> None:
+    """Let money come in for what is contested in part."""
+    order_verbs.soft(stage, face=900, days=3)
+    verbs.transfer(stage, 0, 400)
+    order_verbs.contest(stage, 100, tile=400)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 300, names="it")
+
+
+def claimed(stage: Stage) -> None:
+    """Let money come in again after a reversal of what was paid out."""
+    shared(stage)
+    verbs.pick(stage)
+    verbs.instruct(stage)
+    verbs.attest(stage)
+    verbs.reverse(stage, 300)
+    verbs.receive(stage, 200, "k2", names="it")
+
+
+def ordered(stage: Stage) -> None:
+    """Let what a frozen member is due be sent to it."""
+    verbs.live(stage, face=900, days=3)
+    order_verbs.freeze_member(stage)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 900)
+    verbs.pick(stage)
+    verbs.instruct(stage)
+    verbs.attest(stage)
+
+
+def limited(stage: Stage) -> None:
+    """Let money come in of which an order takes an amount."""
+    verbs.live(stage, face=900, days=3)
+    order_verbs.freeze_amount(stage, 100)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 900)
+
+
+def frozen(stage: Stage) -> None:
+    """Let frozen units be passed on."""
+    verbs.live(stage, face=900, days=3)
+    order_verbs.freeze_units(stage, 100, 200)
+    verbs.transfer(stage, 100, 200, tile=100)
+
+
+def returned(stage: Stage) -> None:
+    """Let money go back to who sent it."""
+    verbs.stray(stage, 50, "buyer")
+    verbs.give_back(stage, 50)
+
+
+NO_ORDERS = {
+    "kit/v1/standing.py": (
+        "    if not any_orders(ctx):\n        return []\n    orders = [*",
+        "    if True:\n        return []\n    orders = [*",
+    )
+}
+# what is changed where, the story, what it breaks
+CHEATS: dict[str, tuple[dict[str, tuple[str, str]], Story, str]] = {
+    "who is contested is not told": (
+        {
+            "receivable/sweep.py": (
+                "    parts = contested_parts(ctx, receivable)\n",
+                "    parts = []\n",
+            )
+        },
+        contested,
+        "sweep_wrong",
+    ),
+    "the price goes to the owner of the account": (
+        {"kit/v1/deals.py": ('rows = [(deal["payee"],', 'rows = [(account["owner"],')},
+        sale_verbs.bought,
+        "I9",
+    ),
+    "less of a price than was agreed": (
+        {
+            "kit/v1/deals.py": (
+                "    deal = {\n        **terms,",
+                '    terms["price_minor"] -= 1\n    deal = {\n        **terms,',
+            )
+        },
+        sale_verbs.sold,
+        "I9",
+    ),
+    "somebody else owes what was taken back": (
+        {
+            "kit/v1/reversals.py": (
+                'receivable["id"], line["holder"], claim)',
+                'receivable["id"], receivable["debtor"], claim)',
+            )
+        },
+        claimed,
+        "I9",
+    ),
+    "a claim is not kept of the next money": (
+        {
+            "kit/v1/books.py": (
+                'claim["amount_minor"] and rest:',
+                'claim["amount_minor"] and rest < 0:',
+            )
+        },
+        claimed,
+        "I9",
+    ),
+    "an order on a member is passed over": (NO_ORDERS, ordered, "orders"),
+    "an order on an amount is passed over": (NO_ORDERS, limited, "orders"),
+    "frozen units pass": (
+        {
+            "kit/v1/standing.py": ("    if locks:\n", "    if not locks:\n"),
+            "kit/v1/parts.py": (
+                'any(lock["until"] >= ctx.time for',
+                'any(lock["until"] >= ctx.time + 9 * 10**12 for',
+            ),
+        },
+        frozen,
+        "I3",
+    ),
+    "a refund goes to the owner of the account": (
+        {
+            "receivable/suspense.py": (
+                '"payee": receipt["payer"],',
+                '"payee": account["owner"],',
+            )
+        },
+        returned,
+        "I8",
+    ),
+    "the lender gets what another was to get": (
+        {
+            "receivable/circulation.py": (
+                "tile, part, body.receiver,",
+                'tile, part, ctx.need("programme", record["programme"])["lenders"][0],',
+            ),
+        },
+        shared,
+        "I3",
+    ),
+    "a cent less was attested": (
+        {
+            "receivable/bank.py": (
+                '        **fields,\n        "account"',
+                '        **fields,\n        "amount_minor": 1,\n        "account"',
+            )
+        },
+        shared,
+        "I8",
+    ),
+    "a line of a statement is left out": (
+        {
+            "receivable/bank.py": (
+                "range(len(body.entries)):\n        record_entry",
+                "range(len(body.entries) - 1):\n        record_entry",
+            )
+        },
+        shared,
+        "I8",
+    ),
+    "a greater face than was signed": (
+        {
+            "receivable/receivable.py": (
+                "    live = {\n        **put_dates(",
+                '    record["face_minor"] += 1\n    live = {\n        **put_dates(',
+            )
+        },
+        shared,
+        "I2",
+    ),
+}
+
+
+def play(story: Story, stage: Stage) -> None:
+    """Play a story and add its books up; each block is looked at as it is made."""
+    story(stage)
+    stage.check()
+
+
+@pytest.mark.parametrize(
+    ("changes", "story", "expected"), CHEATS.values(), ids=CHEATS.keys()
+)
+def test_rules_that_cheat_are_named(
+    changes: dict[str, tuple[str, str]], story: Story, expected: str
+) -> None:
+    """What a block wrote is held against what was signed, and the books."""
+    sources = dict(read_sources())
+    for path, (old, new) in changes.items():
+        assert sources[path].count(old) >= 1, path
+        sources[path] = sources[path].replace(old, new)
+    more = (make_actor("regulator", "regulator"), make_actor("buyer", "debtor"))
+    stage = Stage(more=more, sources=sources)
+    stage.begin()
+    with pytest.raises(LedgerError) as caught:
+        play(story, stage)
+    assert caught.value.details.get("invariant", caught.value.code) == expected
