@@ -104,9 +104,9 @@ def test_02_split_by_amount_conserved(stage: Stage) -> None:
         """,
     )
     sources = read_sources()
-    path, whole = "kit/v1/parts.py", '"lo": lo, "hi": hi, "rev"'
+    path, whole = "kit/v1/parts.py", '"hi": hi, "lo": lo, "locks"'
     assert whole in sources[path]
-    sources[path] = sources[path].replace(whole, '"lo": lo, "hi": hi - 1, "rev"')
+    sources[path] = sources[path].replace(whole, '"hi": hi - 1, "lo": lo, "locks"')
     world = World(sources=sources)
     world.open_account()
     world.open_programme()

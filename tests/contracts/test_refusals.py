@@ -10,6 +10,7 @@ from contracts import read_sources
 from ledger.loader import load_rulebook
 from ledger.rulebook import Rulebook
 from tests.contracts import (
+    test_advice,
     test_circulation,
     test_deals,
     test_disputes,
@@ -32,6 +33,7 @@ from tests.contracts import (
 from tests.rows import read_table, tables_of
 
 MODULES = (
+    test_advice,
     test_circulation,
     test_deals,
     test_disputes,
