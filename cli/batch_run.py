@@ -97,7 +97,9 @@ def run_batch(
         told = [f"{row['line']}: {row['code']}" for row in refused]
         details = {"refused": told} if session.as_json else {}
         code = "lines_refused" if refused and not keep_going else "nothing_to_do"
-        raise LedgerError(code, found=len(refused), expected=len(lines), **details)
+        if lines:
+            details |= {"expected": len(lines), "found": len(refused)}
+        raise LedgerError(code, **details)
     if session.prepare is not None and files:
         _save_prepared(session, session.prepare, files)
         return _report(session, refused, about=False)

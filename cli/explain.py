@@ -48,12 +48,12 @@ def errors(*, code: str | None, as_json: bool) -> None:
 def describe(row: Code) -> JSONObject:
     """Return a code as data, with the exit code of a command it ends."""
     return {
-        "cause": row.cause,
         "code": row.code,
-        "exit": exit_code(row.code, row.kind),
+        "title": row.title,
+        "cause": row.cause,
         "fix": row.fix,
         "kind": row.kind,
-        "title": row.title,
+        "exit": exit_code(row.code, row.kind),
     }
 
 

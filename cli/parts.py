@@ -61,8 +61,8 @@ def split(_: Lookup, holding: Holding, amounts: tuple[Amount, ...]) -> JSONObjec
     cuts = [tile["lo"] + end for end in accumulate(sizes)]
     if cuts[-1] == tile["hi"]:
         cuts.pop()
-    if not cuts or cuts[-1] > tile["hi"]:
-        raise LedgerError("bad_cut", expected=f"less than {holding.size}")
+    if 0 in sizes or not cuts or cuts[-1] > tile["hi"]:
+        raise LedgerError("bad_cut", expected=f"some of, but not all {holding.size}")
     return {"cuts": cuts, "input": holding.input, "receivable": receivable}
 
 

@@ -225,6 +225,8 @@ def estimate(amount: Amount, *, as_json: bool, **given: Any) -> None:
 
     face, currency = amount
     due, start = given["due"], given["start"] or f"{datetime.now(UTC):%F}"
+    if due < start:
+        raise LedgerError("usage", found=f"--due {due} lies before --from {start}")
     fee = {
         "fixed_minor": given["fee"].of(currency) if given["fee"] else 0,
         "name": "fees",

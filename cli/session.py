@@ -24,6 +24,7 @@ from cli.terminal import (
     amount_option,
     json_option,
     passphrase_option,
+    print_note,
     read_passphrase,
     wallet_options,
 )
@@ -31,6 +32,7 @@ from ledger.encoding import JSONObject, decode, decode_base64, encode, encode_ba
 from ledger.errors import LedgerError
 
 GRANT_MS: Final = 10 * 60_000
+PASSPHRASE_TRIES_MAX: Final = 3
 GRANT_SPARE_MS: Final = 20_000
 GRANT_BYTES_MAX: Final = 8_192
 DAY_MS: Final = 86_400_000
@@ -127,7 +129,16 @@ class Session:
             from cli.keyfile import unlock
 
             self.folder.require()
-            self._key = unlock(self.folder, read_passphrase(self.passphrase_file))
+            for tries_left in reversed(range(PASSPHRASE_TRIES_MAX)):
+                passphrase = read_passphrase(self.passphrase_file)
+                try:
+                    self._key = unlock(self.folder, passphrase)
+                    break
+                except LedgerError as error:
+                    is_asked = self.passphrase_file is None and tries_left
+                    if error.code != "key_unreadable" or not is_asked:
+                        raise
+                    print_note("It does not open the key. Once more.")
         return self._key
 
     def now_ms(self) -> int:

@@ -264,6 +264,8 @@ def lineage(lookup: Lookup, receivable: JSONObject) -> None:
         amount = format_amount(node["hi"] - node["lo"], currency)
         start = format_amount(node["lo"], currency).partition(" ")[2]
         print_text(f"{'  ' * depth}- {amount} from {start}: {holder_of(lookup, node)}")
+    if not found.get("tiles"):
+        return
     print_table(
         ("from", "amount", "state", "holders, the last is the present one"),
         [
@@ -279,7 +281,7 @@ def lineage(lookup: Lookup, receivable: JSONObject) -> None:
                     )
                 ),
             )
-            for tile in found.get("tiles", [])
+            for tile in found["tiles"]
         ],
         numeric=(0, 1),
     )

@@ -61,7 +61,7 @@ def test_an_estimate_needs_no_node(words: tuple[str, ...], net: int) -> None:
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (("--from", "2027-03-02", "--rate", "4.5%"), "dates_reversed"),
+        (("--from", "2027-03-02", "--rate", "4.5%"), "usage"),
         (("--from", "2026-12-01", "--rate", "x"), "bad_rate"),
         (("--from", "soon", "--rate", "4.5%"), "not_a_date"),
         (("--rate", "4.5%", "--fee", "EUR 1"), "other_currency"),

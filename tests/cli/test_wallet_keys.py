@@ -19,6 +19,7 @@ from cli.keyfile import save_key, unlock
 from cli.keyheader import TEST_COST
 from cli.main import allonge
 from cli.recovery import encode_recovery
+from cli.session import Session
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey
 
@@ -162,6 +163,21 @@ def test_a_wrong_passphrase_is_one_line(home: Path, tmp_path: Path) -> None:
     assert result.stdout == ""
     assert result.stderr.startswith("error[key_unreadable]: ")
     assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize(("wrong", "is_open"), [(2, True), (3, False)])
+def test_a_passphrase_is_asked_three_times(
+    home: Path, monkeypatch: pytest.MonkeyPatch, wrong: int, is_open: bool
+) -> None:
+    """A slip of the hand does not cost what was typed before it."""
+    plant_test_wallet(home)
+    folder = open_folder(home=home)
+    folder.save_config(WalletConfig(chain="ab" * 32, test_chain=True))
+    typed = iter([*["wrong"] * wrong, PASSPHRASE])
+    monkeypatch.setattr("cli.session.read_passphrase", lambda _: next(typed))
+    with contextlib.nullcontext() if is_open else pytest.raises(LedgerError):
+        assert Session(folder).key().seed == KEY.seed
+    assert list(typed) == ([] if is_open else [PASSPHRASE])
 
 
 def test_a_weak_passphrase_makes_no_wallet(home: Path, tmp_path: Path) -> None:
