@@ -194,6 +194,8 @@ def parse_body(action: Any, body: JSONObject) -> Any:
         raise LedgerError(
             "bad_body", expected=first["msg"], found=place, pointer=place
         ) from error
+    except MemoryError:
+        raise
     except Exception as error:
         raise _as_fault(error) from error
 
@@ -389,12 +391,13 @@ def run_metered(apply: Callable[[], None], meter: Meter) -> None:
 
     Raises:
         LedgerError: the refusal, ``out_of_gas``, ``rule_fault``.
+        MemoryError: which stops a node or an audit, and is in no block.
     """
     try:
         with metered(meter):
             apply()
-    except (LedgerError, InvariantBroken):
-        raise
+    except (LedgerError, InvariantBroken, MemoryError):
+        raise  # what one machine has no room for, another one has
     except OutOfGas as error:
         raise LedgerError("out_of_gas", expected=meter.limit) from error
     except Exception as error:

@@ -418,6 +418,8 @@ class Layer:
             with metered(Meter(PLACES_GAS_MAX)):
                 for key in unplaced:
                     self._settle(key)
+        except MemoryError:
+            raise
         except (OutOfGas, Exception) as error:
             raise LedgerError("rule_fault", found=type(error).__name__) from error
 

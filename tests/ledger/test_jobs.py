@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ledger.automatic import RETRY_MS
 from ledger.encoding import load_record
 from ledger.transactions import job_id, object_id
@@ -63,3 +65,24 @@ def test_job_that_fails_is_tried_again_and_then_set_aside() -> None:
     assert (aside["attempt"], aside["code"]) == (3, "cut_outside")
     assert world.read("lot", lot) == before
     assert not world.chain.has_due_work(end + 100 * RETRY_MS)
+
+
+def test_want_of_memory_is_no_fault_of_a_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It stops the node: in a block it would be what no other machine replays."""
+    world = World()
+    world.open_account()
+    world.open_programme()
+    world.issue_live(900, "2026-03-02")
+    handler = world.chain.rulebook.find_job
+    monkeypatch.setattr(
+        world.chain.rulebook,
+        "find_job",
+        lambda *given: (run_out, handler(*given)[1]),
+    )
+    with pytest.raises(MemoryError):
+        world.advance("2026-03-02")
+
+
+def run_out(*given: object) -> None:
+    """Fail as a rule does where there is too little memory."""
+    raise MemoryError(given)
