@@ -30,13 +30,22 @@ class Written(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """A block looked at: its state after, its time, its acts and its writes."""
+    """A block looked at.
+
+    Attributes:
+        view: the state after it.
+        time: UTC milliseconds.
+        acts: what was accepted in it.
+        joint: receivable and two members that signed one act on it, in any order.
+        named: receivable, who offered in it, and to whom.
+        writes: by kind.
+    """
 
     view: Layer
     time: int
     acts: list[Transaction]
-    on: dict[object, list[Transaction]]
-    offers: dict[str, JSONObject]
+    joint: set[tuple[str, str, str]]
+    named: set[tuple[str, str, str]]
     writes: dict[str, list[Written]]
 
 
@@ -59,11 +68,18 @@ def check_signed(candidate: Candidate) -> None:
         writes[kind].append(Written(before, after))
     receipts = zip(candidate.transactions, candidate.receipts, strict=True)
     acts = [act for act, receipt in receipts if receipt["code"] == "ok"]
-    on: dict[object, list[Transaction]] = defaultdict(list)
-    for act in acts:
-        on[str(act.body.get("receivable"))].append(act)
-    offers = {w.before["id"]: w.before for w in writes["offer"] if w.before}
-    block = _Block(layer, candidate.header.time, acts, on, offers, writes)
+    on = [(str(act.body.get("receivable")), act) for act in acts]
+    joint = {(item, one, two) for item, act in on for one in act.by for two in act.by}
+    named = {
+        (item, one, str(act.body["receiver"]))
+        for item, act in on
+        if isinstance(act.body.get("receiver"), str)
+        for one in act.by
+    }
+    for offer, _ in writes["offer"]:
+        if offer is not None:
+            named.add((offer["receivable"], offer["giver"], offer["receiver"]))
+    block = _Block(layer, candidate.header.time, acts, joint, named, writes)
     _check_holders(block)
     _check_faces(block)
     _check_entries(block)
@@ -134,32 +150,20 @@ def _check_passing(block: _Block, was: JSONObject, tile: JSONObject) -> None:
         held = lock["kind"] == "freeze" and lock["lo"] < hi and lo < lock["hi"]
         if held and _binds(block, lock["id"]) and lock["until"] >= block.time:
             raise _wrong("I3", item, f"frozen by {lock['id']}", receiver)
-    acts = block.on[tile["scope"]]
-    if any({giver, receiver} <= set(act.by) for act in acts):
+    scope = tile["scope"]
+    signed = (scope, giver, receiver) in block.joint
+    offered = (scope, giver, receiver) in block.named
+    if signed or (offered and (scope, receiver, receiver) in block.joint):
         return
-    if not _was_offered(block, acts, was, receiver) and not any(
+    sides = {giver, receiver}
+    if not any(
         deal is not None
-        and deal["receivable"] == tile["scope"]
-        and {deal["payee"], deal["payer"]} == {giver, receiver}
+        and (deal["receivable"], {deal["payee"], deal["payer"]}) == (scope, sides)
         and deal["lo"] <= lo
         and hi <= deal["hi"]
         for _, deal in block.writes.get("deal", ())
     ):
         raise _wrong("I3", item, f"signed by {giver}", f"passed to {receiver}")
-
-
-def _was_offered(
-    block: _Block, acts: list[Transaction], was: JSONObject, receiver: str
-) -> bool:
-    """Say whether a holder offered to a receiver that signed for it in the block."""
-    if not any(receiver in act.by for act in acts):
-        return False
-    giver = was["holder"]
-    for lock in was["locks"]:
-        offer = block.offers.get(lock["id"], {})
-        if (offer.get("giver"), offer.get("receiver")) == (giver, receiver):
-            return True
-    return any(giver in act.by and act.body.get("receiver") == receiver for act in acts)
 
 
 def _binds(block: _Block, order: str) -> bool:
@@ -192,13 +196,17 @@ def _said(acts: Iterable[Transaction]) -> Iterator[JSONObject]:
 
 def _check_faces(block: _Block) -> None:
     """I2: what a receivable goes live with was agreed to in the block."""
+    stated = {
+        (str(act.body.get("receivable")), str(act.body.get("face_minor")))
+        for act in block.acts
+    }
     for before, after in block.writes.get("receivable", ()):
         if after is None or not any(after[name] for name in UNIT_SUMS):
             continue
         if before is not None and any(before[name] for name in UNIT_SUMS):
             continue
-        face, acts = after["face_minor"], block.on[after["id"]]
-        if not any(act.body.get("face_minor") == face for act in acts):
+        face = after["face_minor"]
+        if (after["id"], str(face)) not in stated:
             raise _wrong("I2", after["id"], "a face that was signed", face)
 
 
