@@ -57,6 +57,7 @@ EXITS: Final = {
 }
 # Kinds of errors that say something of the ledger, not of how it was opened.
 FINDINGS: Final = ("tampered", "incomplete")
+NOT_IN_SOURCE: Final = "What it holds: run: allonge audit verify --help"
 TRUST_FILE_BYTES_MAX: Final = 65_536
 GENESIS_MARK: Final = b'"t":"allonge.genesis.v1"'
 HEX_64: Final = re.compile(r"[0-9a-f]{64}")
@@ -502,9 +503,14 @@ def explain_command(
 
     limits = Limits(confine=not unconfined)
     with open_source(source, wallet_of) as opened:
-        height = find_height(opened, what)
         trust = Trust(read_genesis(genesis))
-        block, figures = explain_block(opened, trust, height, limits)
+        try:
+            height = find_height(opened, what)
+            block, figures = explain_block(opened, trust, height, limits)
+        except LedgerError as error:
+            if error.code == "not_found":
+                error.details["fix"] = NOT_IN_SOURCE
+            raise
     described = describe_block(block, figures, what)
     if as_json:
         print_json(described)

@@ -21,6 +21,7 @@ import click
 from cli.audit import read_checkpoint, read_genesis, run_audit, tell_report
 from cli.folder import WalletFolder
 from cli.private import read_private, sync_directory, write_private
+from cli.screen import show_moment
 from cli.terminal import print_facts, print_json, print_note
 from ledger.audit import VALID, StoredSource, Trust, check_history
 from ledger.checkpoint import LogKey, origin, parse_checkpoint, parse_note
@@ -238,5 +239,7 @@ def check_backup(folder: Path) -> tuple[str, str, str]:
 def _tell(facts: JSONObject, *, as_json: bool) -> None:
     if as_json:
         print_json(facts)
-    else:
-        print_facts(facts)
+        return
+    if "time" in facts:
+        facts = facts | {"time": show_moment(facts["time"])}
+    print_facts(facts)

@@ -97,6 +97,15 @@ SECTIONS: Final = {
 }
 
 
+def _keep_summaries(command: click.Command) -> None:
+    """Let a list of commands wrap what each says first, where click would cut it."""
+    for each in getattr(command, "commands", {}).values():
+        paragraph = " ".join((each.help or "").partition("\n\n")[0].split())
+        first, stop, _ = paragraph.partition(". ")
+        each.short_help = each.short_help or first + stop.strip()
+        _keep_summaries(each)
+
+
 class LazyGroup(CommandGroup):
     """A group that imports a command only to run it or to show its help."""
 
@@ -113,6 +122,7 @@ class LazyGroup(CommandGroup):
         command = getattr(import_module(module_name), attribute)
         if not isinstance(command, click.Command):
             raise TypeError(entry.target)
+        _keep_summaries(command)
         return command
 
     def resolve_command(

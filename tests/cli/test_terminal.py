@@ -391,6 +391,8 @@ def test_each_registered_command_loads(name: str) -> None:
     """The table of commands points at commands."""
     result = CliRunner().invoke(main_module.allonge, [name, "--help"])
     assert result.exit_code == 0, result.stderr
+    # What a subcommand is for is wrapped, never cut.
+    assert "...\n" not in result.stdout.partition("\nCommands:\n")[2]
 
 
 @pytest.mark.parametrize(
