@@ -391,6 +391,10 @@ def run_command(command: click.Command, args: Sequence[str] | None = None) -> in
         args: without the program's name; by default those of the process.
     """
     words = list(sys.argv[1:] if args is None else args)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        # Closed by the caller: no file of ours may get its number and be written to.
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
     for stream in (sys.stdout, sys.stderr):
         # A narrow locale must not turn a name into a crash.
         getattr(stream, "reconfigure", lambda **_: None)(errors="backslashreplace")

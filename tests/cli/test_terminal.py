@@ -245,6 +245,22 @@ def test_every_command_stands_under_a_heading() -> None:
     assert next(iter(COMMANDS)) in SECTIONS
 
 
+@pytest.mark.parametrize(
+    ("closed", "words", "status"),
+    [
+        (">&-", "errors", 0),
+        (">&- 2>&-", "errors none", 6),
+        ("<&-", "wallet init --home /nowhere", 2),
+    ],
+)
+def test_a_closed_stream_is_no_defect(closed: str, words: str, status: int) -> None:
+    """A caller may close what it does not want to read or write."""
+    line = f'exec "$0" -c "from cli.main import main; main()" {words} {closed}'
+    command = ["/bin/sh", "-c", line, sys.executable]
+    ended = subprocess.run(command, check=False, capture_output=True, cwd=ROOT)
+    assert (ended.returncode, b"Traceback" in ended.stderr) == (status, False)
+
+
 def test_a_full_disk_behind_stdout_is_a_failure() -> None:
     """Lost data must not end as success, and stderr says what happened."""
     if not Path("/dev/full").exists():
