@@ -14,6 +14,8 @@ import pytest
 
 from contracts import read_sources
 from ledger.errors import LedgerError
+from ledger.kernel import ACTIONS
+from ledger.names import KIND_LETTERS
 from tests.world import World
 
 ROOT = Path(__file__).parent.parent
@@ -129,3 +131,19 @@ def test_commands_of_the_first_page_run() -> None:
         assert done.returncode == 0, done.stderr
         ran += 1
     assert ran
+
+
+def test_the_formats_name_every_kind_act_and_letter(world: World) -> None:
+    """A kind stands in its table, told whether records of it have a scope."""
+    text = (ROOT / "ledger/README.md").read_text("utf-8")
+    rows = re.findall(r"^\| (`[a-z_`, ]+) \| ([^|;]+);[^|]*\|$", text, re.MULTILINE)
+    scoped = {
+        kind: scope != "none" for row, scope in rows for kind in re.findall(r"\w+", row)
+    }
+    kinds = world.chain.state.kinds.values()
+    own = {kind.name: kind.scoped for kind in kinds if kind.name in scoped}
+    assert own == scoped
+    assert {kind.name for kind in kinds} - scoped.keys() <= {"note"}
+    assert all(f"`{act}`" in text for act in ACTIONS)
+    letters = set(re.findall(r"\b([A-Z])\s[a-z]+", text.partition("Letters:")[2][:400]))
+    assert set(KIND_LETTERS.values()) <= letters
