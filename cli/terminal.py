@@ -170,7 +170,8 @@ def print_table(
 ) -> None:
     """Write a table to stdout; no cell is ever cut, so that ids can be copied.
 
-    On a terminal that is too narrow, columns go on in an indented line.
+    On a terminal that is too narrow, columns go on in an indented line. That
+    there is no row is said on stderr.
 
     Args:
         columns: headings.
@@ -192,6 +193,8 @@ def print_table(
                 line = click.style(line, bold=True)
             if line:
                 click.echo(line)
+    if len(cells) == 1:
+        print_note("There is none.")
 
 
 def _lines_of(widths: Sequence[int]) -> list[tuple[str, list[int]]]:
