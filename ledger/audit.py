@@ -370,22 +370,23 @@ class _Audit:
         self._pass(ANCHOR, 1, "given by you, not read from the source")
 
     def _check_checkpoints(self) -> None:
-        own = self.found.facts.checkpoint.encode()
-        notes = [raw for raw in (self._trust.checkpoint, own) if raw]
+        own, kept = self.found.facts.checkpoint.encode(), self._trust.checkpoint
+        notes = [raw for raw in (kept, own) if raw]
+        if not kept:
+            remark = "you gave no checkpoint: an end cut off or rewritten looks whole"
+            self.found.remarks.append(remark)
         for raw in notes:
             try:
                 self._check_checkpoint(raw)
             except LedgerError as error:
-                raise located(error, self._last_height, CHECKPOINT) from error
+                last = len(self._links.header_hashes) - 1
+                raise located(error, last, CHECKPOINT) from error
         if not notes:
             self.found.check(CHECKPOINT).note = "none given and none in the source"
             return
         signed = "signed by the key you gave" if self._log_keys else "roots only"
+        signed += "" if kept else ", the source's own"
         self._pass(CHECKPOINT, len(notes), f"checkpoints, {signed}")
-
-    @property
-    def _last_height(self) -> int:
-        return len(self._links.header_hashes) - 1
 
     def _check_checkpoint(self, raw: bytes) -> None:
         text = parse_note(raw).text
@@ -459,9 +460,8 @@ class _Audit:
         checked = sum(replay.books.values())
         self._pass(BOOKS, checked, f"records, {', '.join(replay.books)}")
         self._pass(SWEEPS, replay.sweeps, "sweeps")
-        self.found.remarks += [
-            f"set aside after failing: {row}" for row in replay.aside
-        ]
+        for row in replay.aside:
+            self.found.remarks.append(f"set aside after failing: {row}")
 
 
 def _first_fault(error: LedgerError, child: ConfinedReplay | None) -> LedgerError:

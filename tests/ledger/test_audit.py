@@ -362,8 +362,12 @@ def test_checkpoints_that_agree_are_counted() -> None:
 def test_a_ledger_cut_behind_a_known_checkpoint_is_incomplete() -> None:
     """Whoever cuts the tail and mends all counts is found by a kept checkpoint."""
     life = full_life()
-    shorter = source_of(life.chain, life.blocks[:-3])
-    assert verify_ledger(shorter, Trust(life.chain)).verdict == "VALID"
+    shorter = source_of(life.chain, life.blocks[:-3], note_at(life, HEAD - 3))
+    found = verify_ledger(shorter, Trust(life.chain))
+    # What its node says of itself is no evidence against the node.
+    assert (found.verdict, found.check(5).state) == ("VALID", "ok")
+    assert found.check(5).note.endswith("the source's own")
+    assert any("you gave no checkpoint" in remark for remark in found.remarks)
     kept = note_at(life, HEAD).encode()
     report = verify_ledger(shorter, Trust(life.chain, kept))
     assert (report.verdict, report.check(5).state) == ("INCOMPLETE", "failed")
