@@ -95,7 +95,7 @@ def run_batch(
     if (refused and not keep_going) or not (files or results):
         _print_refused([*results, *refused])
         told = [f"{row['line']}: {row['code']}" for row in refused]
-        details = {"refused": told} if session.as_json else {}
+        details: dict[str, object] = {"refused": told} if session.as_json else {}
         code = "lines_refused" if refused and not keep_going else "nothing_to_do"
         if lines:
             details |= {"expected": len(lines), "found": len(refused)}

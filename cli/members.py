@@ -41,6 +41,8 @@ from ledger.currency import exponent
 from ledger.encoding import JSONObject, encode
 from ledger.errors import LedgerError
 
+# Of a key or an account of a member, what the member's own lines say, or nobody reads.
+SAID_BY_MEMBER: Final = ("alg", "kind", "member", "person", "public", "scope")
 CARD_FILE: Final = Argument("FILE", lambda text: read_card(Path(text)))
 
 
@@ -96,7 +98,16 @@ def show_member(lookup: Lookup, item: JSONObject | None) -> None:
     if session.as_json:
         print_json(found)
         return
-    print_facts(describe_record(lookup, found))
+    names = [f"{row['scheme']}:{row['value']}" for row in found["identifiers"]]
+    parts: JSONObject = {
+        name: [
+            {field: row[field] for field in row if field not in SAID_BY_MEMBER}
+            for row in found[name]["items"]
+        ]
+        for name in ("keys", "accounts")
+        if name in found
+    }
+    print_facts(describe_record(lookup, {**found, **parts, "identifiers": names}))
 
 
 # --- asking to be let in ---

@@ -305,6 +305,8 @@ def test_members_and_programmes_are_shown(stage: Stage) -> None:
     own = stage.do("alpha", "member", "show")
     assert own["name"] == "alpha"
     assert len(own["keys"]["items"]) == 1
+    named = "{scheme}:{value}".format(**own["identifiers"][0])
+    assert f"identifiers  {named}\n" in stage.run("alpha", "member", "show").out
     listed = stage.run("debtor", "programme", "show").out
     name = listed.splitlines()[1].split()[0]
     assert "CNY 0.01" in stage.run("debtor", "programme", "show", name).out
