@@ -215,11 +215,13 @@ def verify_command(file: Path, *, node_url: str, as_json: bool) -> None:
         client = NodeClient(node_url)
         height = data["tile"]["header"]["height"]
         rows = client.request("GET", f"/v1/headers?from={height}&limit=1").value()
-        if client.node()["chain"] != data["chain"]:
+        node = client.node()
+        if node["chain"] != data["chain"]:
             raise LedgerError("wrong_chain", expected=data["chain"])
         if rows["items"] != [data["tile"]["header"]]:
             raise LedgerError("proof_of_other_block", found=f"block {height}")
-        facts["header"] = f"the same at {node_url}"
+        since = node["height"] - height
+        facts["header"] = f"the same at {node_url}; {since} blocks came after it"
     if as_json:
         print_json(facts)
         return

@@ -83,7 +83,7 @@ def test_a_certificate_proves_what_it_says(stage: Stage, tmp_path: Path) -> None
     assert stage.world.member("debtor") in text
     found = verify(paper, "--node", URL)
     assert found["holder"] == stage.world.member("lender")
-    assert found["header"] == f"the same at {URL}"
+    assert found["header"] == f"the same at {URL}; 0 blocks came after it"
     again = ["certificate", name, "-o", str(paper)]
     assert stage.refusal("lender", *again) == "file_exists"
     assert stage.refusal("beta", *again[:2], "-o", "x.html") == "not_found"
