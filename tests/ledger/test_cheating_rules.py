@@ -221,3 +221,16 @@ def test_rules_that_cheat_are_named(
     with pytest.raises(LedgerError) as caught:
         play(story, stage)
     assert caught.value.details.get("invariant", caught.value.code) == expected
+
+
+def test_a_reference_may_stand_in_two_classes_of_one_statement() -> None:
+    """A bank names a payment and its charge alike: nobody cheated."""
+    stage = Stage()
+    stage.begin()
+    verbs.live(stage, face=900, days=3)
+    day, common = stage.day(0), {"currency": "CNY", "key": "k1"}
+    dates = {"booking_date": day, "value_date": day}
+    received = {**common, **dates, "amount_minor": 50, "type": "receipt"}
+    charged = {**common, **dates, "amount_minor": 50, "type": "charge"}
+    stage.record(received, charged)
+    stage.check()
