@@ -450,6 +450,7 @@ def show_balances(session: Any, day: str, zone: str, text: str | None) -> int:
             ledger begins later; those of ``open_source`` and of the replay.
     """
     from cli.lookup import Lookup
+    from cli.screen import show_moment
     from cli.tables import Column, print_rows
     from cli.typed import end_of_day
 
@@ -462,11 +463,14 @@ def show_balances(session: Any, day: str, zone: str, text: str | None) -> int:
     }
     url = session.node_url or session.config.node_url
     with open_source(text or url, wallet_of) as opened:
-        height = -1
+        height, time_ms, rest = -1, 0, ""
         for block in opened.blocks():
-            if Header.decode(block.header).time > end_ms:
+            header = Header.decode(block.header)
+            if header.time > end_ms:
                 break
-            height = block.height
+            height, time_ms = block.height, header.time
+        else:
+            rest = f", the last one there, of {show_moment(time_ms)}"
         if height < 1:
             raise LedgerError("not_found", found=f"a block up to {day}")
         _, figures = explain_block(opened, Trust(session.chain), height)
@@ -477,7 +481,7 @@ def show_balances(session: Any, day: str, zone: str, text: str | None) -> int:
     amounts = ("owed", "claims", "paid")
     columns = [Column(name, "money", f"{name}_minor") for name in amounts]
     print_rows(Lookup(session), [Column("member", "member"), *columns], rows)
-    print_note(f"At the end of {day} {zone}: after block {height}.")
+    print_note(f"At the end of {day} {zone}: after block {height}{rest}.")
     return 0
 
 

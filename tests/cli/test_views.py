@@ -209,6 +209,8 @@ def test_an_auditor_sees_all_members_as_at_a_date(stage: Stage) -> None:
     assert stage.do("auditor", *words, "+08:00")["items"] == found
     shown = stage.run("auditor", *words, "UTC").out
     assert "CNY 65.00" in shown
+    late = stage.run("auditor", "balance", "--as-at", "2031-01-05").err
+    assert ", the last one there, of 2026-01-05" in late
     early = ["balance", "--as-at", "2026-01-04"]
     assert stage.refusal("auditor", *early) == "not_found"
     assert stage.refusal("auditor", *early[:2], "soon") == "not_a_date"
