@@ -36,16 +36,15 @@ class _Block(NamedTuple):
         view: the state after it.
         time: UTC milliseconds.
         acts: what was accepted in it.
-        joint: receivable and two members that signed one act on it, in any order.
-        named: receivable, who offered in it, and to whom.
+        passed: receivable, and from whom to whom its units may have passed, since
+            both signed one act on it, one offered and the other signed, or by a deal.
         writes: by kind.
     """
 
     view: Layer
     time: int
     acts: list[Transaction]
-    joint: set[tuple[str, str, str]]
-    named: set[tuple[str, str, str]]
+    passed: set[tuple[str, str, str]]
     writes: dict[str, list[Written]]
 
 
@@ -69,7 +68,7 @@ def check_signed(candidate: Candidate) -> None:
     receipts = zip(candidate.transactions, candidate.receipts, strict=True)
     acts = [act for act, receipt in receipts if receipt["code"] == "ok"]
     on = [(str(act.body.get("receivable")), act) for act in acts]
-    joint = {(item, one, two) for item, act in on for one in act.by for two in act.by}
+    passed = {(item, one, two) for item, act in on for one in act.by for two in act.by}
     named = {
         (item, one, str(act.body["receiver"]))
         for item, act in on
@@ -79,7 +78,12 @@ def check_signed(candidate: Candidate) -> None:
     for offer, _ in writes["offer"]:
         if offer is not None:
             named.add((offer["receivable"], offer["giver"], offer["receiver"]))
-    block = _Block(layer, candidate.header.time, acts, joint, named, writes)
+    passed |= {row for row in named if (row[0], row[2], row[2]) in passed}
+    for _, deal in writes["deal"]:
+        if deal is not None:
+            sides = (deal["payee"], deal["payer"])
+            passed |= {(deal["receivable"], *sides), (deal["receivable"], *sides[::-1])}
+    block = _Block(layer, candidate.header.time, acts, passed, writes)
     _check_holders(block)
     _check_faces(block)
     _check_entries(block)
@@ -151,18 +155,16 @@ def _check_passing(block: _Block, was: JSONObject, tile: JSONObject) -> None:
         if held and _binds(block, lock["id"]) and lock["until"] >= block.time:
             raise _wrong("I3", item, f"frozen by {lock['id']}", receiver)
     scope = tile["scope"]
-    signed = (scope, giver, receiver) in block.joint
-    offered = (scope, giver, receiver) in block.named
-    if signed or (offered and (scope, receiver, receiver) in block.joint):
+    if (scope, giver, receiver) in block.passed:
         return
-    sides = {giver, receiver}
-    if not any(
-        deal is not None
-        and (deal["receivable"], {deal["payee"], deal["payer"]}) == (scope, sides)
-        and deal["lo"] <= lo
-        and hi <= deal["hi"]
-        for _, deal in block.writes.get("deal", ())
-    ):
+    reached, before = {giver}, 0
+    # In one block it may have passed through several hands.
+    while len(reached) > before and receiver not in reached:
+        before = len(reached)
+        reached |= {
+            two for at, one, two in block.passed if at == scope and one in reached
+        }
+    if receiver not in reached:
         raise _wrong("I3", item, f"signed by {giver}", f"passed to {receiver}")
 
 

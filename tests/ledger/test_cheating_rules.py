@@ -234,3 +234,33 @@ def test_a_reference_may_stand_in_two_classes_of_one_statement() -> None:
     charged = {**common, **dates, "amount_minor": 50, "type": "charge"}
     stage.record(received, charged)
     stage.check()
+
+
+def test_units_may_pass_through_several_hands_in_a_block() -> None:
+    """Offered and taken, and passed on at once: everybody signed."""
+    stage = Stage()
+    stage.begin()
+    verbs.live(stage, face=900, days=3)
+    verbs.offer(stage, 0, 900)
+    part, claim = {"hi": 900, "lo": 0}, {"receivable": stage.it}
+    taken = {"aware_overdue": False, "offer": stage.offer, "part": part, **claim}
+    rev = stage.input(stage.it, 0)["rev"] + 2
+    passed = {
+        **claim,
+        "aware_overdue": False,
+        "input": {**claim, **part, "rev": rev},
+        "part": part,
+        "receiver": stage.member("gamma"),
+        "recourse": "without",
+    }
+    made = (
+        stage.build("offer.accept", taken),
+        stage.build(
+            "receivable.transfer",
+            passed,
+            by=["beta", "gamma"],
+            rule=stage.chain.rulebook.current_rule("receivable.transfer"),
+        ),
+    )
+    assert not stage.seal(*made).dropped
+    assert stage.tiles(stage.it)[0]["holder"] == stage.member("gamma")
