@@ -35,7 +35,7 @@ VIEW_NAMES: Final = (
     *("totals", "due", "holdings", "payouts", "paid", "funding", "exposure"),
     *("suspense", "receivables", "members"),
 )
-BALANCE: Final = VIEW_NAMES[:4]
+BALANCE: Final = (*VIEW_NAMES[:4], "funding")
 
 
 @click.command("balance")
@@ -52,7 +52,7 @@ BALANCE: Final = VIEW_NAMES[:4]
 @click.option("--source", metavar="SOURCE", help="An export, instead of your node.")
 @with_node
 def balance(session: Session, view: str | None, **given: Any) -> int | None:
-    """Show what is owed to you, due, locked, in suspense, paid and to be paid.
+    """Show what is owed to you, due, in suspense and paid, and what you owe.
 
     A VIEW shows one list: a debtor's funding forecast, a lender's exposure,
     a bank's aged suspense, and so on. With --as-at an auditor replays the
@@ -86,10 +86,8 @@ def balance(session: Session, view: str | None, **given: Any) -> int | None:
 
 
 def _say_height(height: int, *, is_empty: bool) -> str:
-    if not is_empty:
-        return f"As of block {height}."
-    fix = "What you owe: run: allonge balance funding"
-    return f"Nothing is owed to you. As of block {height}. {fix}"
+    nothing = "Nothing is owed to you or by you. " if is_empty else ""
+    return f"{nothing}As of block {height}."
 
 
 # What agrees to what waits, or deals with it, by kind.
@@ -218,6 +216,7 @@ def answer_to(session: Session, row: JSONObject) -> str:
     verb = ANSWERS.get(kind, "show ID" if "id" in row else "")
     if kind == "receivable":
         verb = "confirm ID" if row.get("debtor") == session.member else "accept ID"
+        verb = "balance funding" if row.get("amount_minor") else verb
     if kind == "deal" and row.get("payee") != session.member:
         verb = "deal list"
     if kind == "payout_account" and row.get("member") == session.member:

@@ -148,22 +148,17 @@ def read_receivables(lookup: Any) -> Rows:
 def read_funding(lookup: Any) -> Rows:
     """Return what a debtor has to have on which account, and when."""
     client = lookup.session.client
-    member, today = lookup.session.member, today_of(lookup)
+    member, today = lookup.own, today_of(lookup)
     calendars = {row["calendar"]: row for row in client.items("/v1/calendars")}
     named = {
         row["id"]: row.get("calendar", "default")
         for row in client.items("/v1/programmes")
     }
-    owed = [
-        {
-            **row,
-            "amount_minor": row["live_minor"] - row.get("waiting_minor", 0),
-            "calendar": named.get(row["programme"], "default"),
-        }
-        for row in read_receivables(lookup)
-        if row["debtor"] == member and row["state"] in OWING
+    needed = [
+        {**row, "calendar": named.get(row["programme"], "default")}
+        for row in _owed_by(member, read_receivables(lookup))
+        if row["state"] in OWING
     ]
-    needed = [row for row in owed if row["amount_minor"] > 0]
     names = ("adjusted_date", "account", "currency", "calendar")
     rows = []
     for row in sum_rows(needed, *names, field="amount_minor"):
@@ -173,6 +168,14 @@ def read_funding(lookup: Any) -> Rows:
         window = f"{first} to {last}" if last >= today else "now"
         rows.append({**row, "window": window})
     return rows
+
+
+def _owed_by(member: str, rows: Rows) -> Iterator[JSONObject]:
+    """Yield what a debtor still has to pay in, less what waits already."""
+    for row in rows:
+        amount = row["live_minor"] - row.get("waiting_minor", 0)
+        if row["debtor"] == member and amount > 0:
+            yield {**row, "amount_minor": amount}
 
 
 def step_back(day: date, days: int, calendar: Mapping[str, Any]) -> date:
@@ -202,7 +205,7 @@ def read_unmatched(lookup: Any) -> Rows:
 
 
 def read_work(lookup: Any) -> Rows:
-    """Return what waits besides answers: days, payouts, files."""
+    """Return what waits besides answers: late debts, days, payouts, files."""
     session = lookup.session
     accounts = [
         row
@@ -210,6 +213,11 @@ def read_work(lookup: Any) -> Rows:
         if row.get("attester") == session.member
     ]
     found = [row for account in accounts for row in _bank_work(lookup, account)]
+    for state in LATE:
+        late = list(session.client.items("/v1/receivables", state=state))
+        for row in _owed_by(session.member, late):
+            what = f"{state}: pay in now"
+            found.append({**row, "kind": "receivable", "what": what})
     found += _recourse_work(lookup)
     for path in sorted(session.folder.path.glob("*.alt[xb]")):
         if path.name.startswith("unknown-") or path.name.endswith("-all.altb"):

@@ -92,6 +92,19 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
         yield Setting(s, files)
 
 
+def test_a_debtor_is_told_what_is_late(setting: Setting) -> None:
+    """The amount to pay in stands in the inbox and in the balance."""
+    debtor = setting.stage
+    rows = [row for row in debtor.do("debtor", "inbox")["items"] if row.get("what")]
+    (late,) = [row for row in rows if row["id"] == setting.late]
+    assert (late["what"], late["amount_minor"]) == ("default: pay in now", 1_000_000)
+    assert late["command"] == "allonge balance funding"
+    assert debtor.do("debtor", "balance")["funding"][0]["window"] == "now"
+    shown = debtor.run("debtor", "inbox").out
+    assert "CNY 10000.00" in shown
+    assert debtor.do("beta", "balance")["funding"] == []
+
+
 def test_recourse_goes_back_one_step(setting: Setting) -> None:
     """The price is computed by the wallet; paid, the part is the transferor's."""
     stage = setting.stage
