@@ -14,7 +14,9 @@ from typing import Any
 from ledger.bookcheck import Books, check_books
 from ledger.encoding import load_record
 from ledger.errors import LedgerError
+from ledger.latecheck import CloseWatch
 from ledger.sealing import Candidate
+from ledger.signedcheck import check_signed
 from ledger.state import read_record
 from ledger.sweepcheck import SweepWatch
 from ledger.transactions import object_id
@@ -73,9 +75,9 @@ def cast() -> list[Actor]:
 
 
 class WatchedWorld(World):
-    """A world in which automatic work never fails and every sweep is recomputed."""
+    """A world whose blocks are judged as an audit judges them, one by one."""
 
-    watch: SweepWatch | None = None
+    watches: tuple[SweepWatch | CloseWatch, ...] = ()
 
     def open_account(self, opening: int = 0) -> str:
         """Open an account of one bank's that another one attests."""
@@ -104,9 +106,10 @@ class WatchedWorld(World):
         for raw in candidate.block.receipts if candidate.block else ():
             receipt = load_record(raw)
             assert receipt["code"] == "ok", receipt
-        if self.watch is not None:
+        check_signed(candidate)
+        for watch in self.watches:
             time = self.chain.header.time
-            self.watch.observe(self.chain.state, candidate.layer.writes, time)
+            watch.observe(self.chain.state, candidate.layer.writes, time)
         return candidate
 
 
@@ -122,7 +125,7 @@ class Driver(Views):
         world = WatchedWorld(
             cast(), parameters={"calendar": self.terms["calendar"]}, sources=sources
         )
-        world.watch = SweepWatch()
+        world.watches = (SweepWatch(), CloseWatch())
         super().__init__(world, Model(self.terms))
         self.paid: dict[str, list[list[str]]] = {}
         self.code = ""

@@ -62,7 +62,7 @@ class Kept(WatchedWorld):
         other.chain = Chain.found(self.genesis, self.publications, SECRET)
         for block in self.blocks:
             other.chain.replay(block)
-        other.watch = SweepWatch()
+        other.watches = (SweepWatch(),)
         return other
 
     def seal_acts(self, act: str, rows: Sequence[Row]) -> list[str]:
