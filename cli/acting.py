@@ -91,7 +91,8 @@ class Act(NamedTuple):
 def run_acts(session: Session, acts: Sequence[Act]) -> None:
     """Prepare, show, sign and send acts in order; print what became of each.
 
-    Several acts are shown one after the other and signed by typing once.
+    Several acts are shown one after the other and signed by typing once. What
+    the rule would refuse as things stand is refused before it is shown.
 
     Raises:
         LedgerError: what the node or a rule refuses with;
@@ -101,7 +102,13 @@ def run_acts(session: Session, acts: Sequence[Act]) -> None:
     """
     if session.prepare is not None and session.prepare.exists():
         raise LedgerError("file_exists", path=session.prepare)
-    files = [prepare_act(session, act) for act in acts]
+    # Later acts may rest on the first, and a file for others on what comes before
+    # they sign: only the first that is sent at once must hold as things stand.
+    ahead = session.prepare is not None
+    files = [
+        prepare_act(session, act, check=not (ahead or number))
+        for number, act in enumerate(acts)
+    ]
     if session.prepare is not None:
         _save_prepared(session, session.prepare, files)
         return

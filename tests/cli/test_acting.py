@@ -15,15 +15,25 @@ from cli.main import allonge
 from ledger.encoding import decode, decode_base64, encode, encode_base64
 from ledger.errors import LedgerError
 from tests.cli.wallets import Stage, open_stage
+from tests.world import World
 
 SUSPEND = ["member", "suspend", "TEST:BETA", "--reason", "unpaid"]
+
+
+def prepare(world: World) -> None:
+    """Let suppliers submit what the debtor owes them."""
+    world.open_account()
+    world.open_programme()
 
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Return a stage whose operator is about to suspend a member."""
     folder = tmp_path_factory.mktemp("stage")
-    with pytest.MonkeyPatch.context() as patch, open_stage(folder, patch) as stage:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        open_stage(folder, patch, prepare) as stage,
+    ):
         yield stage
 
 
@@ -122,6 +132,23 @@ def test_what_was_sent_into_silence_is_kept_and_sent_again(
     assert beta["status"] == "suspended"
     resume = ["member", "resume", "TEST:BETA", "--reason", "paid"]
     stage.do("operator", *resume, typed="1")
+
+
+def test_what_would_be_refused_is_not_shown_to_be_signed(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """The rule runs before the screen; what others sign too is not its matter."""
+    terms = ["--issued", "2026-01-02", "--due", "2026-03-09", "--amount", "CNY 7.00"]
+    words = ["submit", "--invoice", "USED-1", *terms]
+    first = stage.run("alpha", *words, "--json", typed="7.00")
+    assert (first.exit_code, "YOU ARE ABOUT TO SIGN" in first.err) == (0, True)
+    again = stage.run("alpha", *words, "--json")
+    assert (again.exit_code, again.facts["code"]) == (7, "invoice_overused")
+    assert "SIGN" not in again.err
+    stage.do("alpha", *words, "--prepare", str(tmp_path / "later.altx"))
+    words[2] = "USED-2"
+    assert stage.refusal("gamma", *words) == "policy_not_met"
+    stage.do("gamma", *words, "--prepare", str(tmp_path / "two.altx"))
 
 
 def test_the_chain_of_a_wallet_is_pinned_once(
