@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
+from cli.people import name_id
 from ledger.encoding import JSONObject, encode_base64
 from ledger.errors import KINDS, Code, LedgerError, registry
+from ledger.names import KIND_LETTERS
 
 ANSWER_BYTES_MAX: Final = 64 * 2**20
 TIMEOUT_S: Final = 40
@@ -207,9 +209,17 @@ class NodeClient:
         if not_after is not None:
             asked["not_after"] = not_after
         raw = json.dumps(asked).encode()
-        found = self.request(
-            "POST", f"/v1/prepare/{act}", raw, "application/json", granted=True
-        ).value()
+        path = f"/v1/prepare/{act}"
+        try:
+            answer = self.request("POST", path, raw, "application/json", granted=True)
+        except LedgerError as error:
+            if error.found == act:
+                # Not for this member to do: what it named says more to it.
+                about = [kind for kind in KIND_LETTERS if kind in body]
+                named = " ".join(name_id(kind, str(body[kind])) for kind in about)
+                error.found = named or act
+            raise
+        found = answer.value()
         if not isinstance(found, dict) or not isinstance(found.get("payload"), str):
             raise LedgerError("node_failed", expected="a payload")
         return found

@@ -116,6 +116,7 @@ class Lookup:
         except LedgerError as error:
             if error.row.kind != "not_found":
                 raise
+            error.found = text[:64]
             if kind in GONE:
                 raise LedgerError(GONE[kind], found=text[:60]) from error
             if kind in LISTED_BY:

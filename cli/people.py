@@ -46,7 +46,8 @@ def check_id(text: str, *kinds: str) -> str:
     found = parse_id(typed)[0]
     wanted = [kind for kind in kinds if SAME_ID.get(kind, kind) == found]
     if kinds and not wanted:
-        raise LedgerError("wrong_id_kind", expected=" or ".join(kinds), found=found)
+        wanted_kinds = " or ".join(kinds)
+        raise LedgerError("wrong_id_kind", expected=wanted_kinds, found=typed[:40])
     return wanted[0] if kinds else found
 
 

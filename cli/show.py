@@ -14,7 +14,7 @@ from cli.amounts import format_amount
 from cli.command import argument, reads
 from cli.incoming import spread_incoming
 from cli.lookup import Lookup
-from cli.people import FULL, check_id, name_id
+from cli.people import check_id, find_id, name_id
 from cli.records import SHOWN_KINDS, describe_record
 from cli.screen import show_minute
 from cli.session import Session, with_node
@@ -30,6 +30,7 @@ from cli.terminal import (
 from cli.typed import PATH, RECEIVABLE, an_id
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
+from ledger.names import short_id
 
 VIEW_NAMES: Final = (
     *("totals", "due", "holdings", "payouts", "paid", "funding", "exposure"),
@@ -310,12 +311,15 @@ def holder_of(lookup: Any, node: JSONObject) -> str:
 )
 @with_node
 def receipt(session: Session, transaction: str, paper: Path | None) -> None:
-    """Show what became of a transaction; ID is as printed when it was sent."""
-    item = transaction.strip().lower()
-    if not FULL.fullmatch(item):
-        check_id(transaction, "transaction")
-        raise LedgerError("bad_id", expected="the full id, 64 hexadecimal digits")
-    found = session.client.get(f"/v1/transactions/{item}")
+    """Show what became of a transaction, by its id or a unique beginning of it."""
+    check_id(transaction, "transaction")
+    item = find_id(transaction, lambda: _list_sealed(session, transaction))
+    try:
+        found = session.client.get(f"/v1/transactions/{item}")
+    except LedgerError as error:
+        if error.code == "not_found":
+            error.found = transaction[:64]
+        raise
     if paper is not None:
         from cli.certificate import save_receipt
 
@@ -331,3 +335,13 @@ def receipt(session: Session, transaction: str, paper: Path | None) -> None:
     for name, value in found.get("receipt", {}).items():
         facts[name.replace("_", " ")] = value
     print_facts(facts)
+
+
+def _list_sealed(session: Session, text: str) -> Iterator[str]:
+    """Yield what the member may see, the newest first; a whole id ends the search."""
+    typed = text.strip().upper().replace("-", "")
+    for height in range(session.client.node()["height"], 0, -1):
+        for item in session.client.get(f"/v1/blocks/{height}").get("ids", []):
+            yield item
+            if short_id("transaction", item) == typed:
+                return

@@ -92,7 +92,7 @@ WRONG: list[tuple[list[str], str, int]] = [
     (["offer", RID, "--to", RID], "wrong_id_kind", 2),
     (["lineage", MID], "wrong_id_kind", 2),
     (["show", "Z1234"], "bad_id", 2),
-    (["receipt", "T1234"], "bad_id", 2),
+    (["receipt", "deadbeef"], "wrong_id_kind", 2),
     (["programme", "show", RID], "wrong_id_kind", 2),
     (["member", "show", RID], "wrong_id_kind", 2),
     (["member", "suspend", "M1", "--reason", "x"], "bad_id", 2),
@@ -165,6 +165,7 @@ WRONG: list[tuple[list[str], str, int]] = [
     (["wallet", "connect", "http://x", "--chain", "12"], "usage", 2),
     (["wallet", "connect", "http://x", "--member", MID], "bad_id", 2),
     (["errors", "no_such_code"], "unknown_code", 6),
+    (["show", "nonsense"], "wrong_id_kind", 2),
 ]
 
 

@@ -16,6 +16,7 @@ from cli.tables import Column, safe_cell, write_csv
 from cli.typed import end_of_day
 from cli.views import step_back
 from ledger.errors import LedgerError
+from ledger.names import short_id
 from tests.cli.wallets import Stage, open_stage
 from tests.world import World, ms_of
 
@@ -245,3 +246,23 @@ def test_what_does_not_fit_waits_until_it_is_cleared(
     assert "discrepancy" in stage.run("bank", "inbox").out
     kinds = [row["kind"] for row in stage.do("alpha", "inbox")["items"]]
     assert "discrepancy" not in kinds
+
+
+def test_a_receipt_is_found_by_a_beginning_of_its_id(stage: Stage) -> None:
+    """What is typed is what an error says was found, whatever the node calls it."""
+    words = ["--invoice", "A-9", "--issued", "2026-01-02", "--due", "2026-03-09"]
+    sent = stage.do("alpha", "submit", *words, "--amount", "CNY 7.00", typed="7.00")
+    typed = short_id("transaction", sent["id"])
+    for name in (sent["id"], typed, typed[:9], f" {typed.lower()} "):
+        assert stage.do("alpha", "receipt", name)["id"] == sent["id"]
+    mine = short_id("receivable", sent["created"]["id"])
+    for who, command, name in (
+        ("debtor", "receipt", "00" * 32),
+        ("debtor", "receipt", short_id("transaction", "00" * 32)),
+        ("debtor", "show", short_id("receivable", "00" * 32)),
+        ("lender", "accept", sent["created"]["id"]),
+    ):
+        found = stage.run(who, command, name, "--json").facts
+        assert (found["code"], found["found"]) == ("not_found", name)
+    found = stage.run("debtor", "accept", mine, "--json", typed="7.00").facts
+    assert (found["code"], found["found"]) == ("not_found", mine)
