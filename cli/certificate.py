@@ -30,8 +30,10 @@ from cli.typed import HOLDING, PATH
 from ledger.encoding import JSONObject, decode_base64, encode
 from ledger.errors import LedgerError
 
-PROOF_VERSION: Final = "allonge.proof.v1"
+PROOF_VERSION: Final = "allonge.proof.v2"
 FILE_BYTES_MAX: Final = 4 * 2**20
+# How often two records are read until no block came between.
+READS_MAX: Final = 5
 DATA_BEGIN: Final = '<script type="application/json" id="proof">'
 DATA_END: Final = "</script>"
 CLAIM: Final = (
@@ -97,52 +99,61 @@ def save_receipt(session: Session, found: JSONObject, path: Path) -> None:
 def prove_holding(
     lookup: Lookup, holding: Holding
 ) -> tuple[dict[str, object], JSONObject]:
-    """Return the facts of a holding, and its proof, as they stand at the head."""
-    session, (receivable, tile) = lookup.session, holding
-    path = f"/v1/records/tile/{tile['lo']}"
-    proof = session.client.get(path, scope=receivable["id"])
-    tile, currency = proof["record"], receivable["currency"]
-    chain = [link["member"] for link in tile.get("chain", [])]
-    names = {
-        item: f"{lookup.name_of(item)} ({item})"
-        for item in (
-            receivable["debtor"],
-            receivable["supplier"],
-            tile["holder"],
-            *chain,
+    """Return the facts of a holding, and its proof, as they stand at the head.
+
+    Raises:
+        LedgerError: those of the node; ``node_busy``, blocks came between all reads.
+    """
+    session, receivable = lookup.session, holding.receivable
+    for _ in range(READS_MAX):
+        tile = session.client.get(
+            f"/v1/records/tile/{holding.tile['lo']}", scope=receivable["id"]
         )
+        claim = session.client.get(f"/v1/records/receivable/{receivable['id']}")
+        # A block in between would put the two under different headers.
+        if claim["header"] == tile["header"]:
+            break
+    else:
+        raise LedgerError("node_busy")
+    kept = {name: claim[name] for name in ("proof", "record", "salt")}
+    data = {"chain": session.chain, "receivable": kept, "t": PROOF_VERSION}
+    data["tile"] = tile
+    members = {
+        row: "; ".join(f"{lookup.name_of(item)} ({item})" for item in items)
+        for row, items in proven_members(data).items()
     }
-    data = {"chain": session.chain, "t": PROOF_VERSION, "tile": proof}
-    data["receivable"] = receivable["id"]
-    shown = proven_rows(data, currency)
-    rows: dict[str, object] = {
-        "Holder": names[tile["holder"]],
-        "Amount": shown.pop("Amount"),
-        "Of a claim of": format_amount(receivable["face_minor"], currency),
-        "From and to": shown.pop("From and to"),
-        "Debtor": names[receivable["debtor"]],
-        "Supplier": names[receivable["supplier"]],
-        "To be paid on": receivable["adjusted_date"],
-        "State": receivable["state"],
-        "Passed on by": "; ".join(names[item] for item in chain) or "nobody",
-        **shown,
-    }
-    return rows, data
+    members["Passed on by"] = members["Passed on by"] or "nobody"
+    return {**members, **proven_rows(data)}, data
 
 
-def proven_rows(data: JSONObject, currency: str) -> dict[str, str]:
-    """Return the rows of a certificate that its proof shows, but for the currency."""
+def proven_members(data: JSONObject) -> dict[str, list[str]]:
+    """Return the members that each row of a certificate names, by their ids."""
+    tile, claim = data["tile"]["record"], data["receivable"]["record"]
+    return {
+        "Holder": [tile["holder"]],
+        "Debtor": [claim["debtor"]],
+        "Supplier": [claim["supplier"]],
+        "Passed on by": [link["member"] for link in tile.get("chain", [])],
+    }
+
+
+def proven_rows(data: JSONObject) -> dict[str, str]:
+    """Return the other rows of a certificate, as its proof shows them."""
     tile, header = data["tile"]["record"], data["tile"]["header"]
+    claim = data["receivable"]["record"]
+    currency = claim["currency"]
     lo, hi = (format_amount(tile[end], currency) for end in ("lo", "hi"))
-    receivable = {"currency": currency, "id": data["receivable"]}
     return {
         "Amount": format_amount(tile["hi"] - tile["lo"], currency),
         "From and to": f"{lo} to {hi}",
+        "Of a claim of": format_amount(claim["face_minor"], currency),
+        "To be paid on": claim["adjusted_date"],
+        "State": claim["state"],
         "Locks": ", ".join(str(lock["kind"]) for lock in tile.get("locks", []))
         or "none",
         "Pledged": "yes" if tile.get("pledge") else "no",
-        "Holding": name_holding(receivable, tile),
-        "Receivable": data["receivable"],
+        "Holding": name_holding(claim, tile),
+        "Receivable": claim["id"],
         "Block": f"{header['height']}, {show_moment(header['time'])}",
         "Chain": data["chain"],
     }
@@ -210,7 +221,7 @@ def verify_command(file: Path, *, node_url: str, as_json: bool) -> None:
     facts = verify_proof(data)
     if DATA_BEGIN in text:
         _verify_words(text, data)
-        facts["words"] = "as proven; but names, currency and the claim are as written"
+        facts["words"] = "as proven; but names are as written"
     if node_url:
         client = NodeClient(node_url)
         height = data["tile"]["header"]["height"]
@@ -257,49 +268,63 @@ def _verify_words(text: str, data: JSONObject) -> None:
     """Raise ``bad_proof`` unless a paper says what its verified data show."""
     found = re.findall(r"<tr><th>(.*)</th><td>(.*)</td></tr>", text)
     rows = {unescape(name): unescape(value) for name, value in found}
-    tile = data["tile"]["record"]
-    for name, value in proven_rows(data, rows.get("Amount", "")[:3]).items():
+    for name, value in proven_rows(data).items():
         if rows.get(name) != value:
             raise LedgerError("bad_proof", expected=value, found=rows.get(name, name))
-    holders = [tile["holder"], *(link["member"] for link in tile.get("chain", []))]
-    written = f"{rows.get('Holder')}; {rows.get('Passed on by')}"
-    if re.findall(r"\(([0-9a-f]{64})\)(?:;|$)", written) != holders:
-        raise LedgerError("bad_proof", expected=holders[0], found=written)
+    for name, members in proven_members(data).items():
+        written = rows.get(name, "")
+        if re.findall(r"\(([0-9a-f]{64})\)(?:;|$)", written) != members:
+            raise LedgerError("bad_proof", expected="; ".join(members), found=written)
     # Whatever else stands on the page could say something else to the eye.
     if text != _draw_certificate(rows, data):
         raise LedgerError("bad_proof", expected="the page as it was written")
 
 
 def verify_proof(data: JSONObject) -> JSONObject:
-    """Return what a proof shows: who holds what under which block.
+    """Return what a proof shows: who holds what of which claim under which block.
 
     Raises:
         LedgerError: ``bad_paper``; ``bad_proof``; ``bad_block``.
     """
     from ledger.blocks import Header
-    from ledger.mapproofs import Proof, RangeProof, verify_existence, verify_no_overlap
-    from ledger.statemap import commit_value, map_key
+    from ledger.mapproofs import RangeProof, verify_no_overlap
+    from ledger.statemap import map_key
 
     try:
-        found, receivable = data["tile"], str(data["receivable"])
+        found, claim = data["tile"], data["receivable"]["record"]
         tile, header = found["record"], Header.decode(encode(found["header"]))
-        lo, hi = tile["lo"], tile["hi"]
+        lo, hi, receivable = tile["lo"], tile["hi"], str(claim["id"])
         place = map_key("tile", receivable, str(lo), lo)
         is_it = (tile["kind"], tile["scope"]) == ("tile", receivable)
         if not is_it or found["key"] != place.hex() or found["pub"] != hi:
             raise LedgerError("bad_proof", expected=f"the tile at {lo}")
-        value = commit_value(bytes.fromhex(found["salt"]), encode(tile))
         root = bytes.fromhex(header.state_root)
-        verify_existence(root, place, hi, value, Proof.from_json(found["proof"]))
+        _verify_record(root, place, hi, found)
         free = RangeProof.from_json(found["no_overlap"])
         verify_no_overlap(root, place[:16], lo, hi, free, allow=place)
+        if claim["kind"] != "receivable":
+            raise LedgerError("bad_proof", expected="a receivable")
+        own = map_key("receivable", "", receivable)
+        _verify_record(root, own, 0, data["receivable"])
+        face = format_amount(claim["face_minor"], claim["currency"])
+        return {
+            "holder": str(tile["holder"]),
+            "units": f"{lo} to {hi} minor units of {name_id('receivable', receivable)}",
+            "state": str(tile["state"]),
+            "debtor": str(claim["debtor"]),
+            "claim": f"{face}, due {claim['adjusted_date']}, {claim['state']}",
+            "block": f"{header.height}, hash {header.hash.hex()}",
+            "chain": str(data["chain"]),
+            "header": "not compared with a node",
+        }
     except (KeyError, TypeError, ValueError) as error:
         raise LedgerError("bad_paper", expected=PROOF_VERSION) from error
-    return {
-        "holder": str(tile["holder"]),
-        "units": f"{lo} to {hi} minor units of {name_id('receivable', receivable)}",
-        "state": str(tile["state"]),
-        "block": f"{header.height}, hash {header.hash.hex()}",
-        "chain": str(data["chain"]),
-        "header": "not compared with a node",
-    }
+
+
+def _verify_record(root: bytes, key: bytes, pub: int, found: JSONObject) -> None:
+    """Raise ``bad_proof`` unless a record stands at a key under a root."""
+    from ledger.mapproofs import Proof, verify_existence
+    from ledger.statemap import commit_value
+
+    value = commit_value(bytes.fromhex(found["salt"]), encode(found["record"]))
+    verify_existence(root, key, pub, value, Proof.from_json(found["proof"]))

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.certificate import draw_paper, read_proof, verify_proof
+from cli.client import NodeClient
 from cli.main import allonge
 from ledger.errors import LedgerError
 from ledger.names import short_id
@@ -97,7 +98,32 @@ def test_a_proof_and_a_certificate_say_the_same(stage: Stage, tmp_path: Path) ->
     paper = tmp_path / "held.html"
     stage.do("alpha", "certificate", name, "-o", str(paper))
     assert read_proof(paper) == read_proof(proof) == json.loads(proof.read_bytes())
-    assert "4000 to 10000" in verify_proof(read_proof(proof))["units"]
+    shown = verify_proof(read_proof(proof))
+    assert "4000 to 10000" in shown["units"]
+    assert shown["debtor"] == stage.world.member("debtor")
+    assert shown["claim"] == "CNY 100.00, due 2026-03-02, live"
+    assert proof.stat().st_size <= 8_000
+
+
+def test_holding_and_claim_stand_under_one_header(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A block between the two reads makes the wallet read again, but not for ever."""
+    honest, left = NodeClient.get, [1]
+
+    def get(self: NodeClient, path: str, **query: Any) -> Any:
+        found = honest(self, path, **query)
+        if path.startswith("/v1/records/receivable/") and left[0]:
+            left[0] -= 1
+            found["header"]["height"] += 1
+        return found
+
+    monkeypatch.setattr(NodeClient, "get", get)
+    words = ["certificate", short_id("receivable", made["claim"]), "-o"]
+    stage.do("lender", *words, str(tmp_path / "a.html"))
+    assert verify(tmp_path / "a.html")["words"].startswith("as proven")
+    left[0] = 99
+    assert stage.refusal("lender", *words, str(tmp_path / "b.html")) == "node_busy"
 
 
 @pytest.mark.parametrize(
@@ -108,6 +134,10 @@ def test_a_proof_and_a_certificate_say_the_same(stage: Stage, tmp_path: Path) ->
             b"Passed on by</th><td>nobody",
             b"Passed on by</th><td>A (" + b"ab" * 32 + b")",
         ),
+        (b"CNY 100.00</td>", b"CNY 900.00</td>"),
+        (b"2026-03-02</td>", b"2026-02-02</td>"),
+        (b"State</th><td>live", b"State</th><td>settled"),
+        (b"Debtor</th><td>", b"Debtor</th><td>A (" + b"ab" * 32 + b"); "),
         (b"<table>", b"<p>It is CNY 70.00.</p><table>"),
     ],
 )
@@ -138,7 +168,17 @@ def other_holder(data: dict[str, Any]) -> None:
 
 def other_claim(data: dict[str, Any]) -> None:
     """Claim units of another receivable."""
-    data["receivable"] = data["tile"]["record"]["scope"] = "ab" * 32
+    data["receivable"]["record"]["id"] = data["tile"]["record"]["scope"] = "ab" * 32
+
+
+def other_currency(data: dict[str, Any]) -> None:
+    """Claim the units of a dearer money."""
+    data["receivable"]["record"]["currency"] = "EUR"
+
+
+def other_debtor(data: dict[str, Any]) -> None:
+    """Name a better debtor."""
+    data["receivable"]["record"]["debtor"] = "ab" * 32
 
 
 def other_root(data: dict[str, Any]) -> None:
@@ -157,7 +197,11 @@ def no_salt(data: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [more, other_holder, other_claim, other_root, no_overlap, no_salt]
+    "change",
+    [
+        *(more, other_holder, other_claim, other_currency, other_debtor),
+        *(other_root, no_overlap, no_salt),
+    ],
 )
 def test_a_changed_proof_does_not_hold(
     stage: Stage, tmp_path: Path, change: Callable[[dict[str, Any]], None]
