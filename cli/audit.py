@@ -303,7 +303,6 @@ class _Progress:
 
 def print_report(report: AuditReport, exit_code: int) -> None:
     """Print the table of checks, what is wrong, and the verdict."""
-    facts = report.facts
     rows = [
         (
             check.number,
@@ -319,8 +318,8 @@ def print_report(report: AuditReport, exit_code: int) -> None:
     print_facts(
         {
             "genesis": report.genesis or "not read",
-            "blocks": f"{facts.blocks:,}",
-            "transactions": f"{facts.transactions:,}",
+            "blocks": f"{report.read[0]:,}",
+            "transactions": f"{report.read[1]:,}",
             "signatures": f"{report.signatures:,}",
         }
     )
@@ -352,9 +351,8 @@ def _fault(error: LedgerError) -> JSONObject:
 
 def describe_report(report: AuditReport, exit_code: int) -> JSONObject:
     """Return the report as one JSON object."""
-    facts = report.facts
     described: JSONObject = {
-        "blocks": facts.blocks,
+        "blocks": report.read[0],
         "checks": [
             {
                 "done": check.done,
@@ -369,7 +367,7 @@ def describe_report(report: AuditReport, exit_code: int) -> JSONObject:
         "genesis": report.genesis,
         "remarks": report.remarks,
         "signatures": report.signatures,
-        "transactions": facts.transactions,
+        "transactions": report.read[1],
         "verdict": report.verdict,
     }
     if report.replay is not None:

@@ -140,6 +140,7 @@ class AuditReport:
         checks: by number, from 1.
         fault: the first thing that is wrong; its details name check, height.
         remarks: what a reader should know besides.
+        read: blocks that follow one another, and transactions in them.
         signatures: how many were verified.
         replay: the confined process's report, if it came to that.
         genesis: hex digest of the genesis found.
@@ -150,6 +151,7 @@ class AuditReport:
     checks: list[Check] = field(default_factory=lambda: [Check(n) for n in NAMES])
     fault: LedgerError | None = None
     remarks: list[str] = field(default_factory=list)
+    read: tuple[int, int] = (0, 0)
     signatures: int = 0
     replay: ReplayReport | None = None
     genesis: str = ""
@@ -329,17 +331,15 @@ class _Audit:
                 # What is due at this place counts, not what the block says.
                 error.details["height"] = len(links.header_hashes)
                 raise located(error, block.height, LINKS) from error
+            self.found.read = (len(links.header_hashes), links.transactions)
             if block.height == 0:
                 self._check_anchor(links.founded)
-        counts = (len(links.header_hashes), links.transactions)
+        counts = self.found.read
         if counts != (facts.blocks, facts.transactions) or not counts[0]:
-            raise LedgerError(
-                "incomplete",
-                expected=f"{facts.blocks} blocks, {facts.transactions} transactions",
-                found=f"{counts[0]} and {counts[1]}",
-                check=COMPLETE,
-                height=counts[0],
-            )
+            expected = f"{facts.blocks} blocks, {facts.transactions} transactions"
+            found = f"{counts[0]} and {counts[1]}"
+            cut = LedgerError("incomplete", expected=expected, found=found)
+            raise located(cut, counts[0], COMPLETE)
         self._pass(COMPLETE, counts[0], f"blocks, {counts[1]} transactions")
         self._pass(LINKS, counts[0], "blocks")
         header = self._links.header

@@ -173,6 +173,9 @@ def test_a_cut_file_ends_with_21(
     ended = run(capsys, "verify", cut, "--genesis", setting.genesis)
     assert ended.exit_code == 21
     assert "VERDICT  INCOMPLETE" in ended.stdout
+    told = json.loads(run(capsys, "verify", cut, "--json").stdout)
+    # What is counted is what was read, not what the first line says.
+    assert told["blocks"] == told.get("fault", {}).get("height", 0)
 
 
 def test_another_genesis_ends_with_22(setting: Setting, capsys: Capture) -> None:
