@@ -17,6 +17,7 @@ import shlex
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import Any, Final, TypeVar
@@ -30,6 +31,9 @@ from ledger.errors import LedgerError, register, registry
 PROGRAM: Final = "allonge"
 PASSPHRASE_FILE_BYTES_MAX: Final = 1026  # the longest passphrase and a line end
 AMOUNT_TRIES_MAX: Final = 3
+# Milliseconds below these are a span; above them is no moment of the calendar.
+MOMENT_MS_MIN: Final = 100_000_000_000
+MOMENT_MS_MAX: Final = 253_402_300_800_000
 
 EXIT: Final = {
     "malformed": 2,
@@ -263,7 +267,9 @@ def print_error(error: LedgerError, *, as_json: bool = False) -> None:
     shown = ("code", "kind", "title", "cause", "fix", "expected", "found")
     parts = [str(facts["title"])]
     parts += [f"{name} {facts[name]}" for name in shown[5:] if facts[name] != ""]
-    parts += [f"{name}={value}" for name, value in facts.items() if name not in shown]
+    if error.code == "usage" and error.found:
+        parts = [error.found]
+    parts += [_detail(name, facts) for name in facts if name not in shown]
     head = f"error[{facts['code']}]"
     if wants_colour(sys.stderr):
         head = click.style(head, fg="red", bold=True)
@@ -271,6 +277,22 @@ def print_error(error: LedgerError, *, as_json: bool = False) -> None:
     for name in ("cause", "fix"):
         if facts[name]:
             click.echo(f"{name}: {printable(facts[name])}", err=True)
+
+
+def _detail(name: str, facts: JSONObject) -> str:
+    """Return a detail as people read it, by the unit that its name ends in."""
+    from cli.amounts import format_amount
+    from cli.screen import show_moment
+
+    value = facts[name]
+    field, _, unit = name.rpartition("_")
+    if type(value) is int and unit == "ms" and MOMENT_MS_MIN < value < MOMENT_MS_MAX:
+        return f"{field}={show_moment(value - value % 60_000)}"
+    if type(value) is int and (unit == "minor" or name in ("lo", "hi")):
+        with suppress(KeyError, LedgerError):
+            return f"{field or name}={format_amount(value, str(facts['currency']))}"
+        return f"{field or name}={value} minor units"
+    return f"{name}={value}"
 
 
 def read_passphrase(

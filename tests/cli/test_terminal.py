@@ -318,6 +318,22 @@ def test_colour_can_be_declined(
     assert (ESC in sys.stderr.getvalue() + sys.stdout.getvalue()) is coloured
 
 
+def test_people_read_figures_by_their_unit(capsys: pytest.CaptureFixture[str]) -> None:
+    """Moments and money are spelt out; data keeps the numbers."""
+    facts = {"until_ms": 1_767_574_800_000, "used_minor": 10_000_000, "lo": 5, "n": 7}
+    error = LedgerError("offer_over", **facts)
+    print_error(error)
+    print_error(LedgerError("offer_over", **facts, currency="CNY"))
+    plain, money, *_ = capsys.readouterr().err.split("error[")[1:]
+    assert "until=2026-01-05 01:00 UTC, used=10000000 minor units" in plain
+    assert "lo=5 minor units, n=7" in plain
+    assert "used=CNY 100000.00, lo=CNY 0.05" in money
+    print_error(error, as_json=True)
+    assert facts.items() <= json.loads(capsys.readouterr().out).items()
+    assert run_command(allonge, ["show"]) == 2
+    assert "error[usage]: Missing argument 'ID'." in capsys.readouterr().err
+
+
 def test_the_passphrase_file_is_judged(tmp_path: Path) -> None:
     """One line of text in a private file, or a pipe; all else is refused."""
     path = tmp_path / "passphrase"
