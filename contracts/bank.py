@@ -103,7 +103,7 @@ rule = Rule(
             "stale",
             "the day is closed",
             "Days are closed in order, each once.",
-            "Ask the bank on which day it booked the entry.",
+            "Take a later day; the bank says on which it booked an entry.",
         ),
         "day_in_future": (
             "refused",
