@@ -144,7 +144,12 @@ def cut_part(ctx: Context, tile: Record, lo: int, hi: int) -> Record:
 
 def merge_tiles(ctx: Context, left: Record, right: Record) -> Record:
     """Join two neighbouring live tiles; the right one disappears."""
-    joined = {**left, "hi": right["hi"], "rev": max(left["rev"], right["rev"]) + 1}
+    joined = {
+        **left,
+        "hi": right["hi"],
+        "rev": max(left["rev"], right["rev"]) + 1,
+        "transfers": max(left["transfers"], right["transfers"]),
+    }
     ctx.remove("tile", str(right["lo"]), right["scope"])
     ctx.write(joined)
     return joined
@@ -245,7 +250,7 @@ def count_group(ctx: Context, tile: Record) -> int:
 def return_tile(ctx: Context, tile: Record) -> Record:
     """Give a whole tile back to its immediate transferor; the chain gets shorter.
 
-    The count of its transfers stays: what happened has happened.
+    That it passed on once stays on record: its invoices are not free again.
     """
     giver = tile["chain"][-1]["member"]
     chain = tile["chain"][:-1]

@@ -99,8 +99,10 @@ def check_passing(
     """Judge whether a part of this tile may pass to a receiver now."""
     programme = ctx.need("programme", record["programme"], shared=True)
     check_receiver(ctx, record, tile, receiver)
-    if tile["transfers"] >= programme["transfer_max"] or "pledge" in tile:
-        ctx.refuse("not_transferable", transfers=tile["transfers"])
+    # What went back along the chain was undone, and counts no more.
+    transfers = len(tile["chain"])
+    if transfers >= programme["transfer_max"] or "pledge" in tile:
+        ctx.refuse("not_transferable", transfers=transfers)
     if owes_back(ctx, programme, record, tile["holder"]):
         # Else its holder would be paid once by the bank and once by the receiver.
         ctx.refuse("claim_open", receivable=record["id"])
