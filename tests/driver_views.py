@@ -17,9 +17,11 @@ ELSEWHERE = ("court", *("administrator:" + name for name in (*HOLDERS, "debtor")
 # keeps away from it, each place by its name, until it is mended.
 KNOWN = {
     "amount-due": "2026-11-22: an order for an amount leaves payouts made before it",
-    "freeze-twice": "2026-11-22: two orders on units that are paid, I3 in full checks",
+    "closed-reversed": "2026-11-22: a reversal leaves closed what is owed again",
+    "freeze-next": "2026-11-22: when one of two orders on units ends, none holds",
     "interest-stopped": "2026-11-22: interest runs on while money covers; not checked",
-    "late-mark-reversed": "2026-11-22: no mark on what a reversal lets be owed again",
+    "lapsed-lock": "2026-11-22: a sale that lapses as overdue locks until pay-by",
+    "late-mark-reversed": "2026-11-22: no mark if it was settled before the N days",
     "merge-returned": "2026-11-22: units that came back with a price do not join",
 }
 

@@ -275,6 +275,7 @@ class MoneyModel(PayoutsModel):
             if sum(parts):
                 owed = held.get(group, 0) + unpaid[group]
                 line = Line(receipt.ref, rec.rid, *group, date, *parts, owed)
+                line.groups[group] = line.interest
                 line.in_default = rec.default
                 self.retire(rec, line)
                 self.lines.append(line)
@@ -304,7 +305,7 @@ class MoneyModel(PayoutsModel):
 
     def take_interest(self, line: Line, amount: int) -> None:
         """Take late interest back from a line; its money is placed anew."""
-        line.interest -= amount
+        line.give_interest(amount)
         unsent = line.cancel(amount)
         if amount > unsent:
             self.charge(line.holder, line.rid, amount - unsent)
@@ -485,7 +486,7 @@ class MoneyModel(PayoutsModel):
         principal = min(amount, line.principal)
         self.reopen(rec, line, principal)
         line.principal -= principal
-        line.interest -= amount - principal
+        line.give_interest(amount - principal)
         unsent = line.cancel(amount)
         if amount > unsent:
             self.charge(line.holder, line.rid, amount - unsent)

@@ -102,12 +102,10 @@ class OwedModel:
 
     def interest_paid(self, rec: Receivable, group: Group | None = None) -> int:
         """Return late interest paid and not reversed, to all or to one group."""
-        paid = sum(
-            line.interest
-            for line in self.lines
-            if line.rid == rec.rid and group in {None, (line.holder, line.chain)}
-        )
-        return paid + (rec.carried.get(group, 0) if group else 0)
+        mine = [line for line in self.lines if line.rid == rec.rid]
+        if group is None:
+            return sum(line.interest for line in mine)
+        return sum(line.groups.get(group, 0) for line in mine)
 
     def carry_interest(self, rec: Receivable, tile: Tile, group: Group) -> None:
         """Let interest that a tile's units were paid follow them to a group.
@@ -119,13 +117,13 @@ class OwedModel:
         if not own:
             return
         part = Fraction(own, self.accruals(rec, self.today)[tile.group])
-        for sums, paid in (
-            (rec.carried, self.interest_paid(rec, tile.group)),
-            (rec.waived, rec.waived.get(tile.group, 0)),
-        ):
-            moved = math.floor(paid * part + Fraction(1, 2))
-            sums[tile.group] = sums.get(tile.group, 0) - moved
-            sums[group] = sums.get(group, 0) + moved
+        mine = [line for line in self.lines if line.rid == rec.rid]
+        for paid in ([line.groups for line in mine], [rec.waived]):
+            sums = [groups.get(tile.group, 0) for groups in paid]
+            moved = math.floor(sum(sums) * part + Fraction(1, 2))
+            for groups, moves in zip(paid, share(moved, sums), strict=True):
+                groups[tile.group] = groups.get(tile.group, 0) - moves
+                groups[group] = groups.get(group, 0) + moves
 
     def interest_due(self, rec: Receivable, date: str) -> int:
         """Return late interest of the receivable that is still to be paid."""

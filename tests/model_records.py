@@ -131,6 +131,7 @@ class Line:
     parts: dict[Part, int] = field(default_factory=dict)  # not yet sent
     sent: dict[tuple[str, Part], int] = field(default_factory=dict)  # not yet paid
     paid: dict[tuple[str, Part], int] = field(default_factory=dict)  # not returned
+    groups: dict[Group, int] = field(default_factory=dict)  # with whose units it is
     in_default: bool = False  # swept while the receivable was in default
     is_small: bool = False  # waits for more to be paid together
     made_ms: int = 0
@@ -140,6 +141,13 @@ class Line:
     def net(self) -> int:
         """What the line paid and nobody took back."""
         return self.principal + self.interest
+
+    def give_interest(self, amount: int) -> None:
+        """Let late interest go back, from whosever units it went with."""
+        self.interest -= amount
+        parts = share(amount, [*self.groups.values()])
+        for group, part in zip(self.groups, parts, strict=True):
+            self.groups[group] -= part
 
     @property
     def unsent(self) -> int:
@@ -256,7 +264,6 @@ class Receivable:
     default: bool = False
     default_ms: int = 0  # since when
     waived: dict[Group, int] = field(default_factory=dict)  # late interest
-    carried: dict[Group, int] = field(default_factory=dict)  # paid, with its units
     reduction_claim: int = 0  # on the supplier
     passed: bool = False  # ever, whoever holds it now
     steps: list[tuple[int, int, int]] = field(default_factory=list)  # lo, hi, when

@@ -38,7 +38,7 @@ class Orders(Walker):
             until_ms = self.driver.now + days * DAY_MS
             where = {"rid": rid, "lo": lo, "hi": max(hi, lo + 1)}
             others = [self.model.freezes[name] for name in self.in_force()]
-            if "freeze-twice" in KNOWN and any(x.rid == rid for x in others):
+            if "freeze-next" in KNOWN and any(x.rid == rid for x in others):
                 return
             how = {"rank": rank, "redirect": redirect}
             self.driver.freeze("units", until_ms, **where, **how)

@@ -57,8 +57,9 @@ class Passing(Walker):
         """Join neighbours, alike or not."""
         pairs: list[tuple[str, Tile]] = []
         for rid, rec in self.model.receivables.items():
-            starts = {tile.lo for tile in rec.live}
-            pairs += [(rid, tile) for tile in rec.live if tile.hi in starts]
+            free = [tile for tile in rec.live if not self.is_stuck(tile)]
+            starts = {tile.lo for tile in free}
+            pairs += [(rid, tile) for tile in free if tile.hi in starts]
         if "merge-returned" in KNOWN and "returned" in self.model.deals().values():
             return
         if pairs:
