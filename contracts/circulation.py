@@ -189,7 +189,8 @@ def merge(ctx: Context, body: Merge) -> None:
     left = need_free_tile(ctx, body.receivable, body.left.lo, body.left.rev)
     right = need_free_tile(ctx, body.receivable, body.right.lo, body.right.rev)
     same = all(left.get(name, "") == right.get(name, "") for name in ALIKE)
-    same = same and lies_in(left, parts) == lies_in(right, parts)
+    # Of two disputes side by side each keeps its edges.
+    same = same and all(lies_in(left, [it]) == lies_in(right, [it]) for it in parts)
     if not same or left["hi"] != right["lo"] or "pledge" in left or "pledge" in right:
         ctx.refuse("not_mergeable", lo=right["lo"])
     merge_tiles(ctx, left, right)

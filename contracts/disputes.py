@@ -467,10 +467,15 @@ def sign_close(ctx: Context, body: Close) -> list[Signer]:
     record = ctx.need("receivable", body.receivable)
     signers = []
     for holder in body.holders:
-        tiles = ctx.scan("live", record["id"], holder + "/", TILES_MAX)
-        units = [tile["hi"] - tile["lo"] for tile in tiles if tile["holder"] == holder]
-        signers.append(Signer(holder, "give", sum(units), record["currency"]))
+        units = held_units(ctx, record["id"], holder)
+        signers.append(Signer(holder, "give", units, record["currency"]))
     return signers
+
+
+def held_units(ctx: Context, receivable: str, holder: str) -> int:
+    """Return how many live units a holder has."""
+    tiles = ctx.scan("live", receivable, holder + "/", TILES_MAX)
+    return sum([tile["hi"] - tile["lo"] for tile in tiles if tile["holder"] == holder])
 
 
 @rule.action(
@@ -493,10 +498,18 @@ def close(ctx: Context, body: Close) -> None:
             ctx.refuse("not_holder", holder=holder)
         need_disposal(ctx, holder)
         need_repaid(ctx, record, holder)
-        agreed = {"id": holder, "kind": "closing", "scope": record["id"]}
+        agreed = {
+            "default_date": record["default_date"],
+            "id": holder,
+            "kind": "closing",
+            "scope": record["id"],
+            "units_minor": held_units(ctx, record["id"], holder),
+        }
         if ctx.read("closing", holder, record["id"]) is None:
             ctx.create(agreed)
-    if not all_agree(ctx, record["id"]):
+        else:
+            ctx.write(agreed)
+    if not all_agree(ctx, record):
         ctx.emit("closing_agreed", receivable=record["id"])
         return
     ctx.write({**record, "state": "closed"})
@@ -505,15 +518,20 @@ def close(ctx: Context, body: Close) -> None:
     ctx.emit("closed", receivable=record["id"])
 
 
-def all_agree(ctx: Context, receivable: str) -> bool:
-    """Say whether every holder of live units has agreed.
+def all_agree(ctx: Context, record: Record) -> bool:
+    """Say whether every holder has agreed, of this default, for all it holds now.
 
     Each in a record of its own: only they see who holds what.
     """
-    holder = next_holder(ctx, receivable, "")
-    while holder and ctx.read("closing", holder, receivable) is not None:
-        holder = next_holder(ctx, receivable, holder + "/~")
-    return not holder
+    holder = next_holder(ctx, record["id"], "")
+    while holder:
+        agreed = ctx.read("closing", holder, record["id"])
+        if agreed is None or agreed["default_date"] != record["default_date"]:
+            return False
+        if agreed["units_minor"] < held_units(ctx, record["id"], holder):
+            return False
+        holder = next_holder(ctx, record["id"], holder + "/~")
+    return True
 
 
 def next_holder(ctx: Context, receivable: str, after: str) -> str:

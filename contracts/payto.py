@@ -162,10 +162,12 @@ def find_objection(ctx: Context, payto: Record, record: Record) -> str:
     """Return why an account stays as it is, "" if it changes.
 
     Nothing changes while money is on its way to holders, or a holder owes the
-    old account.
+    old account; nor once all is paid, when nobody is left to ask and a bank may
+    still recall it.
     """
     coming = record["waiting_minor"] + record["undistributed_minor"]
-    if not is_open(record) or coming or "sweep" in record:
+    asks = is_open(record) and record["live_minor"]
+    if not asks or coming or "sweep" in record:
         return "busy"
     old = ctx.need("account", record["account"])
     new = ctx.need("account", payto["account"])

@@ -143,6 +143,39 @@ kept of what it gets here | live face=9 days=3, transfer 0 9 gamma,
                           | | owes_refund gamma | 0
 """
 
+# A debtor and one friendly holder stop the day from being judged for anybody.
+CONTESTED = """
+two disputes side by side | soft face=1000 days=3, contest 500 tile=0,
+                          | contest 500 tile=0        | merge 0 500 | not_mergeable
+their day is judged       | soft face=1000 days=3, contest 500 tile=0,
+                          | contest 500 tile=0, wait 9, close -1 | state | overdue
+a part of one is joined   | soft face=1000 days=3, contest 500 tile=0,
+                          | split 700 tile=500        | merge 500 700 | ok
+one ended, both are free  | soft face=1000 days=3, contest 500 tile=0,
+                          | contest 500 tile=0, past  | merge 0 500 | ok
+"""
+
+# Who gives little up for lost gives up nothing that it gets later.
+GIVEN_UP = """
+for what it held then     | live days=3, transfer 0 5 gamma, wait 5, close -1,
+                          | give_up gamma, transfer 5 900000 gamma tile=5 aware=1,
+                          | give_up alpha | state | default
+it agrees for all of it   | live days=3, transfer 0 5 gamma, wait 5, close -1,
+                          | give_up gamma, transfer 5 900000 gamma tile=5 aware=1,
+                          | give_up alpha, give_up gamma | state | closed
+for more than is left     | live days=3, transfer 0 900 gamma, wait 5, close -1,
+                          | give_up gamma, transfer 0 800 alpha aware=1,
+                          | give_up alpha | state | closed
+"""
+
+# Money that may be recalled has asked nobody where the next is paid to.
+MOVED = """
+all paid, may be recalled | deal recall_days=30, live face=1000 days=3, wait 3,
+                          | receive 1000, propose, wait 21 | judged | lapsed busy False
+proposed before           | deal recall_days=60, live face=1000 days=3, propose,
+                          | wait 3, receive 1000, wait 18  | judged | lapsed busy False
+"""
+
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
@@ -196,4 +229,25 @@ def test_one_person_calls_on_recourse(stage: Stage, row: Row) -> None:
 @rows(REFUNDED)
 def test_nobody_is_paid_back_twice(stage: Stage, row: Row) -> None:
     """What went back to its remitter and was recalled by its bank is claimed."""
+    assert row.answer(stage) == row.code
+
+
+@rows(CONTESTED)
+def test_disputes_keep_apart(stage: Stage, row: Row) -> None:
+    """Units of one dispute never join those of another."""
+    calm(stage)
+    assert row.answer(stage) == row.code
+
+
+@rows(GIVEN_UP)
+def test_agreement_is_for_what_was_signed(stage: Stage, row: Row) -> None:
+    """An agreement to close covers the units that its signer held."""
+    calm(stage)
+    assert row.answer(stage) == row.code
+
+
+@rows(MOVED)
+def test_nobody_asked_means_no_change(stage: Stage, row: Row) -> None:
+    """A paid receivable keeps the account that its holders knew."""
+    calm(stage)
     assert row.answer(stage) == row.code
