@@ -1,3 +1,5 @@
 """The wallet; whatever of it is loaded knows all its codes."""
 
-from cli import codes as codes
+from ledger.errors import read_codes, register
+
+register(*read_codes("cli"))

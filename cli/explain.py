@@ -1,22 +1,20 @@
 """``allonge errors``: every code with its cause and what to do about it."""
 
+# ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
+
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from importlib.resources import files
-from importlib.resources.abc import Traversable
-from typing import Any, Final
+from typing import Final
 
 import click
 
-from cli.codes import CODES
 from cli.terminal import exit_code, json_option, print_facts, print_json, print_table
+from contracts import read_sources
 from ledger.encoding import JSONObject
-from ledger.errors import KINDS, Code, LedgerError
+from ledger.errors import Code, LedgerError, read_codes
 
-FIELDS: Final = ("code", "kind", "title", "cause", "fix")
-OTHERS: Final = ("ledger", "contracts", "node")
+ROOMS: Final = ("ledger", "node", "cli")
 
 
 @click.command("errors")
@@ -60,69 +58,29 @@ def describe(row: Code) -> JSONObject:
 def all_codes(named: str = "") -> dict[str, Code]:
     """Return every code of ledger, node, wallet and installed rules, by name.
 
-    Those of others are read from the sources as the literals they are: loading
-    all of it would take seconds, and a wallet does not run a node's code.
+    Those of rules are read from the sources as the literals they are: loading
+    them would take seconds.
 
     Args:
-        named: look only where this text stands, which is quicker.
+        named: look no further than for this code, which is quicker.
     """
-    rows = {row.code: row for row in CODES}
-    for source in sources(*OTHERS):
+    rows = {row.code: row for room in ROOMS for row in read_codes(room)}
+    if named in rows:
+        return rows
+    from contracts.kit.v1.refusals import REFUSALS
+
+    refusals = dict(REFUSALS)
+    for source in read_sources().values():
         if f'"{named}' in source:
-            for row in codes_of(source):
-                rows.setdefault(row.code, row)
-    return rows
+            refusals |= _refusals(source)
+    return rows | {code: Code(code, *row) for code, row in refusals.items()}
 
 
-def sources(*packages: str) -> Iterator[str]:
-    """Yield the text of every source file of these packages."""
-    for package in packages:
-        yield from _sources_in(files(package))
-
-
-def _sources_in(folder: Traversable) -> Iterator[str]:
-    for item in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if item.is_dir() and item.name != "__pycache__":
-            yield from _sources_in(item)
-        elif item.name.endswith(".py"):
-            yield item.read_text("utf-8")
-
-
-def codes_of(source: str) -> Iterator[Code]:
-    """Yield the codes that a source file declares, rules' refusals among them."""
-    tree = ast.parse(source)
-    texts = {
-        target.id: node.value.value
-        for node in tree.body
-        if isinstance(node, ast.Assign | ast.AnnAssign)
-        and isinstance(node.value, ast.Constant)
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name)
+def _refusals(source: str) -> dict[str, tuple[str, str, str, str]]:
+    """Return the table that a rule's file declares: code to its other fields."""
+    return {
+        code: row
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.keyword) and node.arg == "refusals"
+        for code, row in ast.literal_eval(node.value).items()
     }
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Dict):
-            yield from _refusals(node, texts)
-        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Code":
-            parts = {
-                name: _text(value, texts)
-                for name, value in zip(FIELDS, node.args, strict=False)
-            }
-            for keyword in node.keywords:
-                parts[keyword.arg or ""] = _text(keyword.value, texts)
-            if all(isinstance(parts.get(name), str) for name in FIELDS):
-                yield Code(*(str(parts[name]) for name in FIELDS))
-
-
-def _refusals(node: ast.Dict, texts: dict[str, Any]) -> Iterator[Code]:
-    """Yield the codes of a rule's table: name to kind, title, cause and fix."""
-    for key, value in zip(node.keys, node.values, strict=True):
-        if isinstance(value, ast.Tuple) and len(value.elts) == len(FIELDS) - 1:
-            parts = [_text(part, texts) for part in (key or value, *value.elts)]
-            if all(isinstance(part, str) for part in parts) and parts[1] in KINDS:
-                yield Code(*parts)
-
-
-def _text(node: ast.expr, texts: dict[str, Any]) -> Any:
-    if isinstance(node, ast.Name):
-        return texts.get(node.id)
-    return node.value if isinstance(node, ast.Constant) else None

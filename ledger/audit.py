@@ -23,7 +23,7 @@ from ledger.blocks import Block
 from ledger.checkpoint import LogKey, origin, parse_checkpoint, parse_note, verify_note
 from ledger.confined import ConfinedReplay, Limits
 from ledger.encoding import JSONObject, digest
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.export import ExportFacts, Readable, describe_ledger
 from ledger.genesis import Founded
 from ledger.keys import admit_public_key, check_verifier, key_id, verify_signature
@@ -47,16 +47,6 @@ OK, FAILED, SKIPPED = "ok", "failed", "skipped"
 BATCH: Final = 256
 PROGRESS_BLOCKS: Final = 64
 WORKERS: Final = 2
-
-register(
-    Code(
-        "changed_meanwhile",
-        "tampered",
-        "the source changed while it was read",
-        "A block read a second time is not the one whose links were checked.",
-        "Audit a copy that nobody writes.",
-    ),
-)
 
 
 class Source(Protocol):

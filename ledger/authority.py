@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
 from ledger.encoding import INTEGER_MAX, JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.state import View, read_record, scan_records
 from ledger.transactions import Envelope
 
@@ -25,17 +25,6 @@ GIVE: Final = "give"
 # What the only person of a firm signs for alone, whatever its bands say.
 ALONE: Final = frozenset((ADMIN, "accept", "submit"))
 DUTIES: Final = ("maker", "checker", "admin")
-
-register(
-    Code(
-        "one_person",
-        "unauthorised",
-        "too much for one person to pass on at once",
-        "Above its band the only person of a firm may offer; the offer can be"
-        " accepted after a day, and withdrawn until then.",
-        "Offer it instead: run: allonge offer --help",
-    ),
-)
 
 
 class Signer(NamedTuple):

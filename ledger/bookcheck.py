@@ -14,7 +14,7 @@ from typing import Final
 
 from ledger.dealcheck import check_deals, passed_on
 from ledger.encoding import JSONObject, hex_digest, load_record
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.invariants import check_tiling
 from ledger.latecheck import check_late
 from ledger.ordercheck import check_contests, check_orders
@@ -37,23 +37,6 @@ OWN_LINES: Final = {
 
 Sums = defaultdict[str, int]
 Records = dict[str, list[JSONObject]]
-
-register(
-    Code(
-        "books_wrong",
-        "tampered",
-        "the books do not add up",
-        "A sum recomputed from single records differs from what the ledger says.",
-        "Keep the copy as evidence and audit another one.",
-    ),
-    Code(
-        "work_omitted",
-        "tampered",
-        "work that was due has not been done",
-        "Money waits for a receivable that is due, and nothing is planned for it.",
-        "Ask the node's operator; keep the copy as evidence.",
-    ),
-)
 
 
 class Books:

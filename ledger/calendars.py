@@ -15,7 +15,7 @@ from pydantic import Field
 from ledger.authority import Signer
 from ledger.context import Context
 from ledger.encoding import INTEGER_MAX, JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.forms import Action, Form, Hash, Word, sign_guarded
 
 DEFAULT: Final = "default"
@@ -23,17 +23,6 @@ YEARS_MAX: Final = 8
 # The longest public closures last a fortnight.
 CLOSED_DAYS_MAX: Final = 31
 VERSIONS_MAX: Final = 999_999
-
-register(
-    Code(
-        "calendar_unusable",
-        "refused",
-        "the calendar cannot be used",
-        "A year has its own dates, in order, each once; a make-up workday falls on a"
-        " weekend, no closure lasts a month, and years follow each other.",
-        "Its form is described by: run: allonge calendar publish --help",
-    ),
-)
 
 Day = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 

@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Final
 
 from ledger.encoding import decode_base64, encode_base64
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.keys import SigningKey, admit_public_key, verify_signature
 from ledger.log import HASH_BYTES
 
@@ -30,23 +30,6 @@ _MARK: Final = "— "  # em dash and a space, before each signature
 _NAME: Final = re.compile(r"[^\s+\x00-\x1f\x7f]+")
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 _CONTROLS: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
-
-register(
-    Code(
-        "bad_note",
-        "malformed",
-        "not a signed note",
-        "The text is not a C2SP signed note with a checkpoint of three lines.",
-        "Fetch the checkpoint again; its bytes must not be edited.",
-    ),
-    Code(
-        "bad_vkey",
-        "malformed",
-        "not a verifier key",
-        "A key of a log is written as name+hash+base64, as C2SP signed notes say.",
-        "Copy the whole line that the operator of the log published.",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

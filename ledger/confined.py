@@ -25,7 +25,7 @@ from typing import IO, Any, Final, Self
 from ledger.blocks import BLOCK_BYTES_MAX, Block, decode_block, encode_block
 from ledger.children import start_child
 from ledger.encoding import JSONObject, decode, encode
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.explain import explain_at
 from ledger.replay import CHECK_REPLAY, ReplayReport, replay_ledger
 
@@ -34,23 +34,6 @@ PROGRESS_BLOCKS: Final = 32
 MEMORY_BYTES: Final = 8 * 1024**3
 CPU_SECONDS: Final = 3_600
 FILES_MAX: Final = 16
-
-register(
-    Code(
-        "not_confined",
-        "internal",
-        "this system cannot confine foreign rules",
-        "Rules of a ledger are run only where they can do nothing but compute.",
-        "Audit on Linux, or add --unconfined if you trust these rules.",
-    ),
-    Code(
-        "replay_stopped",
-        "incomplete",
-        "the replay did not finish",
-        "The confined process ended early: out of time, of memory, or stopped.",
-        "Try again on a machine with more memory; the message says what it said.",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,17 +11,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Final
 
-from ledger.errors import Code, LedgerError, register
-
-register(
-    Code(
-        "unknown_currency",
-        "refused",
-        "not an active currency",
-        "The code is not an active ISO 4217 currency with minor units.",
-        "Write the three capital letters of the currency, as in: CNY 40000.00",
-    ),
-)
+from ledger.errors import LedgerError
 
 _CODES_BY_EXPONENT: Final = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",

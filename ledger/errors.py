@@ -1,14 +1,15 @@
 """The one registry of error codes, and the exceptions that carry them.
 
-A code is a promise: it never changes its meaning and is never reused. Rules
-add their own codes to the registry when they are loaded; texts live here and
-in the rules and never enter anything that is hashed.
+A code is a promise: it never changes its meaning and is never reused. The
+rooms ``ledger``, ``node`` and ``cli`` keep theirs in a ``codes.txt`` each and
+register them when they are imported, rules when they are loaded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, NoReturn
 
 KINDS: Final = (
@@ -63,6 +64,19 @@ def register(*codes: Code) -> None:
         known = _REGISTRY.setdefault(row.code, row)
         if known != row:
             raise ValueError(f"code {row.code} is already taken")
+
+
+def read_codes(room: str) -> Iterator[Code]:
+    """Yield the rows of a room's ``codes.txt``.
+
+    A row is a line of code, kind and title; below it stand cause and fix.
+    """
+    path = Path(__file__).parents[1].joinpath(room, "codes.txt")
+    lines = path.read_text("utf-8").splitlines()
+    rows = [line for line in lines if line and not line.startswith("#")]
+    for head, cause, fix in zip(rows[::3], rows[1::3], rows[2::3], strict=True):
+        code, kind, title = head.split(" | ")
+        yield Code(code, kind, title, cause.strip(), fix.strip())
 
 
 def lookup(code: str) -> Code:
@@ -139,252 +153,4 @@ def fail(code: str, **facts: object) -> NoReturn:
     raise LedgerError(code, **facts)
 
 
-_FORM = "Compare the bytes with ledger/README.md, sections 1 to 3."
-
-register(
-    Code(
-        "bad_json",
-        "malformed",
-        "data that is not in the accepted form",
-        "There is exactly one accepted way to write data as JSON; this is another.",
-        _FORM,
-    ),
-    Code(
-        "too_large",
-        "too_large",
-        "over the size limit",
-        "A named bound of the format is exceeded.",
-        "Send less at once; the bound is in the message.",
-    ),
-    Code(
-        "bad_envelope",
-        "malformed",
-        "not a signed transaction",
-        "What was sent does not have exactly the form of a signed transaction.",
-        _FORM,
-    ),
-    Code(
-        "bad_type",
-        "malformed",
-        "signed for another purpose",
-        "What was signed is of another kind than is read here.",
-        "Give it to the command that made its kind.",
-    ),
-    Code(
-        "bad_payload",
-        "malformed",
-        "not a transaction",
-        "A field of what was signed is missing, unknown or of the wrong form.",
-        _FORM,
-    ),
-    Code(
-        "bad_body",
-        "malformed",
-        "the details do not fit the act",
-        "A field is missing, unknown or out of range; the message names it.",
-        "Make it with the command for it: run: allonge --help",
-    ),
-    Code(
-        "unknown_act",
-        "malformed",
-        "no such act",
-        "The rules of this ledger have no act of this name.",
-        "What can be done: run: allonge --help",
-    ),
-    Code(
-        "wrong_chain",
-        "malformed",
-        "signed for another chain",
-        "It names another ledger than the one it was meant for.",
-        "See which chain this wallet trusts: run: allonge wallet show",
-    ),
-    Code(
-        "bad_key",
-        "malformed",
-        "not a usable public key",
-        "The key is damaged, or of a form that is not safe to accept.",
-        "Make a key: run: allonge wallet init --wallet NAME",
-    ),
-    Code(
-        "bad_signature",
-        "unauthenticated",
-        "a signature does not verify",
-        "The bytes were changed after signing or the key is another one.",
-        "Sign the original file again: run: allonge sign FILE",
-    ),
-    Code(
-        "unknown_key",
-        "unauthenticated",
-        "a key that is not active",
-        "The key is not registered, is revoked, or is not active yet.",
-        "See the keys of your member: run: allonge member show",
-    ),
-    Code(
-        "wrong_signers",
-        "unauthorised",
-        "not the members that must sign",
-        "Somebody signed who need not, or has not signed who must.",
-        "Prepare it anew; the screen lists who must sign.",
-    ),
-    Code(
-        "policy_not_met",
-        "unauthorised",
-        "the approval policy asks for more",
-        "The member wants more people to sign, or a second one to check.",
-        "Let a second person sign: run: allonge sign FILE",
-    ),
-    Code(
-        "member_suspended",
-        "unauthorised",
-        "the member is suspended",
-        "A suspended member starts no new business.",
-        "Ask the operator; running claims are paid all the same.",
-    ),
-    Code(
-        "role_missing",
-        "unauthorised",
-        "the member lacks the role",
-        "The act is open to members of a certain role only.",
-        "See who has which role: run: allonge member list",
-    ),
-    Code(
-        "expired",
-        "stale",
-        "the time to send it has passed",
-        "What is signed names a last moment to be recorded; it came later.",
-        "Prepare and sign it anew.",
-    ),
-    Code(
-        "window_too_long",
-        "malformed",
-        "the time window is too long",
-        "What is signed may wait 30 days at most to be recorded.",
-        "Prepare it anew with fewer --valid-days, and sign it.",
-    ),
-    Code(
-        "duplicate",
-        "stale",
-        "already on the ledger",
-        "A transaction with these very bytes was recorded before.",
-        "See what became of it: run: allonge receipt TRANSACTION",
-    ),
-    Code(
-        "rule_changed",
-        "stale",
-        "signed under another version of the rules",
-        "The rules that govern this are not those that were signed.",
-        "Read the screen again and sign anew.",
-    ),
-    Code(
-        "not_found",
-        "not_found",
-        "no such thing",
-        "It does not exist, or it is not yours to see.",
-        "See what is yours: run: allonge balance",
-    ),
-    Code(
-        "stale_input",
-        "stale",
-        "the holding has changed since",
-        "It was cut, joined, passed on or paid since this was prepared.",
-        "See what you hold, and prepare it anew: run: allonge balance",
-    ),
-    Code(
-        "occupied",
-        "refused",
-        "it exists already",
-        "Something with this id is there already.",
-        "Use the one that is there.",
-    ),
-    Code(
-        "out_of_gas",
-        "refused",
-        "the act needs too much work",
-        "The work of one transaction is bounded.",
-        "Split it into smaller transactions.",
-    ),
-    Code(
-        "rule_fault",
-        "internal",
-        "the rule failed",
-        "A rule of the ledger ended in a way that nobody provided for.",
-        "Report it with the transaction id; nothing was changed.",
-    ),
-    Code(
-        "limit_exceeded",
-        "refused",
-        "over a named limit",
-        "A bound of the rule or of the programme is exceeded.",
-        "The message names the bound.",
-    ),
-    Code(
-        "quota_exceeded",
-        "busy",
-        "too many waiting transactions",
-        "Each member may have a bounded number waiting.",
-        "Wait for the next block and send again.",
-    ),
-    Code(
-        "storage_failed",
-        "unavailable",
-        "storage failed, outcome unknown",
-        "The disk reported an error; the node stops and recovers at start.",
-        "Ask the operator to check the node: run: allonge node doctor",
-    ),
-    Code(
-        "bad_block",
-        "tampered",
-        "a block is not what it should be",
-        "Bytes, links, signatures or results of a block contradict each other.",
-        "Keep the copy as evidence; take another from a node: run: allonge audit export SOURCE -o FILE",
-    ),
-    Code(
-        "bad_checkpoint",
-        "tampered",
-        "a checkpoint does not fit",
-        "What a node signed about its ledger contradicts the ledger.",
-        "Keep both as evidence.",
-    ),
-    Code(
-        "bad_proof",
-        "tampered",
-        "the proof does not verify",
-        "The proof does not lead to what it claims to prove.",
-        "Ask for the proof again from another node.",
-    ),
-    Code(
-        "incomplete",
-        "incomplete",
-        "something is missing",
-        "The material ends before what it claims to hold.",
-        "Export again: run: allonge audit export SOURCE -o FILE",
-    ),
-    Code(
-        "untrusted",
-        "untrusted",
-        "not a root of trust you named",
-        "The genesis or log key is not the one you pinned.",
-        "Compare the fingerprint by another channel.",
-    ),
-    Code(
-        "rule_mismatch",
-        "mismatch",
-        "another rule than the ledger names",
-        "The rules installed here are not, to the letter, those the ledger names.",
-        "Install the version the ledger names.",
-    ),
-    Code(
-        "rule_refused",
-        "refused",
-        "the rule uses what rules may not",
-        "Rules are written in a small part of Python, so that all compute the same.",
-        "The message names the line and what to write instead.",
-    ),
-    Code(
-        "invariant_broken",
-        "refused",
-        "the books would not be sound",
-        "Afterwards sums would differ, or two would hold the same units.",
-        "Report it; nothing was changed.",
-    ),
-)
+register(*read_codes("ledger"))

@@ -17,7 +17,7 @@ from typing import BinaryIO, Final, Protocol, TypeGuard
 
 from ledger.blocks import BLOCK_BYTES_MAX, Block, decode_block, encode_block
 from ledger.encoding import INTEGER_MAX, JSONObject, decode, digest, encode
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.genesis import parse_genesis
 
 FORMAT: Final = "allonge.export"
@@ -28,31 +28,6 @@ DIGEST_BYTES: Final = 32
 SALT_NAME: Final = "salt_secret"
 # A length is believed only as far as bytes follow it.
 _PIECE_BYTES: Final = 1024 * 1024
-
-register(
-    Code(
-        "not_an_export",
-        "malformed",
-        "not an export of a ledger",
-        "The first line is not that of an export of a version known here.",
-        "Export again: run: allonge audit export SOURCE -o FILE",
-    ),
-    Code(
-        "export_damaged",
-        "tampered",
-        "the export is damaged",
-        "Bytes of the file contradict the digests and counts it carries.",
-        "Keep it as evidence and export again: run: allonge audit export SOURCE -o "
-        "FILE",
-    ),
-    Code(
-        "export_cut",
-        "incomplete",
-        "the export ends too early",
-        "The file ends before the closing line that its first line promises.",
-        "Copy it again, or export again: run: allonge audit export SOURCE -o FILE",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from ledger.authority import ADMIN, Signer
 from ledger.context import Context
 from ledger.encoding import JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 # Roles whose word others must rely on: the operator alone may not hand them out.
 TRUSTED_ROLES: Final = frozenset(
@@ -28,17 +28,6 @@ TRUSTED_ROLES: Final = frozenset(
 OPERATOR: Final = frozenset(("operator",))
 GUARDIAN_ROLES: Final = frozenset(("lender", "regulator"))
 KEYS_MAX: Final = 16
-
-register(
-    Code(
-        "group_conflict",
-        "unauthorised",
-        "the co-signer is of the same group",
-        "What the operator may not do alone needs a lender or regulator of another"
-        " group: not that of the member it is about, nor the operator's.",
-        "Ask a lender or regulator outside the group to sign.",
-    ),
-)
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Proof = Annotated[str, Field(pattern=r"^[0-9a-f]{128}$")]

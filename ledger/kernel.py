@@ -14,7 +14,7 @@ from ledger import calendars, keyring, members
 from ledger.authority import Signer
 from ledger.context import Context
 from ledger.encoding import JSONObject, encode, hex_digest
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.forms import (
     GUARDIAN_ROLES,
     TRUSTED_ROLES,
@@ -45,16 +45,6 @@ __all__ = [
     "dump_form",
     "enter_member",
 ]
-
-register(
-    Code(
-        "rules_fixed",
-        "refused",
-        "rule files are published in block 0 only",
-        "Later versions take the vote that genesis names.",
-        "Wait for a release with governance of rules.",
-    ),
-)
 
 
 class PublishRule(Form):

@@ -16,7 +16,7 @@ from ledger.authority import (
 )
 from ledger.context import Context
 from ledger.encoding import JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.forms import (
     KEYS_MAX,
     Action,
@@ -32,51 +32,6 @@ from ledger.forms import (
 )
 from ledger.keys import admit_public_key, key_id
 from ledger.transactions import check_possession
-
-register(
-    Code(
-        "key_taken",
-        "refused",
-        "the key is registered already",
-        "A key belongs to one member for ever.",
-        "Make another key: run: allonge wallet init --wallet NAME",
-    ),
-    Code(
-        "last_admin",
-        "refused",
-        "no admin key would be left",
-        "Without an active admin key a member could never act on its keys again.",
-        "Add another admin key first.",
-    ),
-    Code(
-        "delay_too_short",
-        "refused",
-        "the change takes effect too early",
-        "Changes of policy need the delay that genesis names.",
-        "Prepare it anew with a later time.",
-    ),
-    Code(
-        "recovery_own",
-        "unauthorised",
-        "the member recovers its keys itself",
-        "Operator and guardian recover keys of a firm of one person only.",
-        "One of its admins signs: run: allonge member key recover --help",
-    ),
-    Code(
-        "recovery_pending",
-        "refused",
-        "a recovery is under way",
-        "It takes effect at its time unless a key of the member vetoes it.",
-        "Wait, or stop it: run: allonge member key veto",
-    ),
-    Code(
-        "no_recovery",
-        "stale",
-        "no recovery is under way",
-        "It has taken effect, was vetoed, or never began.",
-        "See the keys: run: allonge member show",
-    ),
-)
 
 
 class Band(Form):

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PublicKey,
 )
 
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 KEY_BYTES: Final = 32
 SIGNATURE_BYTES: Final = 64
@@ -34,16 +34,6 @@ _CACHED_KEYS: Final = 4_096
 
 _Point = tuple[int, int, int, int]  # extended coordinates X, Y, Z, T = XY/Z
 _IDENTITY: Final = (0, 1, 1, 0)
-
-register(
-    Code(
-        "bad_verifier",
-        "mismatch",
-        "the signature library judges differently",
-        "A known signature or key gets another answer than the format fixes.",
-        "Install the version of cryptography that the lock file names.",
-    ),
-)
 
 
 class SigningKey:

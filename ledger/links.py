@@ -14,7 +14,7 @@ from typing import Final
 
 from ledger.blocks import Block, Header, check_header
 from ledger.encoding import decode, digest
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.export import ExportFacts
 from ledger.genesis import Founded, parse_genesis, salt_commitment
 from ledger.loader import kit_hash, manifest_hash, rule_manifest, rulebook_hash
@@ -23,30 +23,6 @@ from ledger.subset import RULE_PATH
 from ledger.transactions import Transaction, parse_transaction
 
 PUBLISH: Final = "rules.publish"
-
-register(
-    Code(
-        "bad_root",
-        "tampered",
-        "a block's fingerprint does not fit its content",
-        "What a block's header promises is not what the block holds.",
-        "Keep the copy as evidence; audit another one.",
-    ),
-    Code(
-        "bad_receipt",
-        "tampered",
-        "a receipt does not belong to its transaction",
-        "Receipts stand in the order of their transactions and name them.",
-        "Keep the copy as evidence; audit another one.",
-    ),
-    Code(
-        "bad_secret",
-        "tampered",
-        "another salt secret than the genesis names",
-        "Without the secret that the genesis commits to nothing can be checked.",
-        "Export again: run: allonge audit export SOURCE -o FILE",
-    ),
-)
 
 
 class Links:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 HASH_BYTES: Final = 32
 EMPTY_ROOT: Final = sha256(b"").digest()
@@ -21,23 +21,6 @@ TILE_WIDTH: Final = 1 << TILE_HEIGHT
 TILE_LEVEL_MAX: Final = 63 // TILE_HEIGHT
 ENTRY_BYTES_MAX: Final = 65_535
 _LENGTH_BYTES: Final = 2  # before each entry of a bundle
-
-register(
-    Code(
-        "bad_tile",
-        "malformed",
-        "not a tile of the log",
-        "A tile or entry bundle is named or encoded in another way than C2SP says.",
-        "Fetch it anew from another copy of the log.",
-    ),
-    Code(
-        "beyond_log",
-        "not_found",
-        "the log is not that long",
-        "A position or size beyond the end of the log was asked for.",
-        "Ask for a size up to that of the newest checkpoint.",
-    ),
-)
 
 
 def hash_leaf(entry: bytes) -> bytes:

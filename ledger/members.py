@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ledger.authority import ADMIN, Signer, check_approvals
 from ledger.context import Context
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.forms import (
     KEYS_MAX,
     TRUSTED_ROLES,
@@ -32,31 +32,6 @@ GRANT_MS_MAX: Final = 400 * 86_400_000
 _LEI: Final = ("LEI", "0199")
 _USCC: Final = ("USCC", "CN:USCC")
 _USCC_CHARS: Final = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-
-register(
-    Code(
-        "bad_identifier",
-        "refused",
-        "the identifier's check digits are wrong",
-        "A digit was mistyped, or it is no identifier of that scheme.",
-        "Compare it with the register, and write the member file anew.",
-    ),
-    Code(
-        "role_change",
-        "refused",
-        "this role cannot be granted or removed",
-        "A role is granted once, and removed if it is not the last. A member is an "
-        "operator from its admission or never, and then is nothing else.",
-        "See what it has: run: allonge member show MEMBER",
-    ),
-    Code(
-        "bad_grant_terms",
-        "refused",
-        "not a grant that can be given",
-        "A grant ends within 400 days; a member grants its own data only.",
-        "See what can be granted: run: allonge member grant give --help",
-    ),
-)
 
 
 class Identifier(Form):

@@ -14,7 +14,7 @@ from typing import Final
 
 from ledger.currency import exponent
 from ledger.encoding import INTEGER_MAX
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 KIND_LETTERS: Final = MappingProxyType(
     {
@@ -51,30 +51,6 @@ _VALUES: Final = MappingProxyType(
 _BITS_A_CHAR: Final = 5
 _HASH_DIGITS_SHOWN: Final = ID_CHARS * _BITS_A_CHAR // 4
 _TEXT_SHOWN: Final = 24
-
-register(
-    Code(
-        "bad_id",
-        "malformed",
-        "not an id",
-        "An id is a kind letter and at least four letters or digits of the hash.",
-        "Copy the id from a list, for example: run: allonge balance",
-    ),
-    Code(
-        "bad_id_check",
-        "malformed",
-        "a typing error in an id",
-        "The last character of the id does not agree with those before it.",
-        "Compare the id character by character with the original.",
-    ),
-    Code(
-        "ambiguous_id",
-        "malformed",
-        "several things have ids that begin so",
-        "The beginning of an id that was typed fits more than one.",
-        "Type more characters of the id.",
-    ),
-)
 
 
 def short_id(kind: str, full: str) -> str:

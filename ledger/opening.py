@@ -19,7 +19,7 @@ from typing import Final
 
 from ledger.blocklog import BlockLog, Frame, free_name, sync_folder
 from ledger.blocks import Header, decode_block
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.reading import Contents
 from ledger.recovery import ROWS_COPY, Evidence, Plan, apply_to_log, survey
 from ledger.rows import (
@@ -48,23 +48,6 @@ SEAL_CHARS: Final = 64
 LOCK: Final = "lock"
 FORM_CHECK_BYTES_MAX: Final = 64 * 1024 * 1024
 COMPLETION_BYTES: Final = 8 * 1024 * 1024
-
-register(
-    Code(
-        "store_locked",
-        "busy",
-        "another process has the ledger open",
-        "One process at a time may have a ledger folder open for writing.",
-        "Stop the node, or audit a backup.",
-    ),
-    Code(
-        "store_version",
-        "mismatch",
-        "tables of another version",
-        "The folder was written by another version of this software.",
-        "Install the version that wrote it.",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Final
 from ledger.blocks import Block, Header
 from ledger.bookcheck import OPEN, Books, check_books, check_due_work
 from ledger.encoding import JSONObject, decode, load_record
-from ledger.errors import Code, InvariantBroken, LedgerError, register
+from ledger.errors import InvariantBroken, LedgerError
 from ledger.execution import Situation
 from ledger.founding import Foundation, execute_block_zero
 from ledger.latecheck import CloseWatch
@@ -41,16 +41,6 @@ FIXED: Final = (
 TERMINAL: Final = ("rejected", "expired", "declined", "cancelled", "settled")
 REVERSAL: Final = "receipt.reverse"
 PRUNE_BLOCKS: Final = 64
-
-register(
-    Code(
-        "replay_differs",
-        "tampered",
-        "the block replays to something else",
-        "Executed with the rules of the ledger, a block comes out different.",
-        "Keep the copy as evidence and audit another one.",
-    ),
-)
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
 from ledger.encoding import INTEGER_MAX
-from ledger.errors import Code, LedgerError, invariant, register
+from ledger.errors import LedgerError, invariant
 from ledger.mapproofs import (
     EMPTY_ROOT,
     EVERYWHERE,
@@ -40,16 +40,6 @@ from ledger.mapproofs import (
     RangeProof,
     Step,
     bit_of,
-)
-
-register(
-    Code(
-        "overlap",
-        "refused",
-        "another part reaches into it",
-        "A part of this receivable overlaps the interval that should be free.",
-        "See what you hold: run: allonge balance",
-    ),
 )
 
 Change: TypeAlias = tuple[int, bytes] | None  # public number and value, or delete

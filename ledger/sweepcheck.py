@@ -14,20 +14,10 @@ from datetime import date, timedelta
 from typing import Final
 
 from ledger.encoding import JSONObject, load_record
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.state import View, read_record
 
 PPM: Final = 1_000_000
-
-register(
-    Code(
-        "sweep_wrong",
-        "tampered",
-        "a sweep paid something else than the holdings say",
-        "Recomputed from the units before it, a distribution comes out different.",
-        "Show it: run: allonge audit explain SOURCE HEIGHT",
-    ),
-)
 
 
 @dataclass(slots=True)

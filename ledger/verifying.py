@@ -22,7 +22,7 @@ from contextlib import suppress
 from typing import IO, Final, Self
 
 from ledger.children import start_child
-from ledger.errors import Code, LedgerError, invariant, register
+from ledger.errors import LedgerError, invariant
 from ledger.keys import Claim, check_verifier, verify_signature
 
 PROCESSES: Final = 2
@@ -35,16 +35,6 @@ NICENESS: Final = 5
 _COUNT: Final = struct.Struct(">I")
 _LENGTHS: Final = struct.Struct(">III")
 _BAD, _GOOD = 0, 1
-
-register(
-    Code(
-        "verifier_failed",
-        "internal",
-        "a process that verifies signatures has ended",
-        "It was stopped or has failed; nothing it had left was accepted.",
-        "Start the node again; if it comes again, report it with the log.",
-    ),
-)
 
 
 class Verifiers:

@@ -1,0 +1,5 @@
+"""The node; whatever of it is loaded knows all its codes."""
+
+from ledger.errors import read_codes, register
+
+register(*read_codes("node"))

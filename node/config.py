@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from ledger.encoding import TRANSACTION_BYTES_MAX
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 # -- what one request may be -------------------------------------------------------
 ONE_BYTES_MAX: Final = TRANSACTION_BYTES_MAX
@@ -44,51 +44,6 @@ STOP_S_MAX: Final = 10
 # -- grants ------------------------------------------------------------------------
 GRANT_MS_MAX: Final = 15 * 60_000
 GRANT_BYTES_MAX: Final = 4_096
-
-register(
-    Code(
-        "not_a_test_chain",
-        "refused",
-        "only a test chain runs on a clock file",
-        "The parameters in genesis say that this chain runs on real time.",
-        "Start the node without --clock.",
-    ),
-    Code(
-        "not_secure",
-        "refused",
-        "this address needs TLS",
-        "Away from loopback, grants and transactions are read by whoever listens.",
-        "Start with --certificate and --key, or on 127.0.0.1 behind a proxy.",
-    ),
-    Code(
-        "no_ledger",
-        "not_found",
-        "no ledger in this folder",
-        "A node serves a ledger that was founded before, and founds none itself.",
-        "Name the folder it was founded in, or: run: allonge node init --help",
-    ),
-    Code(
-        "address_in_use",
-        "unavailable",
-        "something listens there already",
-        "Two programs cannot listen on one address and port, nor two nodes.",
-        "Stop the other one, or start with another --port.",
-    ),
-    Code(
-        "address_unusable",
-        "unavailable",
-        "the node cannot listen there",
-        "The address is not of this machine, or the port is not for this user.",
-        "Start with another --host, or with a --port above 1023.",
-    ),
-    Code(
-        "node_file_unusable",
-        "not_found",
-        "a file the node needs cannot be used",
-        "It is not there, may not be read or written, or is not of its kind.",
-        "Check path and permissions: run: allonge node start --help",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Final
 from ledger.authority import is_active
 from ledger.chain import Chain
 from ledger.encoding import decode, decode_base64
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.keys import verify_signature
 from ledger.state import read_record
 from ledger.transactions import TYPE_READ, Envelope, parse_envelope
@@ -25,23 +25,6 @@ from node.visibility import Reader, find_reader
 SCHEME: Final = "Allonge "
 GRANTS_KEPT: Final = 4_096
 _FIELDS: Final = {"chain", "member", "scope", "until", "v"}
-
-register(
-    Code(
-        "bad_grant",
-        "unauthenticated",
-        "no valid grant to read",
-        "Reading needs a fresh signature by one active key of a member.",
-        "See the wallet's key and member: run: allonge wallet show",
-    ),
-    Code(
-        "grant_expired",
-        "unauthenticated",
-        "the grant to read has expired",
-        "A grant lasts 15 minutes at most.",
-        "Send the command again; the wallet signs a new one.",
-    ),
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import orjson
 from starlette.responses import Response
 
 from ledger.encoding import INTEGER_MAX, JSONObject
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 
 MEDIA_TYPE: Final = "application/problem+json"
 TEXT_CHARACTERS_MAX: Final = 160
@@ -41,58 +41,6 @@ STATUS_OF_CODE: Final = {
     "wrong_media_type": 415,
 }
 RETRYABLE: Final = frozenset(("busy", "unavailable"))
-
-register(
-    Code(
-        "bad_request",
-        "malformed",
-        "not a request of this interface",
-        "A parameter, header or field is unknown, repeated or of the wrong form.",
-        "See /v1/openapi.json.",
-    ),
-    Code(
-        "wrong_method",
-        "malformed",
-        "the path does not take this method",
-        "The path exists, but not for this method.",
-        "See /v1/openapi.json.",
-    ),
-    Code(
-        "wrong_media_type",
-        "malformed",
-        "not a media type that is read here",
-        "The Content-Type of the request is not one this path takes.",
-        "Send one envelope as application/vnd.dsse+json, or see /v1/openapi.json.",
-    ),
-    Code(
-        "request_timeout",
-        "malformed",
-        "the request did not arrive in time",
-        "Head and body of a request must arrive within a bounded time.",
-        "Send it again over a working connection.",
-    ),
-    Code(
-        "node_busy",
-        "busy",
-        "the node has as much to do as it may",
-        "A bound on waiting work, connections or streams is reached.",
-        "Wait a moment and send again.",
-    ),
-    Code(
-        "node_stopping",
-        "unavailable",
-        "the node is stopping",
-        "It was told to stop, or it is not ready yet.",
-        "Wait until it has started again: run: allonge node doctor",
-    ),
-    Code(
-        "node_fault",
-        "internal",
-        "the node failed on this request",
-        "A defect of the node; nothing was changed by this request.",
-        "Report what was asked; the node's log has the details.",
-    ),
-)
 
 _UNSAFE: Final = re.compile(r"[^ -~]")
 _OWN: Final = frozenset(

@@ -20,7 +20,7 @@ from tests.codes import ROWS
 
 
 def test_all_codes_are_listed() -> None:
-    """``allonge errors`` reads sources; what is registered is in them, and no more."""
+    """``allonge errors`` reads tables and sources; what is registered is in them."""
     for package in (ledger, node, cli):
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not module.name.endswith("__main__"):

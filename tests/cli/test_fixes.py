@@ -12,8 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from cli.codes import CODES
-from cli.explain import OTHERS, sources
+from cli.explain import all_codes
 from cli.folder import open_folder
 from cli.formats.sample_invoice import write_sample_invoice
 from cli.keyfile import save_key
@@ -25,6 +24,7 @@ from ledger.names import short_id
 from tests.cli.wallets import PASSPHRASE, URL, Stage, open_stage
 from tests.world import World
 
+ROOT = Path(__file__).parents[2]
 RUN = "run: "
 KEY = SigningKey.from_seed(bytes(range(32)))
 ENTRIES = """\
@@ -53,29 +53,34 @@ WRONG = (1, 2, 6)
 
 def commands() -> Iterator[str]:
     """Yield what stands behind ``run:`` in any text of the program."""
-    for row in CODES:
+    for row in all_codes().values():
         _, run, command = row.fix.rpartition(RUN)
         if run:
             yield command
-    for source in sources("cli", *OTHERS):
-        tree = ast.parse(source)
-        inner = {
-            id(part)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.JoinedStr)
-            for part in node.values
-        }
-        for node in ast.walk(tree):
-            if isinstance(node, ast.JoinedStr):
-                text = ast.unparse(node)[2:-1]
-            elif isinstance(node, ast.Constant) and id(node) not in inner:
-                text = str(node.value)
-            else:
-                continue
-            _, run, command = text.rpartition(RUN)
-            # Docstrings say what happens, and one text puts another together.
-            if run and "\n" not in text and command[:1] not in ("", "{"):
-                yield command
+    for room in ("cli", "contracts", "ledger", "node"):
+        for path in (ROOT / room).rglob("*.py"):
+            yield from commands_in(ast.parse(path.read_text("utf-8")))
+
+
+def commands_in(tree: ast.Module) -> Iterator[str]:
+    """Yield what stands behind ``run:`` in the texts of a file."""
+    inner = {
+        id(part)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for part in node.values
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            text = ast.unparse(node)[2:-1]
+        elif isinstance(node, ast.Constant) and id(node) not in inner:
+            text = str(node.value)
+        else:
+            continue
+        _, run, command = text.rpartition(RUN)
+        # Docstrings say what happens, and one text puts another together.
+        if run and "\n" not in text and command[:1] not in ("", "{"):
+            yield command
 
 
 COMMANDS = sorted(set(commands()) - set(ELSEWHERE))
