@@ -176,6 +176,19 @@ def lost(stage: Stage) -> None:
     verbs.close(stage, -1)
 
 
+def rest_lost(stage: Stage, beta: int = 0) -> None:
+    """Let 600 of 1000 be paid, and the rest be given up by its holders."""
+    stage.deal()
+    verbs.live(stage, face=1000, days=3)
+    if beta:
+        verbs.transfer(stage, 0, beta)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 600)
+    verbs.wait(stage, 2)
+    verbs.close(stage, -1)
+    give_up(stage, "alpha", *(["beta"] if beta else []))
+
+
 def reduce(
     stage: Stage,
     amount: int,

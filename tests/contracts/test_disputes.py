@@ -160,6 +160,32 @@ money comes later     | lost, give_up alpha, receive 9 | books suspense | 9
 after some was paid   | lost, receive 9, give_up alpha | state | closed
 """
 
+# 600 of 1000 paid the rest; then its bank takes 100 of it back.
+REOPENED = """
+it is closed no longer  | rest_lost, reverse 100              | state   | part_paid
+all of it is owed again | rest_lost, reverse 100              | exposed | 500
+in two parts            | rest_lost, reverse 100, reverse 50 r2 | exposed | 550
+all that was paid       | rest_lost, reverse 600              | state   | live
+it is judged again      | rest_lost, reverse 100, close       | state   | default
+with a date of its own  | rest_lost, reverse 100, wait 1,
+                        | close -1                            | mark default | 0
+money is for it again   | rest_lost, reverse 100, receive 500 k2 | sum_of live | 0
+of another's units      | rest_lost beta=300, reverse 100     | exposed | 500
+given up anew           | rest_lost, reverse 100, close, give_up alpha | state | closed
+by all, each for more   | rest_lost beta=300, reverse 100, close, give_up alpha,
+                        | give_up beta                        | exposed | 0
+not before it is judged | rest_lost, reverse 100         | give_up alpha | wrong_state
+what was redeemed       | deal, live face=1000 days=3, redeem 0 600 600 days=2,
+                        | price payer=debtor, wait 5, close -1, give_up alpha,
+                        | price_back -300                     | exposed | 700
+and no longer closed    | deal, live face=1000 days=3, redeem 0 600 600 days=2,
+                        | price payer=debtor, wait 5, close -1, give_up alpha,
+                        | price_back                          | state   | live
+late, all paid, redeemed | deal, live face=1000 days=3, redeem 0 600 600 days=2,
+                        | price payer=debtor, wait 4, close -1, receive 401 k2,
+                        | price_back -500                     | mark overdue | none
+"""
+
 
 def answer(stage: Stage, row: Row) -> str:
     """Return a row's answer; its orders end with it."""
@@ -247,7 +273,7 @@ def test_limited(stage: Stage, row: Row) -> None:
     assert answer(stage, row) == row.code
 
 
-@rows(CLOSING)
+@rows(CLOSING, REOPENED)
 def test_closing(stage: Stage, row: Row) -> None:
     """A default is closed by all of its holders."""
     assert answer(stage, row) == row.code

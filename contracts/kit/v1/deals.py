@@ -25,6 +25,7 @@ from contracts.kit.v1.owed import (
     is_due,
     is_open,
     keep_recallable,
+    owe_again,
     today,
 )
 from contracts.kit.v1.parts import (
@@ -319,20 +320,19 @@ def redeem(ctx: Context, deal: Record, piece: Record, source: str) -> str:
 
 
 def add_retired(ctx: Context, record: Record, units: int) -> None:
-    """Count units as retired early, or as live again if below zero."""
+    """Count units as retired early."""
     after = {
         **record,
         "live_minor": record["live_minor"] - units,
         "retired_minor": record["retired_minor"] + units,
     }
-    if record["state"] in ("live", "part_paid", "settled"):
-        after["state"] = "part_paid" if after["retired_minor"] else "live"
-        if not after["live_minor"]:
-            after = discharge(ctx, after)
+    if record["state"] == "live":
+        after["state"] = "part_paid"
+    if not after["live_minor"]:
+        after = discharge(ctx, after)
     ctx.write(after)
     pay_small_sums(ctx, after)
-    if record["state"] != "closed":
-        add_exposure(ctx, record["programme"], -units)
+    add_exposure(ctx, record["programme"], -units)
     release_unassigned(ctx, record["account"], record["debtor"])
 
 
@@ -440,7 +440,10 @@ def undo_redemption(
         if part:
             reopen_units(ctx, tile, part)
             rest -= part
-    add_retired(ctx, ctx.need("receivable", deal["receivable"]), -again)
+    record = ctx.need("receivable", deal["receivable"])
+    after = {**record, "live_minor": record["live_minor"] + again}
+    after["retired_minor"] = record["retired_minor"] - again
+    owe_again(ctx, record, after, receipt["value_date"])
     reopened = line["reversed_principal_minor"] + again
     ctx.write({**line, "reversed_principal_minor": reopened})
     cancelled = 0

@@ -20,6 +20,7 @@ from contracts.kit.v1.calendars import (
     days_between,
     ms_of_date,
 )
+from contracts.kit.v1.exposure import add_exposure
 from contracts.kit.v1.records import LATE_STATES, LIVE, OPEN_STATES
 from contracts.kit.v1.rule import Context, Record, order_key
 from contracts.kit.v1.standing import barred_minor
@@ -368,16 +369,35 @@ def judge_lateness(
     return Judged("overdue", max(0, owes - disputed))
 
 
-def drop_dates(receivable: Record, state: str) -> Record:
-    """Return a receivable without the dates that a state does not bear.
+def owe_again(ctx: Context, receivable: Record, after: Record, value_date: str) -> None:
+    """Write a receivable whose units or interest are owed again, by a reversal.
 
-    What was settled keeps its dates, and loses them when it is owed again; that its
-    bank closes no day stays so.
+    Unless it is late it bears no date of that, and the next close judges it again.
+    If its holders had given it up for lost, it is closed no longer: they agreed on
+    what was left then, so all of it is owed, and counts against the limits, until
+    they agree anew. That its bank closes no day stays so.
+
+    Args:
+        ctx: the context.
+        receivable: as it stands in state.
+        after: the same with what is owed again.
+        value_date: of the money that was taken back.
     """
-    if state in ("settled", *LATE_STATES):
-        return receivable
-    dropped = [name for name in JUDGED if name != "bank_data_late"]
-    return {name: receivable[name] for name in receivable if name not in dropped}
+    state, was = after["state"], receivable["live_minor"]
+    back = after["retired_minor"] + after["interest_paid_minor"]
+    if state == "recovering" and not back:
+        state = "default"
+    elif state in ("closed", "part_paid", "settled"):
+        programme = ctx.need("programme", after["programme"])
+        owed = owed_at(programme, after, value_date)
+        if state != "settled" or owed.principal_minor + owed.interest_minor:
+            state = paid_state(after)
+            dropped = [name for name in JUDGED if name != "bank_data_late"]
+            after = {name: after[name] for name in after if name not in dropped}
+    ctx.write({**after, "state": state})
+    if receivable["state"] == "closed":
+        was = 0
+    add_exposure(ctx, after["programme"], after["live_minor"] - was)
 
 
 def put_judged(

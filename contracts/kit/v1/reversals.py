@@ -15,8 +15,7 @@ from contracts.kit.v1.books import (
     take_back,
 )
 from contracts.kit.v1.deals import undo_deal
-from contracts.kit.v1.exposure import add_exposure
-from contracts.kit.v1.owed import drop_dates, late_days, owed_at, paid_state
+from contracts.kit.v1.owed import late_days, owe_again, owed_at
 from contracts.kit.v1.parts import reopen_units
 from contracts.kit.v1.records import RETIRED, UNSENT, group_key
 from contracts.kit.v1.rule import Context, Record
@@ -212,27 +211,9 @@ def reverse_line(ctx: Context, receipt: Record, line: Record, amount_minor: int)
         "retired_accumulator": str(accumulator),
         "retired_minor": receivable["retired_minor"] - principal,
     }
-    state = state_after(ctx, changed, receipt["value_date"])
-    ctx.write({**drop_dates(changed, state), "state": state})
-    if state != "closed":
-        add_exposure(ctx, receivable["programme"], principal)
+    owe_again(ctx, receivable, changed, receipt["value_date"])
     ctx.emit("line_reversed", line=line["id"], amount_minor=amount_minor)
     return cancelled
-
-
-def state_after(ctx: Context, receivable: Record, value_date: str) -> str:
-    """Return the state of a receivable whose units or interest are owed again."""
-    state: str = receivable["state"]
-    back = receivable["retired_minor"] + receivable["interest_paid_minor"]
-    if state == "recovering" and not back:
-        return "default"
-    if state not in ("settled", "part_paid"):
-        return state
-    programme = ctx.need("programme", receivable["programme"])
-    owed = owed_at(programme, receivable, value_date)
-    if state == "settled" and not owed.principal_minor + owed.interest_minor:
-        return state
-    return paid_state(receivable)
 
 
 def reopen_line(
