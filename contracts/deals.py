@@ -7,6 +7,7 @@ buyer notes here how the registry record of a sale ended.
 """
 
 from contracts.kit.v1 import (
+    LATE_STATES,
     Amount,
     Context,
     Date,
@@ -27,6 +28,8 @@ from contracts.kit.v1 import (
 )
 
 FILINGS_MAX = 32
+# Deals that one job ends; only the pace depends on it.
+DEALS_PAGE = 1000
 TILES_PAGE = 100
 
 rule = Rule(
@@ -226,3 +229,15 @@ def lapse(ctx: Context, target: Record) -> None:
     """Tidy up a deal nobody paid in time; its pay-by has long counted."""
     if target["state"] == "open" and target["pay_by_ms"] < ctx.time:
         lapse_deal(ctx, target, "unpaid")
+
+
+@rule.job("receivable", "unaware")
+def lapse_unaware(ctx: Context, target: Record) -> None:
+    """End the deals of who has not signed to know that it is overdue."""
+    if target["state"] not in LATE_STATES:
+        return
+    page = ctx.scan("unaware", target["id"], limit=DEALS_PAGE)
+    for deal in page:
+        lapse_deal(ctx, deal, "touched")
+    if len(page) == DEALS_PAGE:
+        ctx.schedule(target, "unaware", ctx.time + 1)

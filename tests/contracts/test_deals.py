@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from contracts import read_sources
 from tests.rows import Row, rows
 from tests.sale_verbs import bidders
 from tests.stage import Stage
@@ -96,6 +97,16 @@ overdue              | live days=3, wait 3, sold flat=5, close,
                      | price | deal_state | lapsed touched
 overdue, refunded    | live days=3, wait 3, sold flat=5, close,
                      | price | paid_out return | lender:99995
+overdue, it is over  | live days=3, wait 3, sold flat=5,
+                     | close              | deal_state           | lapsed touched
+overdue, it is free  | live days=3, wait 3, sold flat=5,
+                     | close              | transfer 0 5 aware=1 | ok
+overdue, known       | live days=3, wait 3, sold flat=5 aware=1,
+                     | close              | deal_state           | open
+overdue, known, paid | live days=3, wait 3, sold flat=5 aware=1, close,
+                     | price              | deal_state           | moved
+overdue, then paid   | live days=3, wait 3, sold flat=5, close, wait 1,
+                     | receive 999999 value=-1, price | deal_state | lapsed touched
 void                 | sold               | void                 | encumbered
 split                | sold               | split 5              | part_locked
 transfer             | sold               | transfer 0 5         | part_locked
@@ -235,3 +246,34 @@ def test_witnesses(stage: Stage, row: Row) -> None:
 def test_reversals(stage: Stage, row: Row) -> None:
     """A price that the bank takes back brings the units back, or a claim."""
     assert row.answer(stage) == row.code
+
+
+TWO_SALES = """
+the last of them is over | live days=3, split 100000, wait 3, sold flat=5,
+                         | sold 100000 200000 tile=100000 flat=5,
+                         | close     | deal_state                    | lapsed touched
+the last of them is free | live days=3, split 100000, wait 3, sold flat=5,
+                         | sold 100000 200000 tile=100000 flat=5,
+                         | close     | transfer 100000 100005 tile=100000 aware=1 | ok
+the first of them, too   | live days=3, split 100000, wait 3, sold flat=5,
+                         | sold 100000 200000 tile=100000 flat=5,
+                         | close     | transfer 0 5 aware=1          | ok
+"""
+
+
+@pytest.fixture(scope="module")
+def slow_stage() -> Iterator[Stage]:
+    """A world that ends one deal a block."""
+    sources = read_sources()
+    path, line = "receivable/deals.py", "DEALS_PAGE = 1000"
+    assert line in sources[path]
+    sources[path] = sources[path].replace(line, "DEALS_PAGE = 1")
+    stage = Stage(more=bidders(), sources=sources)
+    yield stage
+    stage.check()
+
+
+@rows(TWO_SALES)
+def test_pages(slow_stage: Stage, row: Row) -> None:
+    """All sales of what is overdue end, however many there are."""
+    assert row.answer(slow_stage) == row.code

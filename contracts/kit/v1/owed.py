@@ -405,6 +405,8 @@ def put_judged(
 ) -> Record:
     """Write a receivable as a closed day leaves it; tell what is new.
 
+    Sales that were taken while it was not late end in the same block.
+
     Returns:
         The receivable as it then stands in state.
     """
@@ -420,6 +422,8 @@ def put_judged(
             ctx.emit(JUDGED[name], receivable=receivable["id"])
     if lateness in LATE_STATES:
         judged["state"] = was if was == "recovering" else lateness
+        if ctx.count_rows("unaware", judged["id"]):
+            ctx.schedule(judged, "unaware", ctx.time)
     elif was in LATE_STATES:
         judged["state"] = paid_state(receivable)
         ctx.emit("overdue_withdrawn", receivable=receivable["id"])

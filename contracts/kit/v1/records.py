@@ -122,7 +122,8 @@ def index_deal(deal: Record) -> Places:
     """List deals under both sides by state; find one by its short reference.
 
     ``deal_refs``: by what a bank form carries, as references are compared;
-    ``owing``: of a payer on a receivable, where its price was taken back.
+    ``owing``: of a payer on a receivable, where its price was taken back;
+    ``unaware``: open ones on a receivable that end when it is overdue.
     ``burdens`` counts all that may follow units of a receivable when they pass.
     """
     item, payer = deal["id"], deal["payer"]
@@ -132,6 +133,8 @@ def index_deal(deal: Record) -> Places:
         ("deals", deal["payee"], sort),
         ("deal_refs", normalise_number(deal["reference"]), item),
     ]
+    if deal["state"] == "open" and not deal["aware_overdue"]:
+        places.append(("unaware", deal["receivable"], item))
     if deal.get("owed_minor", 0):
         places.append(("owing", payer + "/" + deal["receivable"], item))
         places.append(("burdens", deal["receivable"], item))
