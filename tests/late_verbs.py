@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.sale_verbs import price
 from tests.stage import Body, Stage
 from tests.verbs import close, live, transfer, wait
 from tests.world import DAY_MS, digest_of
@@ -77,6 +78,18 @@ def passed(stage: Stage, days: int) -> None:
     transfer(stage, 0, 1000, "gamma", recourse="with")
     wait(stage, days)
     close(stage, -1)
+
+
+def stepped(stage: Stage) -> None:
+    """Let gamma's half of what beta has of alpha, with recourse, go back to beta."""
+    live(stage, days=3)
+    transfer(stage, 0, 1000, recourse="with")
+    transfer(stage, 0, 500, "gamma", recourse="with")
+    wait(stage, 5)
+    close(stage, -1)
+    wait(stage, 28)
+    call(stage, 503)
+    price(stage, payer="beta")
 
 
 def call(stage: Stage, price: int, tile: int = 0, by: str = "", **off: Any) -> None:

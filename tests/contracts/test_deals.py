@@ -208,6 +208,7 @@ the buyer owes that      | bought, send_price, price_back -1 | claimed lender | 
 it was unsent            | bought, price_back -1 | paid_out price       | alpha:1
 more than it brought     | bought | price_back 1 | reversal_too_large
 twice                    | bought, price_back | price_back 0 r2 | reversal_too_large
+and are joined again     | bought, price_back | merge 0 100000         | ok
 fees come back too       | fee_deal, bought, price_back | paid_out fee | bank:0+gamma:0
 paid by the debtor since | live days=5, bought pay_days=4, pay_now 999999,
                          | price_back | figure owed | 99937

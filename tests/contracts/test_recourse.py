@@ -101,6 +101,17 @@ nobody is paid twice     | backed 15, call 1002, price payer=alpha,
                          | receive 1002000 | state | settled
 """
 
+# Beta got [0,500) back from gamma when 28 days of its 30 were over.
+JOINED = """
+what came back          | stepped, wait 5              | call 503     | ok
+what never went         | stepped, wait 5              | call 503 500 | notice_passed
+they join               | stepped                      | merge 0 500  | ok
+in time for both        | stepped, merge 0 500         | call 1005    | ok
+else the earlier counts | stepped, merge 0 500, wait 5 | call 1006    | notice_passed
+both came back          | stepped, split 200,
+                        | merge 0 200, wait 5          | call 503     | ok
+"""
+
 REPURCHASES = """
 by anybody else        | live,
                        | transfer 0 1000 | rebuy 0 9 5 by=beta+gamma | wrong_signers
@@ -120,7 +131,7 @@ paid directly          | live, transfer 0 1000, rebuy 0 1000 9 way=direct,
 its chain is shorter   | live, transfer 0 1000, rebuy 0 9 3,
                        | price payer=alpha | origin | alpha
 to be joined again     | live, transfer 0 1000, rebuy 0 1000 9,
-                       | price payer=alpha | merge 0 1000 | not_mergeable
+                       | price payer=alpha | merge 0 1000 | ok
 """
 
 REDEMPTIONS = """
@@ -175,7 +186,7 @@ def test_calls(stage: Stage, row: Row) -> None:
     assert row.answer(stage) == row.code
 
 
-@rows(STEPS)
+@rows(JOINED, STEPS)
 def test_steps(stage: Stage, row: Row) -> None:
     """A price paid takes the units back one step; any other goes back itself."""
     assert row.answer(stage) == row.code

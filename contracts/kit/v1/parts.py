@@ -143,13 +143,20 @@ def cut_part(ctx: Context, tile: Record, lo: int, hi: int) -> Record:
 
 
 def merge_tiles(ctx: Context, left: Record, right: Record) -> Record:
-    """Join two neighbouring live tiles; the right one disappears."""
+    """Join two neighbouring live tiles; the right one disappears.
+
+    If units of one never came back to their holder, or came back earlier, the time
+    to call on their transferor runs for all as it does for those.
+    """
     joined = {
-        **left,
+        **{name: left[name] for name in left if name != "returned_ms"},
         "hi": right["hi"],
         "rev": max(left["rev"], right["rev"]) + 1,
         "transfers": max(left["transfers"], right["transfers"]),
     }
+    back = min(left.get("returned_ms", 0), right.get("returned_ms", 0))
+    if back:
+        joined["returned_ms"] = back
     ctx.remove("tile", str(right["lo"]), right["scope"])
     ctx.write(joined)
     return joined
