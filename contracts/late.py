@@ -113,7 +113,8 @@ def miss_close(ctx: Context, target: Record) -> None:
     programme = ctx.need("programme", target["programme"])
     closed = ctx.need("account", target["account"])["closed_date"]
     owes = is_open(target) and not owes_nothing(programme, target)
-    if owes and closed < judged_from(programme, target):
+    said = "bank_data_late" in target
+    if owes and not said and closed < judged_from(programme, target):
         ctx.write({**target, "bank_data_late": today(ctx, programme)})
         ctx.emit("bank_data_late", receivable=target["id"])
 

@@ -96,6 +96,22 @@ as the programme says      | deal late_close_days=0, live days=3,
 paid without a close       | paid 1000000, wait 9 | told bank_data_late | 0
 paid and taken back        | live days=3, wait 9, receive 1001000,
                            | reverse 1001000 | mark bank_data_late | -2
+settled, then taken back   | paid 1000000, wait 9, reverse 9 | mark bank_data_late | 0
+before it is late          | paid 1000000, wait 3, reverse 9 | mark bank_data_late | none
+and then it is             | paid 1000000, wait 3, reverse 9,
+                           | wait 1 | mark bank_data_late | 0
+all may be recalled        | deal recall_days=30, paid 1000000, wait 9,
+                           | reverse 9 | mark bank_data_late | 0
+closed, then taken back    | paid 1000000, close, wait 9,
+                           | reverse 9 | mark bank_data_late | none
+not due, then taken back   | live, redeem 0 1000000 9, price payer=debtor,
+                           | price_back | mark bank_data_late | none
+due since                  | live days=9, redeem 0 1000000 9, price payer=debtor,
+                           | wait 13, price_back | mark bank_data_late | 0
+said once, not twice       | paid 1000000, wait 9, reverse 9,
+                           | reverse 9 r2 | told bank_data_late | 1
+and not on another day     | paid 1000000, wait 9, reverse 9, wait 1,
+                           | reverse 9 r2 | mark bank_data_late | -1
 closed in the end          | live days=3, wait 9, close | mark bank_data_late | none
 and judged then            | live days=3, wait 9, close | state | default
 by value: the due day      | deal day_basis=value, live days=3, wait 3,

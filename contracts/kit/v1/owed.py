@@ -375,7 +375,7 @@ def owe_again(ctx: Context, receivable: Record, after: Record, value_date: str) 
     Unless it is late it bears no date of that, and the next close judges it again.
     If its holders had given it up for lost, it is closed no longer: they agreed on
     what was left then, so all of it is owed, and counts against the limits, until
-    they agree anew. That its bank closes no day stays so.
+    they agree anew. That its bank closes no day stays so, or is said now.
 
     Args:
         ctx: the context.
@@ -394,6 +394,9 @@ def owe_again(ctx: Context, receivable: Record, after: Record, value_date: str) 
             state = paid_state(after)
             dropped = [name for name in JUDGED if name != "bank_data_late"]
             after = {name: after[name] for name in after if name not in dropped}
+            if is_due(ctx, programme, after):
+                late_ms = data_late_ms(programme, after)
+                ctx.schedule(after, "data_late", max(late_ms, ctx.time))
     ctx.write({**after, "state": state})
     if receivable["state"] == "closed":
         was = 0
