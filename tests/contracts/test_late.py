@@ -97,7 +97,8 @@ paid without a close       | paid 1000000, wait 9 | told bank_data_late | 0
 paid and taken back        | live days=3, wait 9, receive 1001000,
                            | reverse 1001000 | mark bank_data_late | -2
 settled, then taken back   | paid 1000000, wait 9, reverse 9 | mark bank_data_late | 0
-before it is late          | paid 1000000, wait 3, reverse 9 | mark bank_data_late | none
+before it is late          | paid 1000000, wait 3,
+                           | reverse 9 | mark bank_data_late | none
 and then it is             | paid 1000000, wait 3, reverse 9,
                            | wait 1 | mark bank_data_late | 0
 all may be recalled        | deal recall_days=30, paid 1000000, wait 9,
