@@ -7,7 +7,7 @@ names, hold on to what fails, or compute what differs between machines.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NoReturn
 
 from ledger.gas import KIT_BUILTINS
@@ -54,13 +54,14 @@ def check_kit(path: str, tree: ast.Module) -> None:
     Raises:
         LedgerError: ``rule_refused``.
     """
-    bound = {*KIT_BUILTINS, "__name__", *_bound_names(tree)}
+    nodes = list(ast.walk(tree))
+    bound = {*KIT_BUILTINS, "__name__", *_bound_names(nodes)}
     members = {
         id(node.comparators[0])
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.In | ast.NotIn)
     }
-    for node in ast.walk(tree):
+    for node in nodes:
         if type(node) in _REFUSED:
             _refuse(path, node, *_REFUSED[type(node)])
         if isinstance(node, ast.Set) and id(node) not in members:
@@ -89,8 +90,8 @@ def _refuse(path: str, node: ast.AST, found: str, reason: str, fix: str) -> NoRe
     refuse(path, getattr(node, "lineno", 1), found, reason, fix)
 
 
-def _bound_names(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
+def _bound_names(nodes: Iterable[ast.AST]) -> Iterator[str]:
+    for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             yield node.id
         elif isinstance(node, ast.arg):
