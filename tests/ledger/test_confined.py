@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -14,77 +16,100 @@ from tests.lives import full_life
 from tests.world import SECRET
 
 ROOT = Path(__file__).parents[2]
-BEFORE = (
-    "import os, socket, subprocess, sys, signal, threading, ctypes, urllib.request\n"
+# One process imports everything once, and forks for each attempt: a row is what
+# the child writes of it to its own stdout, or nothing if it did not live to.
+ATTEMPTS = """
+import ctypes, json, os, signal, socket, subprocess, sys, threading, urllib.request
+from ledger.confined import confine_process, limit_resources
+found = []
+for attempt in json.load(sys.stdin):
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.dup2(writing, 1)
+        limit_resources(2**31, 20)
+        confine_process()
+        try:
+            exec(attempt)
+            said = b"it worked"
+        except BaseException as error:
+            said = type(error).__name__.encode()
+        os.write(1, said)
+        os._exit(0)
+    os.close(writing)
+    with open(reading, "rb") as stream:
+        found.append(stream.read().decode())
+    os.waitpid(child, 0)
+print(json.dumps(found))
+"""
+CANNOT = (
+    "open('{target}', 'wb')",
+    "open('/etc/hostname')",
+    "os.listdir('/')",
+    "os.unlink('{target}')",
+    "os.mkdir('{target}.d')",
+    "socket.socket()",
+    "socket.socketpair()",
+    "socket.create_connection(('127.0.0.1', 80))",
+    "os.fork()",
+    "subprocess.run(['true'])",
+    "os.execv('/bin/true', ['true'])",
+    "os.kill(os.getppid(), 0)",
+    "threading.Thread(target=print).start()",
+    "bytearray(2**32)",
+    "os.setuid(0)",
+    "os.chdir('/')",
+    "os.pipe()",
+    "os.memfd_create('name')",
 )
+CAN = "sorted(range(10**6))"
 REFUSALS = ("PermissionError", "MemoryError", "RuntimeError", "LookupError")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="confinement is Linux's")
 
 
-def run_confined(attempt: str, target: Path) -> str:
-    """Return what a confined process prints after an attempt."""
-    lines = attempt.format(target=target).splitlines()
-    code = (
-        BEFORE
-        + "from ledger.confined import confine_process, limit_resources\n"
-        + "limit_resources(2**31, 20)\nconfine_process()\ntry:\n"
-        + "".join(f"    {line}\n" for line in lines)
-        + "    sys.stdout.write('it worked')\n"
-        + "except BaseException as error:\n"
-        + "    sys.stdout.write(type(error).__name__)\n"
-    )
+class Attempts(NamedTuple):
+    """What confined processes said, and the folder they had to leave alone."""
+
+    said: dict[str, str]
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def attempts(tmp_path_factory: pytest.TempPathFactory) -> Attempts:
+    """Attempt everything, each in a confined process of its own."""
+    folder = tmp_path_factory.mktemp("confined")
+    target = folder / "target"
+    target.write_bytes(b"kept")
+    asked = (*CANNOT, CAN)
     ended = subprocess.run(
-        [sys.executable, "-B", "-c", code],
+        [sys.executable, "-B", "-c", ATTEMPTS],
         cwd=ROOT,
         env={},
+        input=json.dumps([attempt.format(target=target) for attempt in asked]),
         capture_output=True,
         text=True,
         timeout=60,
-        check=False,
+        check=True,
     )
-    return ended.stdout
+    return Attempts(dict(zip(asked, json.loads(ended.stdout), strict=True)), folder)
 
 
 @linux
 @pytest.mark.parametrize(
-    "attempt",
-    [
-        "open('{target}', 'wb')",
-        "open('/etc/hostname')",
-        "os.listdir('/')",
-        "os.unlink('{target}')",
-        "os.mkdir('{target}.d')",
-        "socket.socket()",
-        "socket.socketpair()",
-        "socket.create_connection(('127.0.0.1', 80))",
-        "os.fork()",
-        "subprocess.run(['true'])",
-        "os.execv('/bin/true', ['true'])",
-        "os.kill(os.getppid(), 0)",
-        "threading.Thread(target=print).start()",
-        "bytearray(2**32)",
-        "os.setuid(0)",
-        "os.chdir('/')",
-        "os.pipe()",
-        "os.memfd_create('name')",
-    ],
-    ids=lambda text: text.partition("(")[0] + text[-9:-2],
+    "attempt", CANNOT, ids=lambda text: text.partition("(")[0] + text[-9:-2]
 )
-def test_a_confined_process_cannot(attempt: str, tmp_path: Path) -> None:
+def test_a_confined_process_cannot(attempt: str, attempts: Attempts) -> None:
     """Files, network, processes, signals and large memory are out of reach."""
-    target = tmp_path / "target"
-    target.write_bytes(b"kept")
-    found = run_confined(attempt, target)
     # Some modules look for a file first, and say in their own way that they may not.
-    assert found in REFUSALS
-    assert target.read_bytes() == b"kept"
-    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+    assert attempts.said[attempt] in REFUSALS
+    assert (attempts.folder / "target").read_bytes() == b"kept"
+    assert [path.name for path in attempts.folder.iterdir()] == ["target"]
 
 
 @linux
-def test_a_confined_process_can_compute(tmp_path: Path) -> None:
-    """The same frame around harmless work prints that it worked."""
-    assert run_confined("sorted(range(10**6))", tmp_path / "none") == "it worked"
+def test_a_confined_process_can_compute(attempts: Attempts) -> None:
+    """The same frame around harmless work says that it worked."""
+    assert attempts.said[CAN] == "it worked"
 
 
 def test_an_unknown_machine_is_refused() -> None:
