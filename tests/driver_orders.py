@@ -236,4 +236,4 @@ class OrderDriver(DealDriver):
             ],
         }
         act = lambda: self.act("payout.status", **body)  # noqa: E731
-        return self.both("reject", act, payee)
+        return self.both("reject_payout", act, payee)

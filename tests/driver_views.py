@@ -17,12 +17,9 @@ ELSEWHERE = ("court", *("administrator:" + name for name in (*HOLDERS, "debtor")
 # keeps away from it, each place by its name, until it is mended.
 KNOWN = {
     "amount-due": "2026-11-22: an order for an amount leaves payouts made before it",
-    "closed-reversed": "2026-11-22: a reversal leaves closed what is owed again",
     "freeze-next": "2026-11-22: when one of two orders on units ends, none holds",
+    "freeze-retired": "2026-11-22: no order has late interest of units that are paid",
     "interest-stopped": "2026-11-22: interest runs on while money covers; not checked",
-    "lapsed-lock": "2026-11-22: a sale that lapses as overdue locks until pay-by",
-    "late-mark-reversed": "2026-11-22: no mark if it was settled before the N days",
-    "merge-returned": "2026-11-22: units that came back with a price do not join",
 }
 
 
@@ -175,8 +172,7 @@ class Views:
 
     def is_marked(self, rid: str) -> bool:
         """Tell whether the mark of late bank data says anything."""
-        known = "late-mark-reversed" in KNOWN and bool(self.model.reversals)
-        return not known and self.model.is_open(self.model.receivables[rid])
+        return self.model.is_open(self.model.receivables[rid])
 
     def said(self, state: str) -> str:
         """Return a state's name; what a reversal leaves recovering is left open."""

@@ -12,6 +12,7 @@ CHAIN_DECIDES = {
     "freeze-before": "frozen units' payouts are held; silent on earlier ones",
     "freeze-cuts": "units are frozen; silent on whether a tile is cut for it",
     "freeze-interest": "frozen units' payouts are held; silent on sharing interest",
+    "freeze-lines": "split over the lines (§7); silent on those of one group",
     "freeze-last": "expiry; silent on its last moment",
     "insolvent-receiver": "open offers lapse; silent on those to the member",
     "insolvent-receives": "silent on whether it may take a part",
@@ -20,6 +21,7 @@ CHAIN_DECIDES = {
     # passing on (§5)
     "call-always": "silent on who may not call on recourse",
     "call-notice": "a notice time; silent on how its days are counted",
+    "carried-back": "as if never paid (§7); silent on what passed on with units",
     "carried-interest": "late interest follows the units; silent on what was paid",
     "claim-passing": "claims reduce payouts (§7); silent on passing on meanwhile",
     "deal-lock": "the part is locked; silent on the rest of its tile",

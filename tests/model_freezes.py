@@ -1,7 +1,9 @@
 """Orders of authorities in the naive model, and insolvency."""
 
+from dataclasses import replace
+
 from tests.model_money import MoneyModel
-from tests.model_records import Freeze, Receivable, RefusedError, Tile, need, operation
+from tests.model_records import Freeze, Receivable, RefusedError, need, operation
 
 
 class FreezesModel(MoneyModel):
@@ -75,12 +77,14 @@ class FreezesModel(MoneyModel):
         self._cut_at(rec, hi)
 
     def _cut_at(self, rec: Receivable, edge: int) -> None:
-        """Cut a live tile where frozen units begin or end (choice freeze-cuts)."""
-        for tile in rec.live:
-            if tile.lo < edge < tile.hi:
-                rec.tiles.append(Tile(edge, tile.hi, *tile.group))
-                tile.hi = edge
-                self.end_offers(tile)
+        """Cut a tile where frozen units begin or end, paid or not yet.
+
+        Choice freeze-cuts: it is cut at all, and stays so.
+        """
+        for tile in [tile for tile in rec.tiles if tile.lo < edge < tile.hi]:
+            rec.tiles.append(replace(tile, lo=edge))
+            tile.hi = edge
+            self.end_offers(tile)
 
     @operation
     def freeze_member(

@@ -7,6 +7,7 @@ from tests.model_records import (
     DAY_MS,
     REFUNDS,
     REMITTER,
+    Group,
     Line,
     Part,
     Receipt,
@@ -271,13 +272,11 @@ class MoneyModel(PayoutsModel):
         principals = dict(zip(held, share(principal, [*held.values()]), strict=True))
         interests = dict(zip(unpaid, share(interest, [*unpaid.values()]), strict=True))
         for group in groups_of(rec.tiles):
+            owed = held.get(group, 0) + unpaid[group]
             parts = principals.get(group, 0), interests[group]
-            if sum(parts):
-                owed = held.get(group, 0) + unpaid[group]
-                line = Line(receipt.ref, rec.rid, *group, date, *parts, owed)
-                line.groups[group] = line.interest
+            for line in self.lines_of(rec, receipt, group, *parts):
+                line.owed = owed
                 line.in_default = rec.default
-                self.retire(rec, line)
                 self.lines.append(line)
                 self.pay_out(line)
         # Money valued in time but booked after the close corrects the judgement.
@@ -376,20 +375,55 @@ class MoneyModel(PayoutsModel):
         for line in self.lines:
             line.in_default = line.in_default and line.rid != rec.rid
 
-    def retire(self, rec: Receivable, line: Line) -> None:
-        """Retire units of the line's group from the highest downwards."""
-        left = line.principal
+    def lines_of(
+        self, rec: Receivable, receipt: Receipt, group: Group, units: int, interest: int
+    ) -> list[Line]:
+        """Retire units of a group; return lines, one for those under like orders.
+
+        Choices: freeze-lines, they are lines of their own; freeze-interest,
+        interest is shared among all units of the group by their unit-days, ties to
+        those under orders.
+        """
+        days: dict[frozenset[str], int] = {}
+        for tile in rec.tiles:
+            if tile.group == group:
+                late = self.days_late(rec, tile, receipt.value_date)
+                for orders, lo, hi in self.segments(rec.rid, tile.lo, tile.hi):
+                    days[orders] = days.get(orders, 0) + (hi - lo) * late
+        paid: dict[frozenset[str], list[Tile]] = {}
+        for orders, tile in self.retire(rec, group, units):
+            paid.setdefault(orders, []).append(tile)
+        keys = sorted(days, key=lambda orders: (not orders, sorted(orders)))
+        interests = share(interest, [days[orders] for orders in keys])
+        found: list[Line] = []
+        for orders, part in zip(keys, interests, strict=True):
+            mine = paid.get(orders, [])
+            principal = sum(tile.size for tile in mine)
+            where = receipt.ref, rec.rid, *group, receipt.value_date
+            line = Line(*where, principal, part, 0, orders=orders)
+            line.groups[group] = part
+            for tile in mine:
+                tile.line = line
+            found += [line] if line.net else []
+        return found
+
+    def retire(
+        self, rec: Receivable, group: Group, units: int
+    ) -> list[tuple[frozenset[str], Tile]]:
+        """Take units of a group from the highest downwards, cut where orders end."""
+        found = []
         for tile in reversed(rec.live):
-            if left and tile.group == (line.holder, line.chain):
-                part = min(left, tile.size)
-                if part < tile.size:
-                    paid = Tile(tile.hi - part, tile.hi, *tile.group, line)
-                    rec.tiles.append(paid)
-                    tile.hi -= part
-                else:
-                    tile.line = line
-                left -= part
+            part = min(units, tile.size) if tile.group == group else 0
+            if part:
                 self.end_offers(tile)
+                units -= part
+                rec.tiles.remove(tile)
+                if part < tile.size:
+                    rec.tiles.append(Tile(tile.lo, tile.hi - part, *group))
+                for orders, lo, hi in self.segments(rec.rid, tile.hi - part, tile.hi):
+                    rec.tiles.append(Tile(lo, hi, *group))
+                    found.append((orders, rec.tiles[-1]))
+        return found
 
     def end_offers(self, tile: Tile) -> None:
         """End the offers on a tile."""

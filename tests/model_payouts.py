@@ -13,7 +13,6 @@ from tests.model_records import (
     RefusedError,
     need,
     operation,
-    share,
 )
 
 
@@ -28,8 +27,7 @@ class PayoutsModel(OwedModel):
         """Make the line's payout, less what its holder has to give back (§7)."""
         line.due_on = self.today
         line.made_ms, line.party = self.now, line.party or line.holder
-        for orders, amount in self.spread(line).items():
-            line.add((orders, ""), amount)
+        line.add((line.orders, ""), line.net)
         # "Small amounts accumulate" (§7); choice small-which: but prices do not.
         priced = self.receipts[line.ref].priced
         line.is_small = bool(self.terms["payout_min_minor"]) and not priced
@@ -38,33 +36,10 @@ class PayoutsModel(OwedModel):
             if claim:
                 self.claims[line.holder, name] = claim - line.cancel(claim)
 
-    def spread(self, line: Line) -> dict[frozenset[str], int]:
-        """Return a new line's payout by the orders on the units that it paid.
-
-        Choice freeze-interest: interest is shared among the group's units by
-        their unit-days, ties to those under orders.
-        """
-        rec = self.receivables.get(line.rid)
-        units: dict[frozenset[str], int] = {}
-        unit_days: dict[frozenset[str], int] = {frozenset(): 0}
-        for tile in rec.tiles if rec else ():
-            if tile.group == (line.holder, line.chain):
-                days = self.days_late(rec, tile, line.value_date) if rec else 0
-                for orders, size in self.segments(line.rid, tile.lo, tile.hi):
-                    unit_days[orders] = unit_days.get(orders, 0) + size * days
-                    paid = size if tile.line is line else 0
-                    units[orders] = units.get(orders, 0) + paid
-        keys = sorted(unit_days, key=lambda orders: (not orders, sorted(orders)))
-        interests = share(line.interest, [unit_days[orders] for orders in keys])
-        made = {
-            orders: units.get(orders, 0) + interest
-            for orders, interest in zip(keys, interests, strict=True)
-        }
-        made[frozenset()] += line.net - sum(made.values())  # prices have no units
-        return made
-
-    def segments(self, rid: str, lo: int, hi: int) -> list[tuple[frozenset[str], int]]:
-        """Return the orders on units, run by run, with the number of units."""
+    def segments(
+        self, rid: str, lo: int, hi: int
+    ) -> list[tuple[frozenset[str], int, int]]:
+        """Return the orders on units, run by run."""
         orders = [
             order
             for order in self.freezes.values()
@@ -75,7 +50,8 @@ class PayoutsModel(OwedModel):
         return [
             (
                 frozenset(x.order_id for x in orders if x.lo <= start and end <= x.hi),
-                end - start,
+                start,
+                end,
             )
             for start, end in pairwise(inside)
         ]
@@ -254,7 +230,7 @@ class PayoutsModel(OwedModel):
         self.book(-sum(amount for *_, amount in payment))
 
     @operation
-    def reject(self, payee: str) -> None:
+    def reject_payout(self, payee: str) -> None:
         """The bank does not execute what was sent for a payee; it is due again."""
         self.check_attester()
         found = [(x, key) for x in self.payouts() for key in x.sent if key[0] == payee]

@@ -127,6 +127,7 @@ class Line:
     principal: int  # what stands, earlier reversals taken off
     interest: int
     owed: int  # what the group was owed just before
+    orders: frozenset[str] = frozenset()  # on the units it paid
     party: str = ""  # whom an order on a member means by it
     parts: dict[Part, int] = field(default_factory=dict)  # not yet sent
     sent: dict[tuple[str, Part], int] = field(default_factory=dict)  # not yet paid
@@ -143,9 +144,11 @@ class Line:
         return self.principal + self.interest
 
     def give_interest(self, amount: int) -> None:
-        """Let late interest go back, from whosever units it went with."""
+        """Let late interest go back. Choice carried-back: what moved last."""
         self.interest -= amount
-        parts = share(amount, [*self.groups.values()])
+        own = min(amount, self.groups.get((self.holder, self.chain), 0))
+        self.groups[self.holder, self.chain] -= own
+        parts = share(amount - own, [*self.groups.values()])
         for group, part in zip(self.groups, parts, strict=True):
             self.groups[group] -= part
 

@@ -137,7 +137,6 @@ class Returns(Deals):
             for rid in self.in_state("overdue", "default", "recovering")
             for tile in self.model.receivables[rid].live
             if tile.chain
-            and not self.is_stuck(tile)
             and self.counts_all()
             and not self.model.claim(tile.holder, rid)
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.driver_views import HOLDERS, KNOWN
+from tests.driver_views import HOLDERS
 from tests.properties.life_deals import Returns
 
 OPEN = ("live", "part_paid", "overdue", "default", "recovering")
@@ -34,9 +34,6 @@ class GivingUp(Returns):
     def give_up(self, data: st.DataObject, really: int) -> None:
         """Close as uncollectable, not too often."""
         lost = self.unclaimed("default", "recovering")
-        if "closed-reversed" in KNOWN:
-            paid = {line.rid for line in self.model.lines + self.model.prices}
-            lost = [rid for rid in lost if rid not in paid]
         if lost and not really:
             self.driver.give_up(data.draw(st.sampled_from(lost)))
 

@@ -40,6 +40,8 @@ class Orders(Walker):
             others = [self.model.freezes[name] for name in self.in_force()]
             if "freeze-next" in KNOWN and any(x.rid == rid for x in others):
                 return
+            if "freeze-retired" in KNOWN and self.model.terms["late_rate_ppm"]:
+                return
             how = {"rank": rank, "redirect": redirect}
             self.driver.freeze("units", until_ms, **where, **how)
 

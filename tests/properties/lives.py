@@ -10,9 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize
 
 from contracts.kit.v1.calendars import add_days
 from tests.driver_orders import OrderDriver
-from tests.driver_views import HOLDERS, KNOWN
+from tests.driver_views import HOLDERS
 from tests.model import Model
-from tests.model_records import Tile
 from tests.world import CALENDAR, START
 
 T = TypeVar("T")
@@ -93,19 +92,9 @@ class Walker(RuleBasedStateMachine):
             ((rid, tile.lo, tile.hi), any(tile is other for other in locked))
             for rid, rec in self.model.receivables.items()
             for tile in rec.live
-            if not self.is_stuck(tile)
         ]
         free = [place for place, is_locked in tiles if not is_locked]
         return self.pick(data, free, [("?", 0, 9), *(place for place, _ in tiles)])
-
-    def is_stuck(self, tile: Tile) -> bool:
-        """Tell whether a sale that has lapsed may still lock a tile."""
-        return "lapsed-lock" in KNOWN and any(
-            deal.tile is tile
-            and deal.state == "lapsed"
-            and deal.pay_by_ms >= self.driver.now
-            for deal in self.model.agreed.values()
-        )
 
     def pick_part(self, data: st.DataObject) -> tuple[tuple[str, int, int, int], str]:
         """Return receivable, tile's start, start, end of a part; and a receiver."""

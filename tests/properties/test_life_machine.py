@@ -55,6 +55,8 @@ class Distress(Defences, Paying):
 class Frozen(Orders, Deals, Passing, Paying):
     """Orders of authorities."""
 
+    themed: ClassVar = {"late_rate_ppm": [0, 60_000, 1_000_000]}
+
 
 class Ruined(Insolvency, Deals, Passing, Paying):
     """Members that fail."""
