@@ -11,15 +11,40 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-Row = tuple[str, bytes]  # sort key, what stands there
+# The sort key's UTF-8, a zero byte, the record key: one comparison of bytes is
+# half the work of comparing pairs, and the order is the same.
+Row = bytes
+Entry = tuple[str, bytes]  # sort key, record key
 
 RUN_ROWS: Final = 512
 # From this share of a run on, changing it row by row costs more than anew, and
 # so few rows never do.
 ROWS_PER_CHANGE: Final = 16
 FEW_ROWS: Final = 4
+_KEY_BYTES: Final = 32
 # Sorts after every record key, so that all rows of one sort key come before.
-_LAST_KEY: Final = b"\xff" * 33
+_LAST_KEY: Final = b"\xff" * (_KEY_BYTES + 1)
+
+
+def make_row(sort: str, key: bytes) -> Row:
+    """Return the row of a record key of 32 bytes under a sort key.
+
+    Raises:
+        ValueError: the sort key holds a zero byte, and could not be told apart.
+    """
+    if "\0" in sort:
+        raise ValueError("a sort key holds no zero byte")
+    return b"%b\0%b" % (sort.encode(), key)
+
+
+def row_after(sort: str) -> Row:
+    """Return what sorts after all rows of a sort key and before all later ones."""
+    return make_row(sort, _LAST_KEY)
+
+
+def read_row(row: Row) -> Entry:
+    """Return sort key and record key of a row."""
+    return row[: -_KEY_BYTES - 1].decode(), row[-_KEY_BYTES:]
 
 
 class OrderedRows:
@@ -40,7 +65,7 @@ class OrderedRows:
     def after(self, sort: str, limit: int | None) -> Iterator[Row]:
         """Yield rows in order, those after a sort key, all if it is empty."""
         left = self._count if limit is None else limit
-        place = (sort, _LAST_KEY)
+        place = row_after(sort)
         at = max(0, bisect_right(self._firsts, place) - 1) if sort else 0
         start = bisect_right(self._runs[at], place) if sort and self._runs else 0
         while at < len(self._runs):

@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 from ledger.encoding import JSONObject, copy_part, encode, find_nested, load_record
 from ledger.errors import LedgerError
 from ledger.gas import Meter, OutOfGas, metered
-from ledger.ordered import OrderedRows, Row
+from ledger.ordered import Entry, OrderedRows, Row, make_row, read_row, row_after
 from ledger.statemap import StateMap, commit_value, derive_salt, map_key, scope_prefix
 
 HEIGHT_BYTES: Final = 8
@@ -30,7 +30,6 @@ READ_ALWAYS: Final = frozenset({"key", "member", "policy"})
 PLACES_GAS_MAX: Final = 10**12
 RESTORE_GAS_MAX: Final = 10**15
 
-Entry = Row  # sort key, record key
 Partition = tuple[str, str]  # index, partition
 Place = tuple[str, str, str]  # index, partition, sort key
 PlacesFunction = Callable[[JSONObject], list[Place]]
@@ -200,6 +199,12 @@ class State:
         self, partition: Partition, after: str, limit: int | None
     ) -> Iterator[Entry]:
         """Yield index entries in order, after a sort key."""
+        return map(read_row, self.rows(partition, after, limit))
+
+    def rows(
+        self, partition: Partition, after: str, limit: int | None
+    ) -> Iterator[Row]:
+        """Yield the same as rows, which compare as bytes."""
         rows = self._indexes.get(partition)
         return iter(()) if rows is None else rows.after(after, limit)
 
@@ -254,7 +259,7 @@ class State:
 
     def restore(self, items: Iterable[tuple[bytes, bytes]]) -> None:
         """Fill an empty state from a snapshot's records; builds map, indexes."""
-        found: dict[Partition, dict[Entry, bool]] = {}
+        found: dict[Partition, dict[Row, bool]] = {}
         with metered(Meter(RESTORE_GAS_MAX)):
             for key, stored in items:
                 self.records[key] = stored
@@ -262,7 +267,8 @@ class State:
                 if record["kind"] in READ_ALWAYS and len(self._decoded) < DECODED_MAX:
                     self._decoded[key] = (stored, (record, find_nested(record)))
                 for index, partition, sort in index_entries(self.kinds, record):
-                    found.setdefault((index, partition), {})[(sort, key)] = True
+                    row = make_row(sort, key)
+                    found.setdefault((index, partition), {})[row] = True
         for place, delta in found.items():
             rows = self._indexes[place] = OrderedRows()
             rows.change(delta)
@@ -308,7 +314,7 @@ class _Delta:
     __slots__ = ("count", "rows")
 
     def __init__(self) -> None:
-        self.rows: dict[Entry, bool] = {}
+        self.rows: dict[Row, bool] = {}
         self.count = 0
 
 
@@ -455,7 +461,7 @@ class Layer:
             delta = self.deltas.get(partition)
             if delta is None:
                 delta = self.deltas[partition] = _Delta()
-            delta.rows[(sort, key)] = change > 0
+            delta.rows[make_row(sort, key)] = change > 0
             delta.count += change
 
     def count_rows(self, partition: Partition) -> int:
@@ -472,19 +478,25 @@ class Layer:
         self, partition: Partition, after: str, limit: int | None
     ) -> Iterator[Entry]:
         """Yield index entries in order, after a sort key, this layer's included."""
+        return map(read_row, self.rows(partition, after, limit))
+
+    def rows(
+        self, partition: Partition, after: str, limit: int | None
+    ) -> Iterator[Row]:
+        """Yield the same as rows, which compare as bytes."""
         if self._unplaced:
             self.settle()
         delta = self.deltas.get(partition)
         if delta is None:
-            yield from self.parent.entries(partition, after, limit)
+            yield from self.parent.rows(partition, after, limit)
             return
         changed = delta.rows
         added = sorted(row for row, present in changed.items() if present)
         if after:
-            added = added[bisect_right(added, (after, b"\xff" * 33)) :]
+            added = added[bisect_right(added, row_after(after)) :]
         below = (
             row
-            for row in self.parent.entries(partition, after, None)
+            for row in self.parent.rows(partition, after, None)
             if row not in changed
         )
         for count, row in enumerate(merge(below, added)):

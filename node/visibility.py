@@ -17,7 +17,8 @@ from typing import Any, Final, NamedTuple
 
 from ledger.encoding import JSONObject, find_nested, load_record
 from ledger.kernel import MANIFEST_HASH
-from ledger.state import Entry, Opened, Partition, State, read_record, scan_records
+from ledger.ordered import Row, read_row
+from ledger.state import Opened, Partition, State, read_record, scan_records
 from ledger.transactions import Transaction
 from node.history import History, PlacedEvent
 from node.ties import find_ties, walk_tiles
@@ -307,18 +308,18 @@ class _VisibleState(State):
         record = load_record(raw)
         return record, find_nested(record)
 
-    def entries(
+    def rows(
         self, partition: Partition, after: str, limit: int | None
-    ) -> Iterator[Entry]:
-        for row in self._base.entries(partition, after, None):
+    ) -> Iterator[Row]:
+        for row in self._base.rows(partition, after, None):
             if limit is not None and limit <= 0:
                 return
-            if self.get(row[1]) is not None:
+            if self.get(read_row(row)[1]) is not None:
                 limit = None if limit is None else limit - 1
                 yield row
 
     def count_rows(self, partition: Partition) -> int:
-        return sum(1 for _ in self.entries(partition, "", None))
+        return sum(1 for _ in self.rows(partition, "", None))
 
 
 def visible_state(*sights: Sight) -> State:

@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
-from ledger.ordered import RUN_ROWS, OrderedRows, Row
+from ledger.ordered import RUN_ROWS, OrderedRows, Row, make_row, read_row
 
 
 def row(number: int) -> Row:
     """Return a row; four share a sort key."""
-    return f"{number // 4:08d}", number.to_bytes(32, "big")
+    return make_row(f"{number // 4:08d}", number.to_bytes(32, "big"))
 
 
 @pytest.mark.parametrize("most", [1, 7, 3 * RUN_ROWS], ids=["one", "few", "many"])
@@ -36,7 +36,7 @@ def test_rows_stay_as_a_sorted_set_has_them(most: int) -> None:
 def check(rows: OrderedRows, model: set[Row], after: str) -> None:
     """Compare all rows, those after a sort key, and a few of them."""
     known = sorted(model)
-    later = [each for each in known if not after or each[0] > after]
+    later = [each for each in known if not after or read_row(each)[0] > after]
     assert len(rows) == len(known)
     assert list(rows.after("", None)) == known
     assert list(rows.after(after, None)) == later
@@ -54,3 +54,19 @@ def test_no_row_is_left_of_what_was_taken_away() -> None:
     assert list(rows.after("", None)) == []
     rows.change({row(1): False, row(2): True})
     assert list(rows.after("", None)) == [row(2)]
+
+
+TEXTS = ("", "a", "a/", "a0", "ab", "b", "~", "ä", "€", "\U0001f600", "\uffff")
+
+
+def test_rows_sort_as_pairs_of_sort_key_and_record_key_do() -> None:
+    """The bytes of a row give back the pair, and sort as the pairs do."""
+    keys = [bytes(32), bytes(31) + b"\1", b"\xff" * 32]
+    pairs = sorted((text, key) for text in TEXTS for key in keys)
+    assert [read_row(row) for row in sorted(make_row(*each) for each in pairs)] == pairs
+
+
+def test_a_sort_key_with_a_zero_byte_is_refused() -> None:
+    """It ends the sort key, so it cannot be inside one."""
+    with pytest.raises(ValueError, match="zero byte"):
+        make_row("a\0b", bytes(32))
