@@ -45,12 +45,14 @@ from contracts.kit.v1 import (
     sign_authority,
     to_record,
 )
+from contracts.kit.v1.groups import count_units
 from contracts.kit.v1.owed import discharge, owes_nothing
 
 DAY_MS = 86_400_000
 EXTEND_DAYS_MAX = 3660
 DISPUTES_MAX = 16
-TILES_MAX = 2000
+# Parts of one holder that an act counts; its gas is enough for this many.
+TILES_MAX = 20_000
 SIGNED_MAX = 12
 LOST = ("default", "recovering")
 
@@ -99,6 +101,12 @@ rule = Rule(
             "not a holder of live units",
             "Only who holds units of it now agrees to close it.",
             "See what you hold: run: allonge balance",
+        ),
+        "too_many_parts": (
+            "refused",
+            "held in too many parts",
+            "All that a holder has is counted at once, up to so many parts.",
+            "Its holder joins neighbours first: run: allonge merge --help",
         ),
     },
 )
@@ -242,11 +250,8 @@ def reduce_own(
     """
     parts = [dispute for dispute in agreed if "lo" in dispute]
     supplier, left = record["supplier"], amount_minor
-    tiles = [
-        tile
-        for tile in ctx.scan("live", record["id"], supplier + "/", TILES_MAX)
-        if tile["holder"] == supplier and "pledge" not in tile
-    ]
+    own = own_tiles(ctx, record["id"], supplier)
+    tiles = [tile for tile in own if "pledge" not in tile]
     for tile in sorted(tiles, key=lambda tile: (not lies_in(tile, parts), -tile["lo"])):
         units = min(left, tile["hi"] - tile["lo"])
         kept = find_freeze(ctx, tile) or find_amount_freeze(ctx, record, tile, units)
@@ -472,10 +477,22 @@ def sign_close(ctx: Context, body: Close) -> list[Signer]:
     return signers
 
 
+def own_tiles(ctx: Context, receivable: str, holder: str) -> list[Record]:
+    """Return all live tiles of a holder.
+
+    Raises:
+        Refusal: ``too_many_parts``.
+    """
+    tiles = ctx.scan("live", receivable, holder + "/", TILES_MAX + 1)
+    own = [tile for tile in tiles if tile["holder"] == holder]
+    if len(own) > TILES_MAX:
+        ctx.refuse("too_many_parts", tiles_max=TILES_MAX)
+    return own
+
+
 def held_units(ctx: Context, receivable: str, holder: str) -> int:
     """Return how many live units a holder has."""
-    tiles = ctx.scan("live", receivable, holder + "/", TILES_MAX)
-    return sum([tile["hi"] - tile["lo"] for tile in tiles if tile["holder"] == holder])
+    return count_units(own_tiles(ctx, receivable, holder))
 
 
 @rule.action(

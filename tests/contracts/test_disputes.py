@@ -303,3 +303,36 @@ def test_units_paid_out_of_turn_are_found(cheat: dict[str, str]) -> None:
     with pytest.raises(LedgerError) as caught:
         receive(stage, 450_000)
     assert caught.value.code == "sweep_wrong"
+
+
+# Three parts of one holder are counted, not four.
+IN_PARTS = """
+all that may be counted | lost, split 1 2, give_up alpha  | exposed | 0
+one part more           | lost, split 1 2 3   | give_up alpha | too_many_parts
+whoever signs last      | lost, split 1 2 3, transfer 3 9 aware=1 tile=3,
+                        | split 10 tile=9                 | give_up beta | ok
+joined, it is closed    | lost, split 1 2 3, merge 0 1, give_up alpha | exposed | 0
+another's do not count  | lost, transfer 0 3 aware=1, split 1 2, split 4 5 tile=3,
+                        | give_up alpha, give_up beta     | exposed | 0
+all of the supplier's   | soft, split 1 2                 | reduce 1000000 | ok
+leave no claim          | soft, split 1 2, reduce 1000000 | left_claim | 0
+one part more: nothing  | soft, split 1 2 3               | reduce 9 | too_many_parts
+"""
+
+
+@pytest.fixture(scope="module")
+def narrow_stage() -> Iterator[Stage]:
+    """A world whose acts count three parts of a holder."""
+    sources = read_sources()
+    path, line = "receivable/disputes.py", "TILES_MAX = 20_000"
+    assert line in sources[path]
+    sources[path] = sources[path].replace(line, "TILES_MAX = 3")
+    stage = Stage(more=(make_actor("regulator", "regulator"),), sources=sources)
+    yield stage
+    stage.check()
+
+
+@rows(IN_PARTS)
+def test_parts_are_all_counted(narrow_stage: Stage, row: Row) -> None:
+    """Nobody gives up, or has reduced, only some of its units unnoticed."""
+    assert answer(narrow_stage, row) == row.code
