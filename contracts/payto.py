@@ -161,9 +161,9 @@ def judge_payto(ctx: Context, target: Record) -> None:
 def find_objection(ctx: Context, payto: Record, record: Record) -> str:
     """Return why an account stays as it is, "" if it changes.
 
-    Nothing changes while money is on its way to holders, or a holder owes the
-    old account; nor once all is paid, when nobody is left to ask and a bank may
-    still recall it.
+    ``busy``: money is on its way to holders, or all is paid, when nobody is left to
+    ask and a bank may still recall it. ``holders``: not all of them are for it, units
+    are pledged, or a holder owes the old account; the debtor is not to know which.
     """
     coming = record["waiting_minor"] + record["undistributed_minor"]
     asks = is_open(record) and record["live_minor"]
@@ -177,16 +177,13 @@ def find_objection(ctx: Context, payto: Record, record: Record) -> str:
     for name in groups:
         holder = groups[name]["holder"]
         if groups[name]["units"] and not name.startswith(holder + "//"):
-            return "pledged"
+            return "holders"
         if not groups[name]["units"] or holder in asked:
             continue
         asked[holder] = True
         said = ctx.read("answer", holder, payto["id"])
-        if said is not None and not said["agrees"]:
-            return "refused"
-        silent = said is None
-        if silent and ("lender" in ctx.need("member", holder)["roles"] or not alike):
-            return "silent"
-        if claim_left(ctx, old["id"], record["id"], holder):
-            return "claim"
+        lends = "lender" in ctx.need("member", holder)["roles"]
+        agrees = alike and not lends if said is None else said["agrees"]
+        if not agrees or claim_left(ctx, old["id"], record["id"], holder):
+            return "holders"
     return ""

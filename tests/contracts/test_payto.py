@@ -46,23 +46,25 @@ not before its time   | live, propose, wait 19      | judged | open False
 by silence            | live, propose, wait 21      | judged | made True
 by agreement          | live, propose, answer yes, wait 21 | judged | made True
 refused               | live, propose, answer no, wait 21,
-                      | | judged | lapsed refused False
+                      | | judged | lapsed holders False
 refused after all     | live, propose, answer yes, answer no,
-                      | wait 21                     | judged | lapsed refused False
+                      | wait 21                     | judged | lapsed holders False
 by one of two         | live, transfer 0 9, propose, answer no beta,
-                      | wait 21                     | judged | lapsed refused False
+                      | wait 21                     | judged | lapsed holders False
 a lender's silence    | live, transfer 0 9 lender, propose,
-                      | wait 21                     | judged | lapsed silent False
+                      | wait 21                     | judged | lapsed holders False
 a lender's word       | live, transfer 0 9 lender, propose, answer yes lender,
                       | wait 21                     | judged | made True
-another attester's    | live, propose 20 agent, wait 21 | judged | lapsed silent False
+another attester's    | live, propose 20 agent, wait 21 | judged | lapsed holders False
 and all agree         | live, propose 20 agent, answer yes,
                       | wait 21                     | judged | made True
+who holds no more     | live, transfer 0 9, redeem 0 9 9, price payer=debtor,
+                      | propose 20 agent, answer yes, wait 21 | judged | made True
 money on its way      | early 9, propose, wait 21   | judged | lapsed busy False
 settled meanwhile     | live days=3, propose, wait 3, receive 1000000,
                       | wait 21                     | judged | lapsed busy False
 a claim on the old    | sent 9, reverse 9, propose,
-                      | wait 21                     | judged | lapsed claim False
+                      | wait 21                     | judged | lapsed holders False
 """
 
 
