@@ -31,7 +31,7 @@ from contracts.kit.v1 import (
     lock_tile,
     need_solvent,
     order_key,
-    place_under_next,
+    place_payout,
     put_standing,
     release_locks,
     sign_authority,
@@ -51,7 +51,7 @@ COVERS = (
     ("units", ("hi", "lo", "receivable")),
 )
 # Covers whose orders bind payouts that are due by then; of an insolvency, all.
-HOLDING = ("account", "member", "payout_account", "payouts")
+HOLDING = ("account", "amount", "member", "payout_account", "payouts")
 SUBJECTS = ("account", "member", "receipt", "receivable")
 FIGURES = ("amount_minor", "currency", "hi", "lo")
 GUARDIANS = ("lender", "regulator")
@@ -270,8 +270,8 @@ def end_deals(ctx: Context, member: str) -> None:
 def hold_payouts(ctx: Context, target: Record) -> None:
     """Put what is due and not sent yet under an order on a member or account.
 
-    An amount is taken of later money only. What a page leaves is another job's;
-    until then whoever sends a payout asks for the orders on it.
+    What a page leaves is another job's; until then whoever sends a payout asks for
+    the orders on it.
     """
     if target["cover"] not in HOLDING:
         return
@@ -284,7 +284,7 @@ def hold_payouts(ctx: Context, target: Record) -> None:
         if len(page) < PAGE:
             return
         after = page[-1]["date"] + "/" + page[-1]["id"]
-    # What another order took of these payouts may have been counted on it.
+    # What it took of these payouts may have been counted on it.
     order = {**ctx.need("order", target["id"]), "held_to": after}
     ctx.write(order)
     ctx.schedule(order, "hold", ctx.time + 1)
@@ -292,7 +292,7 @@ def hold_payouts(ctx: Context, target: Record) -> None:
 
 def put_placed(ctx: Context, payout: Record) -> None:
     """Write a payout under the order that takes it, if another one does now."""
-    placed = place_under_next(ctx, payout)
+    placed = place_payout(ctx, payout)
     if placed != payout:
         ctx.write(placed)
 

@@ -30,7 +30,7 @@ from contracts.kit.v1.discrepancies import (
     open_discrepancy,
     outcome_of,
 )
-from contracts.kit.v1.standing import place_under_next
+from contracts.kit.v1.standing import place_payout
 
 PAYOUTS_MAX = 100
 SMALL_PAGE = 500
@@ -159,9 +159,11 @@ def instruct(ctx: Context, body: Instruct) -> None:
     mandate = account.get("mandate", {"limit_minor": 0, "number": 0, "until": ""})
     total = 0
     for item in body.payouts:
-        payout = place_under_next(ctx, ctx.need("payout", item), amounts=False)
-        # A reversal may have left nothing of it.
-        sent = payout["state"] != "due" or not payout["amount_minor"]
+        known = ctx.need("payout", item)
+        payout = place_payout(ctx, known)
+        # A reversal may have left nothing of it, an order part of what is signed.
+        cut = payout["amount_minor"] != known["amount_minor"]
+        sent = payout["state"] != "due" or not payout["amount_minor"] or cut
         if payout["account"] != account["id"] or sent:
             ctx.refuse("wrong_state_of_payout", state=payout["state"])
         if payout["purpose"] != "return":

@@ -14,6 +14,7 @@ from contracts.kit.v1 import (
     Rule,
     accrue,
     add_exposure,
+    allocate_pro_rata,
     allocate_rest,
     allocate_unassigned,
     any_orders,
@@ -23,7 +24,7 @@ from contracts.kit.v1 import (
     data_late_ms,
     divide_money,
     find_insolvency,
-    find_lock,
+    freeze_locks,
     gather_groups,
     group_key,
     is_due,
@@ -40,7 +41,6 @@ from contracts.kit.v1 import (
     pay,
     pay_small_sums,
     pro_rata_cutoff,
-    rank_orders,
     release_locks,
     release_unassigned,
     repay_sellers,
@@ -355,27 +355,23 @@ def credit_under_orders(
     """
     account = ctx.need("account", sweep["account"])
     pledged = "pledge" in tiles[0]
-    orders = money_orders(ctx, tiles[0]["holder"], account, pledged=pledged)
-    units: dict[str, int] = {}
-    locks: dict[int, str] = {}
-    for tile in tiles:
-        lock = find_lock(ctx, tile) if tile["locks"] else ""
-        units[lock] = units.get(lock, 0) + tile["hi"] - tile["lo"]
-        locks[tile["lo"]] = lock
+    found: dict[int, list[str]] = {}
     own: dict[str, list[Record]] = {}
-    for take in takes:
-        own.setdefault(locks[take["tile"]["lo"]], []).append(take)
-    names = [name for name in units if name]
-    rest, whole = paid[1], sum([units[name] for name in units])
-    for name in [*names, ""]:
-        interest = paid[1] * units[name] // whole if name else rest
-        rest -= interest
-        mine = own.get(name, [])
+    for tile in tiles:
+        found[tile["lo"]] = sorted(freeze_locks(ctx, tile))
+        own.setdefault("/".join(found[tile["lo"]]), []).append(tile)
+    # Of what does not divide, frozen units get the more.
+    names = sorted(own.keys(), key=lambda name: not name)
+    shares = allocate_pro_rata(paid[1], [count_units(own[name]) for name in names])
+    for position in range(len(names)):
+        one = own[names[position]][0]
+        locks = found[one["lo"]]
+        mine = [take for take in takes if found[take["tile"]["lo"]] == locks]
         principal = sum([take["left"] for take in mine])
-        bound = rank_orders([*orders, ctx.need("order", name)]) if name else orders
-        for portion in divide_money(bound, [principal, interest]):
+        orders = money_orders(ctx, one["holder"], account, locks, pledged=pledged)
+        for portion in divide_money(orders, [principal, shares[position]]):
             count_taken(ctx, portion[0], sum(portion[1]))
-            credit_units(ctx, sweep, sums, tiles[0], mine, portion)
+            credit_units(ctx, sweep, sums, one, mine, portion)
 
 
 def credit_units(
@@ -491,6 +487,9 @@ def credit(
         "purpose": "holding",
         **under_order(order),
     }
+    locks = freeze_locks(ctx, tile)
+    if locks:
+        like["locks"] = sorted(locks)
     # What its sellers get of it is as good as claimed by them.
     repaid = (
         0 if order else repay_sellers(ctx, account, like, receivable, amount - claimed)

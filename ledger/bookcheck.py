@@ -25,6 +25,8 @@ OPEN: Final = ("live", "part_paid", "overdue", "default", "recovering")
 FREED: Final = ("rejected", "expired", "declined")
 # Work on a receivable that takes money to its holders.
 MONEY_WORK: Final = ("due", "sweep")
+# What a cut of a payout has from it.
+WHOSE: Final = ("account", "deal", "payee", "purpose", "receipt")
 UNIT_STATES: Final = ("live", "retired", "reduced")
 CREDITS: Final = ("receipt", "return", "interest")
 # Classes that have a line of their own, and what an entry adds to it.
@@ -414,21 +416,28 @@ def _check_lines(books: Books) -> None:
 
 def _check_payouts(books: Books) -> None:
     paid_by_line = [line for line in books["line"] if "payout" in line]
+    payouts = {payout["id"]: payout for payout in books["payout"]}
+    # Orders cut payouts: what all the cuts of one may come to is its lines'.
+    origins = {item: str(payouts[item].get("origin", item)) for item in payouts}
+    for item, origin in origins.items():
+        own, whole = payouts[item], payouts.get(origin, {})
+        for name in WHOSE:
+            _compare("I9", item, whole.get(name), own.get(name))
+        if own["amount_minor"] < 0:
+            raise _wrong("I9", item, "0 or more", own["amount_minor"])
+    for line in paid_by_line:
+        payee = payouts.get(line["payout"], {}).get("payee")
+        _compare("I9", line["id"], line["holder"], payee)
     credited = _sum_by(
         paid_by_line,
-        lambda line: str(line["payout"]),
+        lambda line: origins[line["payout"]],
         lambda line: _line_gross(line) - line["claimed_minor"],
     )
-    payees = {payout["id"]: payout["payee"] for payout in books["payout"]}
-    for line in paid_by_line:
-        _compare("I9", line["id"], line["holder"], payees.get(line["payout"]))
-    for payout in books["payout"]:
-        if payout["purpose"] == "holding":
-            limit = credited[payout["id"]]
-            if not 0 <= payout["amount_minor"] <= limit:
-                raise _wrong(
-                    "I9", payout["id"], f"at most {limit}", payout["amount_minor"]
-                )
+    holding = [payout for payout in books["payout"] if payout["purpose"] == "holding"]
+    paid = _sum_by(holding, lambda payout: origins[payout["id"]], _amount)
+    for item, amount in paid.items():
+        if amount > credited[item]:
+            raise _wrong("I9", item, f"at most {credited[item]}", amount)
 
 
 def _check_claims(books: Books) -> None:

@@ -63,13 +63,17 @@ def _check_loose(
     running = {job["target"] for job in books["job"] if job["what"] == "hold"}
     pledged = {line.get("payout") for line in books["line"] if "pledge" in line}
     bound: dict[str, list[JSONObject]] = defaultdict(list)
+    stands = {item for _, item in standing}
     for subject, item in standing:
-        if "limit_minor" not in orders[item] and item not in running:
+        taken = orders[item]["taken_minor"]
+        left = taken < orders[item].get("limit_minor", taken + 1)
+        if left and item not in running:
             bound[subject].append(orders[item])
     for payout in books["payout"]:
         if payout["state"] not in UNSENT or "order" in payout:
             continue
-        for order in (*bound[payout["payee"]], *bound[payout["account"]]):
+        own = [orders[item] for item in payout.get("locks", ()) if item in stands]
+        for order in (*bound[payout["payee"]], *bound[payout["account"]], *own):
             same = order.get("currency", payout["currency"]) == payout["currency"]
             reached = order["pledged"] or payout["id"] not in pledged
             if same and reached:

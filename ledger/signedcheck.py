@@ -301,10 +301,10 @@ def _check_orders(block: _Block) -> None:
             sent = len(after["attempts"]) > len(was["attempts"])
             grown = after["amount_minor"] > was["amount_minor"]
             for order in _orders_on(block, after):
-                limited = "limit_minor" in order
-                left = not limited or order["limit_minor"] > order["taken_minor"]
+                left = "limit_minor" not in order
+                left = left or order["limit_minor"] > order["taken_minor"]
                 free = after["id"] in pledged and not order["pledged"]
-                if (sent and not limited) or (grown and left and not free):
+                if left and (sent or (grown and not free)):
                     found = after["amount_minor"]
                     raise _wrong("orders", after["id"], order["id"], found)
 
@@ -312,10 +312,12 @@ def _check_orders(block: _Block) -> None:
 def _orders_on(block: _Block, payout: JSONObject) -> Iterator[JSONObject]:
     """Yield what binds a payout's money and stands as it stood before the block."""
     changed = {(w.after or w.before or {})["id"] for w in block.writes.get("order", ())}
+    found = [*payout.get("locks", ())]
     for subject in (payout["payee"], payout["account"]):
         standing = read_record(block.view, "standing", subject) if subject else None
-        for item in standing["orders"] if standing else ():
-            order = read_record(block.view, "order", item) or {}
-            same = order.get("currency", payout["currency"]) == payout["currency"]
-            if same and item not in changed and _binds(block, item):
-                yield order
+        found += standing["orders"] if standing else ()
+    for item in found:
+        order = read_record(block.view, "order", item) or {}
+        same = order.get("currency", payout["currency"]) == payout["currency"]
+        if same and item not in changed and _binds(block, item):
+            yield order

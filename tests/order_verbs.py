@@ -74,7 +74,15 @@ def freeze_units(stage: Stage, lo: int, hi: int, **named: Any) -> None:
 def freeze_amount(
     stage: Stage, amount: int, member: str = "alpha", **named: Any
 ) -> None:
-    """Freeze an amount of what a member holds."""
+    """Freeze an amount of what a member holds; what other rows left due is sent."""
+    for payout in stage.payouts(member):
+        ids = {"account": payout["account"]}
+        if payout["account"] == stage.account or not payout["amount_minor"]:
+            continue
+        if payout["state"] == "small":
+            stage.act("payout.request", {**ids, "payee": payout["payee"]})
+        if payout["state"] in ("due", "small"):
+            stage.act("payout.instruct", {**ids, "payouts": [payout["id"]]})
     fixed = {"amount_minor": amount, "currency": "CNY", "member": member}
     freeze(stage, "amount", **{**fixed, **named})
 

@@ -492,10 +492,10 @@ def pay_early(stage: Stage, by: str = "") -> None:
     stage.act("receivable.pay_early", body, **stage.as_members(by))
 
 
-def pick(stage: Stage, payee: str = "alpha") -> None:
+def pick(stage: Stage, payee: str = "alpha", state: str = "") -> None:
     """Turn to what the row's account owes a member, or a remitter."""
     mine = [p for p in stage.payouts(payee) if p["account"] == stage.account]
-    stage.payout = mine[-1]["id"]
+    stage.payout = [p for p in mine if state in ("", p["state"])][-1]["id"]
 
 
 def pick_return(stage: Stage) -> None:

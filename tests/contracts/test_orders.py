@@ -202,6 +202,103 @@ and an amount is free again | live days=3, freeze_amount 4, wait 3, receive 9,
                             | reverse 9, receive 9 k2 | payable alpha held | 4
 """
 
+CUT = """
+of what is due an amount    | paid 9, freeze_amount 4 | payable alpha held | 4
+and no more                 | paid 9, freeze_amount 4 | payable alpha due | 5
+which alone is sent         | paid 9, freeze_amount 4, pick alpha due,
+                            | instruct               | payable alpha instructed | 5
+held is not                 | paid 9, freeze_amount 4,
+                            | pick alpha held        | instruct | wrong_state_of_payout
+or goes elsewhere           | paid 9,
+                            | freeze_amount 4 elsewhere=1 | payable alpha sent_on | 4
+due again                   | paid 9, freeze_amount 4, lift | payable alpha due | 9
+of two payments the older   | paid 9, wait 1, receive 3 k2,
+                            | freeze_amount 10       | payable alpha due | 2
+by two orders               | paid 9, freeze_amount 4, freeze_amount 3 elsewhere=1,
+                            |                        | payable alpha held | 4
+and by the second           | paid 9, freeze_amount 4, freeze_amount 3 elsewhere=1,
+                            |                        | payable alpha sent_on | 3
+of what was small           | deal payout_min_minor=100, paid 9,
+                            | freeze_amount 4        | payable alpha held | 4
+the rest stays small        | deal payout_min_minor=100, paid 9,
+                            | freeze_amount 4        | payable alpha small | 5
+and is asked for            | deal payout_min_minor=100, paid 9,
+                            | freeze_amount 4, request | payable alpha due | 5
+of what comes back          | sent 9, freeze_amount 4, attest,
+                            | attest return          | payable alpha held | 4
+of what a bank rejects      | sent 9, freeze_amount 4,
+                            | status rejected        | payable alpha held | 4
+the rest is sent once more  | sent 9, freeze_amount 4, status rejected,
+                            | pick alpha due, instruct | payable alpha instructed | 5
+of what another order frees | paid 9, freeze account account=it days=1,
+                            | freeze_amount 4, wait 2 | payable alpha held | 4
+only so much of it          | paid 9, freeze account account=it days=1,
+                            | freeze_amount 4, wait 2 | payable alpha due | 5
+before its work is done     | paid 9, freeze account account=it days=1,
+                            | freeze_amount 4 days=1 ms=60000, pick,
+                            | past -30000            | instruct | wrong_state_of_payout
+of what was cut off before  | paid 9, freeze_amount 7 days=1, freeze_amount 4,
+                            | wait 2                 | payable alpha held | 4
+all else is free            | paid 9, freeze_amount 7 days=1, freeze_amount 4,
+                            | wait 2                 | payable alpha due | 5
+a claim comes first         | sent 9, reverse 9, freeze_amount 4,
+                            | receive 12 k2          | payable alpha held | 3
+reversed: what is free      | paid 9, freeze_amount 4,
+                            | reverse 3              | payable alpha held | 4
+then what is held           | paid 9, freeze_amount 4,
+                            | reverse 7              | payable alpha held | 2
+then nothing is             | paid 9, freeze_amount 4, reverse 9 | order_taken | 0
+but what was sent is owed   | paid 9, freeze_amount 4, pick alpha due, instruct,
+                            | reverse 9              | claimed alpha | 5
+cut twice and reversed      | paid 9, freeze_amount 7 days=1, freeze_amount 4,
+                            | wait 2, reverse 9      | payable alpha due | 0
+of a price                  | sold, price, freeze_amount 250 | payable alpha held | 250
+that is taken back          | sold, price, freeze_amount 250,
+                            | price_back             | order_taken | 0
+what was sent of it is owed | sold, price, freeze_amount 250, pick alpha due,
+                            | instruct, price_back   | claimed alpha | 99000
+"""
+
+AGAIN = """
+another order on the units    | live days=3, freeze_units 0 1000000 rank=2,
+                              | freeze_units 0 1000000, wait 3, receive 9,
+                              | lift                  | payable alpha held | 9
+when the first expires        | live days=3, freeze_units 0 1000000 days=4,
+                              | freeze_units 0 1000000, wait 3, receive 9,
+                              | wait 2                | payable alpha held | 9
+at that very moment           | live days=3, freeze_units 0 1000000 rank=2,
+                              | freeze_units 0 1000000 days=4, wait 3, receive 9,
+                              | pick, past 1          | instruct | wrong_state_of_payout
+and says where it goes        | live days=3, freeze_units 0 1000000 days=4,
+                              | freeze_units 0 1000000 elsewhere=1, wait 3, receive 9,
+                              | wait 2                | payable alpha sent_on | 9
+on some of the units          | live days=3, freeze_units 999990 1000000 days=4,
+                              | freeze_units 999995 1000000, wait 3, receive 9,
+                              | wait 2                | payable alpha held | 5
+but not on the others         | live days=3, freeze_units 999990 1000000 days=4,
+                              | freeze_units 999995 1000000, wait 3, receive 9,
+                              | wait 2                | payable alpha due | 4
+that was placed too late      | live days=3, freeze_units 0 1000000 days=4, wait 3,
+                              | receive 9, freeze_units 0 1000000,
+                              | wait 2                | payable alpha due | 9
+when both have ended          | live days=3, freeze_units 0 1000000 days=5,
+                              | freeze_units 0 1000000 days=4, wait 3, receive 9,
+                              | wait 3                | payable alpha due | 9
+then an amount of it          | live days=3, freeze_units 0 1000000 days=4,
+                              | freeze_amount 4, wait 3, receive 9,
+                              | wait 2                | payable alpha held | 4
+their holder, by rank         | live days=3, freeze_units 0 1000000 days=4,
+                              | freeze_units 0 1000000 rank=3,
+                              | freeze_member rank=2 elsewhere=1, wait 3, receive 9,
+                              | wait 2                | payable alpha sent_on | 9
+reversed, it is held no more  | live days=3, freeze_units 0 1000000 days=4,
+                              | freeze_units 0 1000000, wait 3, receive 9, wait 2,
+                              | reverse 9             | payable alpha held | 0
+reversed, and paid once more  | live days=3, freeze_units 0 1000000 days=4,
+                              | freeze_units 0 1000000, wait 3, receive 9, wait 2,
+                              | reverse 9, receive 9 k2 | payable alpha held | 9
+"""
+
 SUSPENSE = """
 the payer is frozen         | stray 9 buyer,
                             | freeze_member buyer    | give_back 9 | money_held
@@ -260,7 +357,7 @@ def test_units(stage: Stage, row: Row) -> None:
     assert answer(stage, row) == row.code
 
 
-@rows(MONEY, SUSPENSE)
+@rows(MONEY, CUT, AGAIN, SUSPENSE)
 def test_money(stage: Stage, row: Row) -> None:
     """Money under an order waits or goes where the order says."""
     assert answer(stage, row) == row.code

@@ -356,11 +356,21 @@ def test_a_payout_is_not_sent_before_it_is_held(busy: Stage, elsewhere: int) -> 
         assert caught.value.code == "wrong_state_of_payout"
 
 
-def test_an_amount_is_taken_of_later_money_only(busy: Stage) -> None:
-    """What was due before an order on an amount is sent as it was."""
-    order_verbs.freeze_amount(busy, 9)
-    verbs.instruct(busy)
-    assert busy.record_of("payout")["state"] == "instructed"
+def test_what_an_amount_takes_is_not_sent_before(busy: Stage) -> None:
+    """Of what an order takes a part nothing is sent until that is cut off."""
+    busy.pausing = True
+    what = {"amount_minor": 12, "currency": "CNY", "member": "alpha"}
+    order_verbs.freeze(busy, "amount", **what)
+    left = [p for p in busy.payouts("alpha") if "order" not in p]
+    busy.payout, busy.account = left[-1]["id"], left[-1]["account"]
+    with pytest.raises(LedgerError) as caught:
+        verbs.instruct(busy)
+    assert caught.value.code == "wrong_state_of_payout"
+    busy.pausing = False
+    busy.settle()
+    found = [p["amount_minor"] for p in busy.payouts("alpha") if p["state"] == "held"]
+    assert sorted(found) == [3, 9]
+    busy.check()
 
 
 @pytest.mark.parametrize("recipient", ["beta", "gamma"])

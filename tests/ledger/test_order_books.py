@@ -26,6 +26,7 @@ def records() -> list[JSONObject]:
     order_verbs.freeze_amount(stage, 4)
     verbs.wait(stage, 3)
     verbs.receive(stage, 9)
+    order_verbs.freeze_amount(stage, 2)
     stored = stage.chain.state.records.values()
     return [load_record(raw[HEIGHT_BYTES:]) for raw in stored]
 
@@ -49,6 +50,11 @@ def put(**fields: object) -> Callable[[JSONObject], JSONObject]:
     return lambda record: {**record, **fields}
 
 
+def cut(**fields: object) -> Callable[[JSONObject], JSONObject]:
+    """Return a change that sets fields of what was cut off a payout."""
+    return lambda record: {**record, **fields} if "origin" in record else record
+
+
 CHANGES = {
     "nothing": ("order", lambda record: record, "ok"),
     "an order that stands nowhere": ("standing", put(orders=[]), "orders"),
@@ -56,6 +62,10 @@ CHANGES = {
     "less taken than held": ("order", put(taken_minor=3), "orders"),
     "more taken than its amount": ("order", put(taken_minor=5), "orders"),
     "money out of its reach": ("order", drop("limit_minor"), "orders"),
+    "less taken than there is": ("order", put(limit_minor=7), "orders"),
+    "a cut to somebody else": ("payout", cut(payee="0" * 64), "I9"),
+    "a cut of more than there was": ("payout", cut(amount_minor=6), "I8"),
+    "a cut of nothing": ("payout", cut(origin="0" * 64), "I9"),
     "held for no order": ("payout", drop("order"), "orders"),
     "more reduced than agreed": ("reduction", put(amount_minor=6), "reductions"),
     "another sum contested": ("dispute", put(amount_minor=6), "disputes"),

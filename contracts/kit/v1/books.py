@@ -13,7 +13,7 @@ from contracts.kit.v1.standing import (
     count_taken,
     divide_money,
     money_orders,
-    place_under_next,
+    place_payout,
     under_order,
 )
 from contracts.kit.v1.terms import number_term, word_term
@@ -165,7 +165,7 @@ def pay_out(
     ctx: Context, account: Record, like: Record, amount_minor: int
 ) -> list[str]:
     """Credit a payee as the orders on its money say; return the payouts."""
-    orders = money_orders(ctx, like["payee"], account, pledged=False)
+    orders = money_orders(ctx, like["payee"], account, [], pledged=False)
     made = []
     for order, shares in divide_money(orders, [amount_minor]):
         count_taken(ctx, order, shares[0])
@@ -173,15 +173,24 @@ def pay_out(
     return made
 
 
-def take_back(ctx: Context, payout: Record, amount_minor: int) -> int:
-    """Reduce a payout that no bank was told of; return by how much."""
-    if payout["state"] not in UNSENT:
-        return 0
-    taken: int = min(amount_minor, payout["amount_minor"])
-    ctx.write({**payout, "amount_minor": payout["amount_minor"] - taken})
-    if "order" in payout:
-        count_taken(ctx, ctx.need("order", payout["order"]), -taken)
-    return taken
+def list_cuts(ctx: Context, item: str) -> list[Record]:
+    """Return a payout with all it was cut into, what no order has first."""
+    origin = ctx.need("payout", item).get("origin", item)
+    found = [ctx.need("payout", origin), *ctx.scan("cuts", origin)]
+    return sorted(found, key=lambda payout: "order" in payout)
+
+
+def take_back(ctx: Context, item: str, amount_minor: int) -> int:
+    """Reduce a payout as far as no bank was told of it; return by how much."""
+    rest = amount_minor
+    for payout in list_cuts(ctx, item):
+        taken = min(rest, payout["amount_minor"])
+        if taken and payout["state"] in UNSENT:
+            ctx.write({**payout, "amount_minor": payout["amount_minor"] - taken})
+            rest -= taken
+            if "order" in payout:
+                count_taken(ctx, ctx.need("order", payout["order"]), -taken)
+    return amount_minor - rest
 
 
 def _find_growing(
@@ -196,7 +205,7 @@ def _find_growing(
         for payout in ctx.scan("payouts", partition + state, after, 10):
             same = payout["date"] == like["date"] or state == "small"
             same = same and not payout["attempts"]
-            for name in ("charges_to", "order", "purpose", "redirect"):
+            for name in ("charges_to", "locks", "order", "purpose", "redirect"):
                 same = same and payout.get(name, "") == like.get(name, "")
             if same:
                 found: Record = payout
@@ -254,7 +263,7 @@ def end_attempt(ctx: Context, payout: Record, outcome: str) -> Record:
     if ended["state"] == "due":
         unuse_mandate(ctx, payout)
         if any_orders(ctx):
-            ended = place_under_next(ctx, ended)
+            ended = place_payout(ctx, ended)
     ctx.write(ended)
     if "receipt" in ended and ended["state"] in UNSENT:
         net_refund(ctx, ended)
@@ -271,7 +280,7 @@ def net_refund(ctx: Context, payout: Record) -> None:
     claim: Record | None = ctx.read("claim", item, payout["account"])
     recalled: int = receipt.get("recalled_minor", 0)
     owed = 0 if claim is None else min(recalled, claim["amount_minor"])
-    taken = take_back(ctx, payout, owed)
+    taken = take_back(ctx, payout["id"], owed)
     if taken and claim is not None:
         ctx.write({**claim, "amount_minor": claim["amount_minor"] - taken})
         back = receipt["returned_minor"] - taken

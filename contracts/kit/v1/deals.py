@@ -10,6 +10,7 @@ price that still comes is known.
 from contracts.kit.v1.allocation import release_unassigned, suspend
 from contracts.kit.v1.books import (
     add_claim,
+    list_cuts,
     move_books,
     pay_out,
     pay_small_sums,
@@ -40,7 +41,7 @@ from contracts.kit.v1.parts import (
     unlock_tile,
 )
 from contracts.kit.v1.passing import check_part, owes_back
-from contracts.kit.v1.records import LIVE, group_key
+from contracts.kit.v1.records import LIVE, UNSENT, group_key
 from contracts.kit.v1.rule import INTEGER_MAX, Context, Record, Signer, order_key
 from contracts.kit.v1.standing import (
     find_amount_freeze,
@@ -406,14 +407,10 @@ def undo_deal(ctx: Context, receipt: Record, amount_minor: int) -> int:
         tiles = find_moved(ctx, deal)
     cancelled = 0
     for number in deal["payouts"]:
-        payout = ctx.need("payout", number)
-        taken = take_back(ctx, payout, amount_minor - cancelled)
-        cancelled += taken
-        if tiles and not taken:
-            amount = payout["amount_minor"]
-            add_claim(ctx, receipt["account"], item, payout["payee"], amount)
+        cancelled += take_back(ctx, number, amount_minor - cancelled)
     after = {**deal, "cancelled_minor": deal.get("cancelled_minor", 0) + cancelled}
     if tiles:
+        claim_sent(ctx, deal)
         give_back(ctx, deal, tiles)
         after["state"] = "returned"
     else:
@@ -424,6 +421,15 @@ def undo_deal(ctx: Context, receipt: Record, amount_minor: int) -> int:
     ctx.write(after)
     ctx.emit("price_reversed", deal=deal["id"], amount_minor=amount_minor)
     return cancelled
+
+
+def claim_sent(ctx: Context, deal: Record) -> None:
+    """Let payees owe what they were sent of a price that is gone."""
+    for number in deal["payouts"]:
+        for payout in list_cuts(ctx, number):
+            if payout["state"] not in UNSENT:
+                place = (payout["account"], deal["receivable"], payout["payee"])
+                add_claim(ctx, *place, payout["amount_minor"])
 
 
 def undo_redemption(
@@ -448,8 +454,7 @@ def undo_redemption(
     ctx.write({**line, "reversed_principal_minor": reopened})
     cancelled = 0
     for number in deal["payouts"]:
-        payout = ctx.need("payout", number)
-        cancelled += take_back(ctx, payout, amount_minor - cancelled)
+        cancelled += take_back(ctx, number, amount_minor - cancelled)
     claim = amount_minor - cancelled
     if claim:
         item = deal["receivable"]

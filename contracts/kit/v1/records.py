@@ -219,7 +219,7 @@ def index_payout(payout: Record) -> Places:
     ``attempts`` finds a payout by the end-to-end id of any of its attempts,
     ``refunds`` those that send a receipt back, ``small`` what a receivable's
     settlement makes due; ``ordered`` what an order holds or redirects, ``unsent``
-    what else a payee is due.
+    what else a payee is due, ``cuts`` what orders took of one payout.
     """
     payee, item = payout["payee"], payout["id"]
     account, state = payout["account"], payout["state"]
@@ -233,6 +233,8 @@ def index_payout(payout: Record) -> Places:
     if state in UNSENT:
         order = payout.get("order", "")
         places.append(("ordered", order, sort) if order else ("unsent", payee, sort))
+    if "origin" in payout:
+        places.append(("cuts", payout["origin"], item))
     if "receipt" in payout:
         places.append(("refunds", payout["receipt"], state + "/" + sort))
     places += [("small", name, item) for name in payout.get("receivables", [])]

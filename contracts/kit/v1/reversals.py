@@ -137,7 +137,7 @@ def cancel_refunds(ctx: Context, receipt: Record, amount_minor: int) -> int:
     rest = min(amount_minor, unsent_refunds(ctx, receipt))
     taken = 0
     for payout in ctx.scan("refunds", receipt["id"], limit=REFUNDS_MAX):
-        taken += take_back(ctx, payout, rest - taken)
+        taken += take_back(ctx, payout["id"], rest - taken)
     return taken
 
 
@@ -263,14 +263,13 @@ def take_paid(ctx: Context, receivable: str, name: str, amount_minor: int) -> No
 
 def cancel_payout(ctx: Context, line: Record, amount_minor: int) -> int:
     """Reduce the line's payout if it was not sent; return by how much."""
-    payout = ctx.read("payout", line.get("payout", "0"))
-    if payout is None:
+    if "payout" not in line:
         return 0
     credited = line["principal_minor"] + line["interest_minor"] - line["claimed_minor"]
     # Only cancellations left the payout: what was reversed while it was sent
     # became a claim, and the whole payout may have come back since.
     still = credited - line["cancelled_minor"]
-    return take_back(ctx, payout, min(amount_minor, still))
+    return take_back(ctx, line["payout"], min(amount_minor, still))
 
 
 def return_interest(ctx: Context, programme: Record, receivable: Record) -> Record:

@@ -178,12 +178,6 @@ def find_freeze(ctx: Context, tile: Record) -> str:
     return ""
 
 
-def find_lock(ctx: Context, tile: Record) -> str:
-    """Return the first order, by rank, on the units of a tile itself, "" if none."""
-    found = rank_orders([ctx.need("order", it) for it in freeze_locks(ctx, tile)])
-    return str(found[0]["id"]) if found else ""
-
-
 def need_unfrozen(ctx: Context, tile: Record) -> None:
     """Refuse to touch units that an order freezes.
 
@@ -289,14 +283,15 @@ Portion = tuple[Record, list[int]]
 
 
 def money_orders(
-    ctx: Context, payee: str, account: Record, *, pledged: bool
+    ctx: Context, payee: str, account: Record, locks: list[str], *, pledged: bool
 ) -> list[Record]:
-    """Return the orders on money for a payee from an account, by rank.
+    """Return the orders in force on money for a payee from an account, by rank.
 
     Args:
         ctx: the context.
         payee: who is to get it.
         account: what it is paid from.
+        locks: orders that were on the units themselves when these were paid.
         pledged: whether the units that earned it were pledged before; only
             orders that say so reach behind a pledge.
     """
@@ -304,14 +299,14 @@ def money_orders(
         return []
     orders = [*find_orders(ctx, payee), *find_orders(ctx, account["id"])]
     currency = account["currency"]
-    return rank_orders(
-        [
-            order
-            for order in orders
-            if order.get("currency", currency) == currency
-            and (order["pledged"] or not pledged)
-        ]
-    )
+    reaching = [
+        order
+        for order in orders
+        if order.get("currency", currency) == currency
+        and (order["pledged"] or not pledged)
+    ]
+    own = [ctx.need("order", item) for item in locks]
+    return rank_orders([*reaching, *[order for order in own if in_force(ctx, order)]])
 
 
 def divide_money(orders: list[Record], amounts: list[int]) -> list[Portion]:
@@ -347,10 +342,17 @@ def left_of(order: Record) -> int:
 
 
 def count_taken(ctx: Context, order: Record, amount_minor: int) -> None:
-    """Count money, or less of it, towards the amount of an order."""
-    if "limit_minor" in order and amount_minor:
-        order["taken_minor"] += amount_minor
-        ctx.write(order)
+    """Count money, or less of it, towards the amount of an order.
+
+    What it has no more, it takes of what else is due.
+    """
+    if "limit_minor" not in order or not amount_minor:
+        return
+    order["taken_minor"] += amount_minor
+    if amount_minor < 0:
+        order["held_to"] = ""
+        ctx.schedule(order, "hold", ctx.time)
+    ctx.write(order)
 
 
 def under_order(order: Record) -> Record:
@@ -373,27 +375,29 @@ def lift_order(ctx: Context, payout: Record) -> Record:
     return {**kept, "state": "due"}
 
 
-def place_under_next(ctx: Context, payout: Record, *, amounts: bool = True) -> Record:
-    """Return an unsent payout, not written, under the first order that takes all.
+def place_payout(ctx: Context, payout: Record) -> Record:
+    """Return an unsent payout, not written, as the orders on its money leave it.
 
-    A payout that stands is never cut; an order with too little left skips it.
-
-    Args:
-        ctx: the context.
-        payout: as it stands in state.
-        amounts: whether orders on an amount take it, too.
+    What an order has it keeps while it is in force. Of the rest each takes its
+    part by rank; all parts but the last become payouts of their own.
     """
     after = lift_order(ctx, payout)
     if after["state"] not in UNSENT or "order" in after or not after["amount_minor"]:
         return after
-    account = ctx.need("account", after["account"])
-    for order in money_orders(ctx, after["payee"], account, pledged=False):
-        if "limit_minor" in order and not amounts:
-            continue
-        if left_of(order) >= after["amount_minor"]:
-            count_taken(ctx, order, after["amount_minor"])
-            return {**after, "receivables": [], **under_order(order)}
-    return after
+    account, locks = ctx.need("account", after["account"]), after.get("locks", [])
+    orders = money_orders(ctx, after["payee"], account, locks, pledged=False)
+    portions = divide_money(orders, [after["amount_minor"]])
+    for order, shares in portions:
+        count_taken(ctx, order, shares[0])
+    bound = {**after, "receivables": []}
+    whole = after.get("origin", after["id"])
+    for order, shares in portions[:-1]:
+        cut = {**bound, **under_order(order), "amount_minor": shares[0]}
+        own = {"id": ctx.allocate("payout"), "origin": whole}
+        ctx.create({**cut, **own, "attempts": [], "outcomes": []})
+    order, shares = portions[-1]
+    kept = bound if order else after
+    return {**kept, **under_order(order), "amount_minor": shares[0]}
 
 
 def find_hold(ctx: Context, receipt: Record, *, estate: bool = True) -> str:
