@@ -17,6 +17,9 @@ from typing import Self
 import pytest
 
 from ledger.blocks import NO_HASH, Block, Header
+from ledger.confined import Limits
+from ledger.encoding import JSONObject
+from ledger.explain import explain_at
 from ledger.export import ExportFacts
 from ledger.log import Log, hash_leaf, root_of
 from ledger.replay import ReplayReport, replay_ledger
@@ -173,9 +176,10 @@ def replay_here() -> Iterator[None]:
 class _ReplayHere:
     """A replay that begins when it has all blocks."""
 
-    def __init__(self, secret: bytes, *_: object) -> None:
-        """Remember the secret of the salts."""
+    def __init__(self, secret: bytes, limits: Limits, *_: object) -> None:
+        """Remember the secret of the salts, and what is to be explained."""
         self._secret = secret
+        self._height = limits.explain_height
         self._blocks: list[Block] = []
 
     def send(self, block: Block) -> bool:
@@ -185,7 +189,11 @@ class _ReplayHere:
 
     def finish(self) -> ReplayReport:
         """Return what is found in the blocks."""
-        return replay_ledger(self._blocks, self._secret)
+        explained: JSONObject = {}
+        explain = explain_at(self._height, explained)
+        found = replay_ledger(self._blocks, self._secret, explain=explain)
+        found.explained = explained
+        return found
 
     def __enter__(self) -> Self:
         """Return itself."""

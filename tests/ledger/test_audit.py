@@ -14,6 +14,7 @@ import pytest
 
 from ledger.audit import (
     AuditReport,
+    Source,
     StoredSource,
     Trust,
     explain_block,
@@ -48,10 +49,15 @@ VKEY = LogKey(NAME, LOG_KEY.public).to_vkey()
 Blocks = list[Block]
 
 
+def judge(source: Source, trust: Trust) -> AuditReport:
+    """Return the audit of a source, replayed in this process."""
+    with replay_here():
+        return verify_ledger(source, trust)
+
+
 def audit(life: Life, blocks: Sequence[Block]) -> AuditReport:
     """Return the audit of blocks under the genesis of a life."""
-    with replay_here():
-        return verify_ledger(source_of(life.chain, blocks), Trust(life.chain))
+    return judge(source_of(life.chain, blocks), Trust(life.chain))
 
 
 def states(report: AuditReport) -> str:
@@ -320,10 +326,10 @@ def test_missing_blocks_and_wrong_counts_are_incomplete() -> None:
     """Fewer blocks than promised are not a smaller ledger."""
     life = full_life()
     short = replace(source_of(life.chain, life.blocks), given=life.blocks[:-2])
-    report = verify_ledger(short, Trust(life.chain))
+    report = judge(short, Trust(life.chain))
     assert (report.verdict, report.check(1).state) == ("INCOMPLETE", "failed")
     none = replace(source_of(life.chain, life.blocks), given=())
-    assert verify_ledger(none, Trust(life.chain)).verdict == "INCOMPLETE"
+    assert judge(none, Trust(life.chain)).verdict == "INCOMPLETE"
 
 
 def test_another_salt_secret_is_found() -> None:
@@ -331,7 +337,7 @@ def test_another_salt_secret_is_found() -> None:
     life = full_life()
     source = source_of(life.chain, life.blocks)
     facts = replace(source.facts, secret=bytes(32))
-    report = verify_ledger(replace(source, facts=facts), Trust(life.chain))
+    report = judge(replace(source, facts=facts), Trust(life.chain))
     assert report.fault is not None
     assert (report.fault.code, report.verdict) == ("bad_secret", "TAMPERED")
 
@@ -354,7 +360,7 @@ def test_checkpoints_that_agree_are_counted() -> None:
     life = full_life()
     source = source_of(life.chain, life.blocks, note_at(life, HEAD))
     kept = note_at(life, 7).encode()
-    report = verify_ledger(source, Trust(life.chain, kept, VKEY))
+    report = judge(source, Trust(life.chain, kept, VKEY))
     assert (report.verdict, report.check(5).state) == ("VALID", "ok")
     assert report.check(5).done == 2
 
@@ -363,13 +369,13 @@ def test_a_ledger_cut_behind_a_known_checkpoint_is_incomplete() -> None:
     """Whoever cuts the tail and mends all counts is found by a kept checkpoint."""
     life = full_life()
     shorter = source_of(life.chain, life.blocks[:-3], note_at(life, HEAD - 3))
-    found = verify_ledger(shorter, Trust(life.chain))
+    found = judge(shorter, Trust(life.chain))
     # What its node says of itself is no evidence against the node.
     assert (found.verdict, found.check(5).state) == ("VALID", "ok")
     assert found.check(5).note.endswith("the source's own")
     assert any("you gave no checkpoint" in remark for remark in found.remarks)
     kept = note_at(life, HEAD).encode()
-    report = verify_ledger(shorter, Trust(life.chain, kept))
+    report = judge(shorter, Trust(life.chain, kept))
     assert (report.verdict, report.check(5).state) == ("INCOMPLETE", "failed")
 
 
@@ -381,7 +387,7 @@ def test_a_rewritten_history_is_found_by_a_checkpoint() -> None:
     assert audit(other, other.blocks).verdict == "VALID"
     kept = note_at(life, 9).encode()
     source = source_of(other.chain, other.blocks)
-    report = verify_ledger(source, Trust(life.chain, kept, VKEY))
+    report = judge(source, Trust(life.chain, kept, VKEY))
     assert report.fault is not None
     assert (report.fault.code, report.verdict) == ("bad_checkpoint", "TAMPERED")
     assert report.fault.details["check"] == 5
@@ -412,7 +418,7 @@ def test_a_checkpoint_by_another_key_is_untrusted() -> None:
     life = full_life()
     stranger = SigningKey.from_seed(b"\x08" * 32)
     source = source_of(life.chain, life.blocks, note_at(life, HEAD, stranger))
-    report = verify_ledger(source, Trust(life.chain, b"", VKEY))
+    report = judge(source, Trust(life.chain, b"", VKEY))
     assert (report.verdict, report.check(5).state) == ("UNTRUSTED", "failed")
 
 
@@ -430,7 +436,7 @@ def test_a_spoilt_checkpoint_in_the_file_is_found(spoil: Callable[[str], str]) -
     """What the source says of itself must be whole, even where it is not needed."""
     life = full_life()
     source = source_of(life.chain, life.blocks, spoil(note_at(life, HEAD)))
-    report = verify_ledger(source, Trust(life.chain))
+    report = judge(source, Trust(life.chain))
     assert (report.verdict, report.check(5).state) == ("TAMPERED", "failed")
 
 
@@ -461,7 +467,7 @@ def test_a_folder_is_audited_without_a_trace(folder: Path) -> None:
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     ledger = Store.read_only(folder)
     source = StoredSource(ledger)
-    report = verify_ledger(source, Trust(source.facts.chain))
+    report = judge(source, Trust(source.facts.chain))
     ledger.close()
     assert report.verdict == "VALID"
     assert before == {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
@@ -502,7 +508,7 @@ def exported() -> tuple[Life, bytes]:
 def verdict_of(life: Life, raw: bytes) -> str:
     """Return the verdict on an export, or why it is none."""
     try:
-        return verify_ledger(Export(io.BytesIO(raw)), Trust(life.chain)).verdict
+        return judge(Export(io.BytesIO(raw)), Trust(life.chain)).verdict
     except LedgerError as error:
         return error.code
 
@@ -554,7 +560,8 @@ def test_a_sweep_is_explained_to_the_cent() -> None:
     """Shares add up, and each is quotient plus what the remainder earned."""
     life = full_life()
     source = source_of(life.chain, life.blocks)
-    block, figures = explain_block(source, Trust(life.chain), HEAD)
+    with replay_here():
+        block, figures = explain_block(source, Trust(life.chain), HEAD)
     assert block == life.blocks[HEAD]
     (sweep,) = figures["sweeps"]
     assert (sweep["days_late"], sweep["interest_minor"]) == (12, 90_000)
