@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 
 from ledger.encoding import JSONObject, encode, hex_digest, load_record
 from ledger.errors import LedgerError
-from ledger.gas import Shared, share
+from ledger.gas import Shared
 from ledger.state import Layer, key_of, record_key
 from ledger.transactions import job_id, object_id
 
@@ -27,22 +27,6 @@ STEP_BITS: Final = 16
 
 PHASE_MONEY: Final = 0
 PHASE_DUE: Final = 1
-
-
-# The very record a shared one was made of, and that one, by key.
-_shared: dict[bytes, tuple[JSONObject, Shared]] = {}
-SHARED_MAX: Final = 16_384
-
-
-def _share(key: bytes, record: JSONObject | None) -> Shared | None:
-    if record is None:
-        return None
-    known = _shared.get(key)
-    if known is None or known[0] is not record:
-        if len(_shared) >= SHARED_MAX:
-            _shared.clear()
-        known = _shared[key] = (record, share(record))
-    return known[1]
 
 
 class RefusalError(LedgerError):
@@ -119,11 +103,12 @@ class Context:
         """
         self._charge(GAS_READ)
         if not shared:
-            return self._layer.copy(self._key(kind, item, scope))
+            opened = self._layer.open(self._key(kind, item, scope))
+            return None if opened is None else opened.copy()
         place = (kind, item, scope)
         if place not in self._looked:
-            key = self._key(kind, item, scope)
-            self._looked[place] = _share(key, self._layer.load(key))
+            opened = self._layer.open(self._key(kind, item, scope))
+            self._looked[place] = None if opened is None else opened.share()
         return self._looked[place]
 
     def need(

@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 
 from ledger.encoding import JSONObject, copy_part, encode, find_nested, load_record
 from ledger.errors import LedgerError
-from ledger.gas import Meter, OutOfGas, metered
+from ledger.gas import Meter, OutOfGas, Shared, metered, share
 from ledger.ordered import Entry, OrderedRows, Row, make_row, read_row, row_after
 from ledger.statemap import StateMap, commit_value, derive_salt, map_key, scope_prefix
 
@@ -33,8 +33,37 @@ RESTORE_GAS_MAX: Final = 10**15
 Partition = tuple[str, str]  # index, partition
 Place = tuple[str, str, str]  # index, partition, sort key
 PlacesFunction = Callable[[JSONObject], list[Place]]
-# A decoded record, and the names of its fields that are lists or objects.
-Opened = tuple[JSONObject, tuple[str, ...]]
+
+
+class Opened:
+    """A decoded record, and what its readers are given of it.
+
+    Attributes:
+        record: as decoded; nobody may change it.
+    """
+
+    __slots__ = ("_nested", "_shared", "record")
+
+    def __init__(self, raw: bytes) -> None:
+        """Decode canonical bytes that this process itself encoded."""
+        self.record = load_record(raw)
+        self._nested: tuple[str, ...] | None = None
+        self._shared: Shared | None = None
+
+    def copy(self) -> JSONObject:
+        """Return a copy that shares nothing with it."""
+        if self._nested is None:
+            self._nested = find_nested(self.record)
+        record = self.record.copy()
+        for name in self._nested:
+            record[name] = copy_part(record[name])
+        return record
+
+    def share(self) -> Shared:
+        """Return it as nobody can change it, the same for all readers."""
+        if self._shared is None:
+            self._shared = share(self.record)
+        return self._shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +148,10 @@ class View(Protocol):
         """Return the record's canonical bytes."""
 
     def open(self, key: bytes) -> Opened | None:
-        """Return the decoded record with what a copy of it takes."""
+        """Return the decoded record."""
 
     def load(self, key: bytes) -> JSONObject | None:
-        """Return the decoded record; shared, so nobody may change it."""
-
-    def copy(self, key: bytes) -> JSONObject | None:
-        """Return the decoded record, the reader's own."""
+        """Return the decoded record, which nobody may change."""
 
     def entries(
         self, partition: Partition, after: str, limit: int | None
@@ -169,31 +195,25 @@ class State:
         return None if stored is None else stored[HEIGHT_BYTES:]
 
     def open(self, key: bytes) -> Opened | None:
-        """Return the decoded record with what a copy of it takes."""
+        """Return the decoded record."""
         stored = self.records.get(key)
         if stored is None:
             return None
         known = self._decoded.get(key)
         if known is not None and known[0] is stored:
             return known[1]
-        record = load_record(stored[HEIGHT_BYTES:])
-        opened = (record, find_nested(record))
+        opened = Opened(stored[HEIGHT_BYTES:])
         # Intervals are many, and most change the next time they are read.
-        if not self.kinds[record["kind"]].interval:
+        if not self.kinds[opened.record["kind"]].interval:
             if len(self._decoded) >= DECODED_MAX:
                 self._decoded.clear()
             self._decoded[key] = (stored, opened)
         return opened
 
     def load(self, key: bytes) -> JSONObject | None:
-        """Return the decoded record; shared, so nobody may change it."""
+        """Return the decoded record, which nobody may change."""
         opened = self.open(key)
-        return None if opened is None else opened[0]
-
-    def copy(self, key: bytes) -> JSONObject | None:
-        """Return the decoded record, the reader's own."""
-        opened = self.open(key)
-        return None if opened is None else copy_record(opened)
+        return None if opened is None else opened.record
 
     def entries(
         self, partition: Partition, after: str, limit: int | None
@@ -263,9 +283,10 @@ class State:
         with metered(Meter(RESTORE_GAS_MAX)):
             for key, stored in items:
                 self.records[key] = stored
-                record = load_record(stored[HEIGHT_BYTES:])
+                opened = Opened(stored[HEIGHT_BYTES:])
+                record = opened.record
                 if record["kind"] in READ_ALWAYS and len(self._decoded) < DECODED_MAX:
-                    self._decoded[key] = (stored, (record, find_nested(record)))
+                    self._decoded[key] = (stored, opened)
                 for index, partition, sort in index_entries(self.kinds, record):
                     row = make_row(sort, key)
                     found.setdefault((index, partition), {})[row] = True
@@ -367,7 +388,7 @@ class Layer:
         return self.parent.get(key)
 
     def open(self, key: bytes) -> Opened | None:
-        """Return the decoded record with what a copy of it takes."""
+        """Return the decoded record."""
         opened = self._read.get(key)
         if opened is not None:
             return opened
@@ -375,8 +396,7 @@ class Layer:
             raw = self.writes[key]
             if raw is None:
                 return None
-            record = load_record(raw)
-            opened = (record, find_nested(record))
+            opened = Opened(raw)
         else:
             opened = self.parent.open(key)
             if opened is None:
@@ -385,14 +405,9 @@ class Layer:
         return opened
 
     def load(self, key: bytes) -> JSONObject | None:
-        """Return the decoded record; shared, so nobody may change it."""
+        """Return the decoded record, which nobody may change."""
         opened = self.open(key)
-        return None if opened is None else opened[0]
-
-    def copy(self, key: bytes) -> JSONObject | None:
-        """Return the decoded record, the reader's own."""
-        opened = self.open(key)
-        return None if opened is None else copy_record(opened)
+        return None if opened is None else opened.record
 
     def put(self, key: bytes, record: JSONObject | None) -> None:
         """Write or delete a record.
@@ -522,14 +537,6 @@ class Layer:
             if standing is not delta:
                 standing.rows.update(delta.rows)
                 standing.count += delta.count
-
-
-def copy_record(opened: Opened) -> JSONObject:
-    """Return a copy of a decoded record that shares nothing with it."""
-    record = opened[0].copy()
-    for name in opened[1]:
-        record[name] = copy_part(record[name])
-    return record
 
 
 def load_at(view: View, key: bytes) -> JSONObject:

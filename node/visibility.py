@@ -15,7 +15,7 @@ from functools import cached_property
 from itertools import takewhile
 from typing import Any, Final, NamedTuple
 
-from ledger.encoding import JSONObject, find_nested, load_record
+from ledger.encoding import JSONObject, load_record
 from ledger.kernel import MANIFEST_HASH
 from ledger.ordered import Row, read_row
 from ledger.state import Opened, Partition, State, read_record, scan_records
@@ -303,10 +303,7 @@ class _VisibleState(State):
 
     def open(self, key: bytes) -> Opened | None:
         raw = self.get(key)
-        if raw is None:
-            return None
-        record = load_record(raw)
-        return record, find_nested(record)
+        return None if raw is None else Opened(raw)
 
     def rows(
         self, partition: Partition, after: str, limit: int | None
