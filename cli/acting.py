@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sys
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from shutil import get_terminal_size
 from typing import Final, NamedTuple
 
 from cli.people import name_id
@@ -69,6 +70,8 @@ NEXT: Final = {
     "sale.take": "the price is paid; allonge deal list",
 }
 
+# The prompt, and two lines that may stand above it.
+PROMPT_ROWS: Final = 3
 NOT_YOURS: Final = (
     "Your member is not the one to sign this; what waits for it: run: allonge inbox"
 )
@@ -88,11 +91,16 @@ class Act(NamedTuple):
     facts: Sequence[JSONObject] = ()
 
 
-def run_acts(session: Session, acts: Sequence[Act]) -> None:
+def run_acts(session: Session, acts: Sequence[Act], *, in_order: bool = False) -> None:
     """Prepare, show, sign and send acts in order; print what became of each.
 
     Several acts are shown one after the other and signed by typing once. What
     the rule would refuse as things stand is refused before it is shown.
+
+    Args:
+        session: whose key signs.
+        acts: what is asked for.
+        in_order: later ones rest on the first, which alone is refused before.
 
     Raises:
         LedgerError: what the node or a rule refuses with;
@@ -102,11 +110,10 @@ def run_acts(session: Session, acts: Sequence[Act]) -> None:
     """
     if session.prepare is not None and session.prepare.exists():
         raise LedgerError("file_exists", path=session.prepare)
-    # Later acts may rest on the first, and a file for others on what comes before
-    # they sign: only the first that is sent at once must hold as things stand.
+    # A file for others may rest on what comes before they sign.
     ahead = session.prepare is not None
     files = [
-        prepare_act(session, act, check=not (ahead or number))
+        prepare_act(session, act, check=not (ahead or (in_order and number)))
         for number, act in enumerate(acts)
     ]
     if session.prepare is not None:
@@ -170,12 +177,13 @@ def _save_prepared(session: Session, path: Path, files: Sequence[SigningFile]) -
         screen = show_file(session, file)
         file.save(name)
         if not session.as_json:
-            print_screen(screen)
+            print_pages("", [(screen.lines, screen.matter)])
     if session.as_json:
         ids = [file.transaction for file in files]
         print_json({"files": [str(name) for name in names], "transactions": ids})
-    for name in names:
-        print_note(f"Unsigned, in {name}. Next: run: allonge sign {name}")
+    for file, name in zip(files, names, strict=True):
+        needed = f"Unsigned, in {name}. Needed: {_who_signs(file)}."
+        print_note(f"{needed} Next: run: allonge sign {name}")
 
 
 def check_own_authority(session: Session, file: SigningFile) -> None:
@@ -239,18 +247,38 @@ def show_file(session: Session, file: SigningFile) -> Screen:
     return file.draw(member=session.config.member, test_chain=session.config.test_chain)
 
 
-def print_screen(screen: Screen) -> None:
-    """Show a screen on stderr: it is a question and no result."""
-    width = terminal_width(sys.stderr)
-    for line in screen.lines:
-        if len(line) <= width:
-            print_note(line)
-        for part in wrap_line(line, width) if len(line) > width else ():
-            print_note(part)
+def print_pages(
+    title: str, pages: Sequence[Sequence[Sequence[str]]], *, again: bool = False
+) -> None:
+    """Show pages on stderr: they are a question and no result.
+
+    Args:
+        title: stands above each page.
+        pages: lines of each, and those of them that say what is done.
+        again: say that once more at the end, if a terminal is too low for all.
+    """
+    width, parts = terminal_width(sys.stderr), list[str]()
+    for number, (lines, _) in enumerate(pages, start=1):
+        of = f" {number} OF {len(pages)}" if len(pages) > 1 else ""
+        parts += [title + of] if title else []
+        parts += [part for line in lines for part in wrap_line(line, width)]
+    rows = get_terminal_size().lines - PROMPT_ROWS
+    if again and sys.stderr.isatty() and len(parts) > rows:
+        each = max(rows // len(pages) - 1, 2)
+        for _, matter in pages:
+            said = [part for line in matter for part in wrap_line(line, width)]
+            over = len(said) - each
+            parts += said[:each]
+            dots = f" {'…':<{LABEL_COLUMNS}}{over} more lines above"
+            parts += [dots] if over > 0 else []
+    for part in parts:
+        print_note(part)
 
 
 def wrap_line(line: str, width: int) -> list[str]:
     """Return a line of a screen in parts, the later ones under its text."""
+    if len(line) <= width:
+        return [line]
     return textwrap.wrap(
         line,
         width,
@@ -261,7 +289,7 @@ def wrap_line(line: str, width: int) -> list[str]:
     )
 
 
-def confirm_files(session: Session, files: Iterable[SigningFile]) -> None:
+def confirm_files(session: Session, files: Sequence[SigningFile]) -> None:
     """Show what is about to be signed; the user has typed what it amounts to.
 
     One file asks for its amount or count. Several ask for their number.
@@ -270,16 +298,16 @@ def confirm_files(session: Session, files: Iterable[SigningFile]) -> None:
         LedgerError: those of ``show_file``; ``declined``, ``no_terminal``.
     """
     screens = [show_file(session, file) for file in files]
-    for number, screen in enumerate(screens, start=1):
-        of = f" {number} OF {len(screens)}" if len(screens) > 1 else ""
-        print_note(f"YOU ARE ABOUT TO SIGN{of}")
-        print_screen(screen)
+    pages = [(screen.lines, screen.matter) for screen in screens]
+    print_pages("YOU ARE ABOUT TO SIGN", pages, again=session.typed is None)
     expected = screens[0].expected
     if len(screens) > 1:
         print_note(f"These are {len(screens)} transactions. Type their number.")
         expected = str(len(screens))
-    elif not screens[0].is_amount:
-        print_note("It has no amount: type the count.")
+    for file in files:
+        if sum(_persons(file).values()) > 1:
+            have = len(file.signatures)
+            print_note(f"Needed: {_who_signs(file)}; {have} signed so far.")
     confirm_amount(expected, typed=session.typed)
 
 

@@ -56,13 +56,15 @@ def back_up(folder: Path, target: Path, *, as_json: bool) -> None:
         raise LedgerError("file_missing", expected="a ledger", path=ledger)
     begun_s = int(time.time())
     with _new_folder(target) as part:
-        seed = _copy_log_key(ledger, part)
+        _copy_log_key(ledger, part)
         facts = _write_export(ledger, part / EXPORT_NAME)
-        size = _check_export(part / EXPORT_NAME, seed)
+        log_key = _read_log_key(part, facts.chain)
+        size = _check_export(part / EXPORT_NAME, log_key)
     record: JSONObject = {
         "blocks": facts.blocks,
         "chain": facts.chain,
         "leaves": size,
+        "log_key": log_key,
         "time": begun_s * 1000,
         "transactions": facts.transactions,
     }
@@ -90,17 +92,24 @@ def _new_folder(target: Path) -> Iterator[Path]:
     sync_directory(parent)
 
 
-def _copy_log_key(source: Path, target: Path) -> bytes:
-    """Copy the log key, if there is one, and return its seed."""
+def _copy_log_key(source: Path, target: Path) -> None:
     path = source / LOG_KEY_NAME
+    if path.exists():
+        raw = read_private(path, size_bytes_max=SMALL_BYTES_MAX)
+        write_private(target / LOG_KEY_NAME, raw)
+
+
+def _read_log_key(folder: Path, chain: str) -> str:
+    """Return the verifier key of a folder's log key, "" if there is none."""
+    path = folder / LOG_KEY_NAME
     if not path.exists():
-        return b""
+        return ""
     raw = read_private(path, size_bytes_max=SMALL_BYTES_MAX)
-    write_private(target / LOG_KEY_NAME, raw)
     try:
-        return bytes.fromhex(raw.decode("ascii"))
+        key = SigningKey.from_seed(bytes.fromhex(raw.decode("ascii")))
     except ValueError as error:
         raise LedgerError("bad_key", expected="a seed", path=path) from error
+    return LogKey(origin(chain), key.public).to_vkey()
 
 
 @contextmanager
@@ -128,15 +137,11 @@ def _write_export(ledger: Path, path: Path) -> ExportFacts:
     return facts
 
 
-def _check_export(path: Path, seed: bytes) -> int:
+def _check_export(path: Path, log_key: str) -> int:
     """Read a copy again and return how many leaves it has."""
     with path.open("rb") as stream:
         export = Export(stream)
         facts = export.facts
-        log_key = ""
-        if seed:
-            public = SigningKey.from_seed(seed).public
-            log_key = LogKey(origin(facts.chain), public).to_vkey()
         check_history(export, Trust(facts.chain, log_key=log_key))
     return facts.transactions + facts.blocks
 
@@ -154,14 +159,24 @@ def restore(
         as_json: print one JSON object.
 
     Raises:
-        LedgerError: ``file_missing``, ``file_exists``; ``not_an_export``,
-            ``export_cut``, ``export_damaged``; those of the audit.
+        LedgerError: ``file_missing``, ``other_log_key``, ``file_exists``;
+            ``not_an_export``, ``export_cut``, ``export_damaged``; those of the
+            audit.
         click.exceptions.Exit: with the exit code of another verdict.
         OSError: the system refuses; nothing is left behind.
     """
     file = source / EXPORT_NAME if source.is_dir() else source
     if not file.exists():
         raise LedgerError("file_missing", path=file)
+    own = _read_log_key(source, trust.genesis) if source.is_dir() else ""
+    if own and own != trust.log_key:
+        anew = f"allonge node restore {file} {folder} --genesis {trust.genesis}"
+        raise LedgerError(
+            "other_log_key",
+            expected=trust.log_key or "the node's, by --log-key or in your wallet",
+            found=own,
+            fix=f"Give the key with --log-key; or have a new one made: run: {anew}",
+        )
     with _new_folder(folder) as part:
         ledger = part / LEDGER_NAME
         with file.open("rb") as stream:
@@ -187,12 +202,15 @@ def restore(
     print_note(f"Next: run: allonge node start {folder}")
 
 
-def find_trust(genesis: str, checkpoint: Path | None, wallet: WalletFolder) -> Trust:
+def find_trust(
+    genesis: str, checkpoint: Path | None, log_key: str, wallet: WalletFolder
+) -> Trust:
     """Return what is known of the chain from elsewhere than a backup of it.
 
     Args:
         genesis: hash or file; empty to take chain and checkpoint of the wallet.
         checkpoint: file of a note that was kept, if any.
+        log_key: of the node, empty to take the one that the wallet has pinned.
         wallet: the operator's.
 
     Raises:
@@ -201,11 +219,12 @@ def find_trust(genesis: str, checkpoint: Path | None, wallet: WalletFolder) -> T
     """
     kept = read_checkpoint(checkpoint)
     if genesis:
-        return Trust(read_genesis(genesis), kept)
+        return Trust(read_genesis(genesis), kept, log_key)
     config = wallet.load_config()
     if not config.chain:
         raise LedgerError("not_connected", found="no chain", fix="Give --genesis.")
-    return Trust(config.chain, kept or config.checkpoint.encode())
+    kept = kept or config.checkpoint.encode()
+    return Trust(config.chain, kept, log_key or config.log_key)
 
 
 def _write_ledger(export: Export, folder: Path) -> None:

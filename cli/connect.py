@@ -60,6 +60,8 @@ def connect(url: str, *, wallet: str, home: str | None, **given: Any) -> None:
     if not config.chain:
         settings["chain"] = found["chain"]
         settings["test_chain"] = found.get("test_chain") is True
+    if not config.log_key and isinstance(found.get("log_key"), str):
+        settings["log_key"] = found["log_key"]
     if member is not None:
         settings["member"] = member.lower()
     stored = folder.save_config(replace(config, **settings))

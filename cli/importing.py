@@ -322,7 +322,7 @@ class Import:
 
     def _send(self, acts: list[Act], file_sha256: str) -> int:
         if len(acts) <= SHOWN_MAX:
-            run_acts(self.session, acts)
+            run_acts(self.session, acts, in_order=True)
             return 0
         lines = [Line(f"part {n}", act) for n, act in enumerate(acts, start=1)]
         name = f"bank-{file_sha256[:16]}-all"

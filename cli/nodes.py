@@ -104,6 +104,7 @@ def genesis() -> None:
 @with_wallet
 def sign_genesis(session: Session, file: Path) -> None:
     """Sign the genesis in FILE and trust its chain from then on."""
+    from cli.acting import print_pages
     from cli.genesis import draw_genesis, read_genesis_file
     from cli.keyheader import read_header
     from cli.terminal import confirm_amount
@@ -112,9 +113,8 @@ def sign_genesis(session: Session, file: Path) -> None:
     session.folder.require()
     member = found.founder_id(read_header(session.folder.key_path).key_id)
     lines, count = draw_genesis(found)
-    print_note("YOU ARE ABOUT TO SIGN A GENESIS")
-    for line in lines:
-        print_note(line)
+    is_asked = session.typed is None
+    print_pages("YOU ARE ABOUT TO SIGN A GENESIS", [(lines, lines)], again=is_asked)
     print_note("Type how many keys it lists.")
     confirm_amount(str(count), typed=session.typed)
     # Pinned first: a test key opens for a wallet of a test chain only.
@@ -258,6 +258,12 @@ def backup(folder: Path, target: Path, *, as_json: bool) -> None:
     "--checkpoint", type=PATH, help="A checkpoint you kept: the backup must reach it."
 )
 @click.option(
+    "--log-key",
+    metavar="VKEY",
+    default="",
+    help="The node's log key, as a backup told it; otherwise your wallet's.",
+)
+@click.option(
     "--unconfined",
     is_flag=True,
     help="Run the ledger's rules where this system cannot confine them.",
@@ -270,15 +276,17 @@ def restore(source: Path, folder: Path, *, as_json: bool, **given: Any) -> None:
     What stands in it is audited whole, every signature and rule, before it gets
     its name. Without --genesis your wallet's chain is the anchor, and the backup
     must reach the last checkpoint that the wallet has verified. DIR is what
-    `node backup` made; an exported FILE has no log key, and the node makes a new
-    one.
+    `node backup` made, with the log key that your wallet pinned or you name; an
+    exported FILE has no log key, and the node makes a new one.
     """
     from cli import backup as copies
     from cli.folder import open_folder
     from ledger.confined import Limits
 
     wallet = open_folder(given["wallet"], given["home"])
-    trust = copies.find_trust(given["genesis"], given["checkpoint"], wallet)
+    trust = copies.find_trust(
+        given["genesis"], given["checkpoint"], given["log_key"], wallet
+    )
     limits = Limits(confine=not given["unconfined"])
     copies.restore(source, folder, trust, limits, as_json=as_json)
 

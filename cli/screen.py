@@ -85,6 +85,7 @@ class Screen:
         is_amount: whether it is an amount in major units.
         currency: of the amount, "" for a count.
         amount_minor: the amount or the count.
+        matter: those lines that say what is done and until when.
     """
 
     lines: tuple[str, ...]
@@ -92,6 +93,7 @@ class Screen:
     is_amount: bool
     currency: str
     amount_minor: int
+    matter: tuple[str, ...]
 
 
 @dataclass
@@ -256,10 +258,12 @@ def draw(payload: JSONObject, facts: Facts, transaction: str) -> Screen:
             page.lines.insert(0, f" {'WARNING':<{LABEL_COLUMNS}}{words}")
     # Drawn before its own lines, the title stands on top of them.
     page.lines.insert(0, f" {'act':<{LABEL_COLUMNS}}{title} ({act})")
+    _draw_signers(page, payload)
+    matter = tuple(page.lines)
     _draw_frame(page, payload, transaction)
     text, amount, currency = page.asked
     lines = [*_banner(facts), *page.lines, *_banner(facts)]
-    return Screen(tuple(lines), text, bool(currency), currency, amount)
+    return Screen(tuple(lines), text, bool(currency), currency, amount, matter)
 
 
 def _banner(facts: Facts) -> list[str]:
@@ -268,7 +272,7 @@ def _banner(facts: Facts) -> list[str]:
     return []
 
 
-def _draw_frame(page: Page, payload: JSONObject, transaction: str) -> None:
+def _draw_signers(page: Page, payload: JSONObject) -> None:
     by = payload["by"]
     if not isinstance(by, list) or not all(isinstance(item, str) for item in by):
         raise LedgerError("bad_payload", expected="by: member ids")
@@ -277,6 +281,9 @@ def _draw_frame(page: Page, payload: JSONObject, transaction: str) -> None:
         label = "signed by" if position == 0 else ""
         page.line(label, page.name("member", item) + own)
     page.line("valid until", page.moment(payload["not_after"]))
+
+
+def _draw_frame(page: Page, payload: JSONObject, transaction: str) -> None:
     page.line("rule", f"the one installed here, {page.hash(payload['rule'])}")
     page.line("chain", page.hash(payload["chain"]))
     page.line("nonce", str(payload["nonce"]))

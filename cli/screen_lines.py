@@ -191,7 +191,10 @@ def _path(path: Place, name: str) -> Place:
 
 def _ask_amount(page: Page, paths: Sequence[Place]) -> None:
     amount = sum(_size(page, path) for path in paths)
-    page.ask_amount(amount, currency_of(page, paths[0]))
+    currency = currency_of(page, paths[0])
+    if len(paths) > 1:
+        page.line("in all", page.money(amount, currency))
+    page.ask_amount(amount, currency)
 
 
 def _count(page: Page, path: Place, words: str) -> int:

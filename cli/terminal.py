@@ -376,14 +376,14 @@ def confirm_amount(expected_text: str, *, typed: str | None = None) -> None:
         return
     for _ in range(AMOUNT_TRIES_MAX):
         answer = read_answer(
-            f"Type the amount to sign ({expected_text}), or n: ",
+            f"Type {expected_text} to sign, or n: ",
             fix=f'use --type-amount "{expected_text}"',
         )
         if answer == expected_text:
             return
         if answer.lower() in ("", "n", "no"):
             break
-        print_note("That is another amount.")
+        print_note("It is not that.")
     raise LedgerError("declined")
 
 

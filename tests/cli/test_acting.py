@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from cli.acting import Act, run_acts
 from cli.client import NodeClient
 from cli.folder import open_folder
 from cli.main import allonge
+from cli.session import Session
 from ledger.encoding import decode, decode_base64, encode, encode_base64
 from ledger.errors import LedgerError
 from tests.cli.wallets import Stage, open_stage
@@ -151,6 +153,21 @@ def test_what_would_be_refused_is_not_shown_to_be_signed(
     stage.do("gamma", *words, "--prepare", str(tmp_path / "two.altx"))
 
 
+def test_each_of_several_acts_is_judged_before_the_screen(stage: Stage) -> None:
+    """Only acts that rest on the one before them wait for it."""
+    session = Session(open_folder("operator", stage.home))
+    session.passphrase_file, session.typed = stage.secret, "2"
+    members = {actor.name: actor.id for actor in stage.world.actors.values()}
+    own = {"operator": session.member, "reason": "unpaid"}
+    resume = Act("member.resume", {**own, "member": members["beta"]})
+    veto = Act("recovery.veto", {"member": session.member})
+    before = height(stage)
+    for in_order in (False, True):
+        with pytest.raises(LedgerError, match="no recovery is under way"):
+            run_acts(session, [resume, veto], in_order=in_order)
+        assert height(stage) == before + in_order
+
+
 def test_the_chain_of_a_wallet_is_pinned_once(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +190,7 @@ def test_the_chain_of_a_wallet_is_pinned_once(
     assert connect("--chain", typed) == "done"
     stored = folder.load_config()
     assert (stored.chain, stored.test_chain) == (chain, True)
+    assert stored.log_key == stage.served.node.checkpoints.vkey
     honest = NodeClient.node
     monkeypatch.setattr(
         NodeClient, "node", lambda self: {**honest(self), "chain": "11" * 32}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli import backup
+from cli.folder import WalletConfig, open_folder
 from cli.main import allonge
 from ledger.encoding import encode
 from ledger.export import ExportFacts
@@ -79,10 +81,16 @@ def genesis(kept: Kept) -> str:
     return kept.served.world.chain.chain_id
 
 
+def log_key(kept: Kept) -> tuple[str, str]:
+    """Return the option that names the node's log key."""
+    return "--log-key", kept.served.node.checkpoints.vkey
+
+
 def test_a_backup_is_what_was_served(kept: Kept, tmp_path: Path) -> None:
     """Made beside the node, restored elsewhere: same head, same key, both copies."""
     folder = tmp_path / "back"
-    assert run("restore", kept.late, folder, "--genesis", genesis(kept)).code == 0
+    own = ("--genesis", genesis(kept), *log_key(kept))
+    assert run("restore", kept.late, folder, *own).code == 0
     ledger = Store.read_only(folder / "ledger")
     head = kept.served.world.chain.header
     assert ledger.head is not None
@@ -91,8 +99,8 @@ def test_a_backup_is_what_was_served(kept: Kept, tmp_path: Path) -> None:
     ledger.close()
     for path in (folder, kept.late):
         assert path.stat().st_mode & 0o077 == 0
-    own = (folder / "ledger" / "log_key").read_bytes()
-    assert own == (kept.folder / "ledger" / "log_key").read_bytes()
+    key = (folder / "ledger" / "log_key").read_bytes()
+    assert key == (kept.folder / "ledger" / "log_key").read_bytes()
     # The genesis beside it serves as an anchor, as the founder's own does.
     again = tmp_path / "again"
     anchor = folder / "genesis.json"
@@ -105,10 +113,36 @@ def test_nothing_is_overwritten(kept: Kept, tmp_path: Path) -> None:
     """A folder that is there stays as it is, whatever is in it."""
     for words in (
         ("backup", kept.folder, kept.early),
-        ("restore", kept.early, tmp_path, "--genesis", genesis(kept)),
+        ("restore", kept.early, tmp_path, "--genesis", genesis(kept), *log_key(kept)),
     ):
         assert run(*words).facts["code"] == "file_exists"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_log_key_is_the_one_that_is_known(kept: Kept, tmp_path: Path) -> None:
+    """A key that came with the copy alone is not taken; a new one may be made."""
+    folder, bad = tmp_path / "back", tmp_path / "bad"
+    shutil.copytree(kept.late, bad)
+    (bad / "log_key").write_text("07" * 32)
+    own = ("--genesis", genesis(kept))
+    for words in ((bad, folder, *own, *log_key(kept)), (kept.late, folder, *own)):
+        ended = run("restore", *words)
+        assert (ended.code, ended.facts["code"]) == (22, "other_log_key"), words
+        again = ended.facts["fix"].rpartition("allonge node ")[2].split()
+        assert run(*again).code == 0
+        assert not (folder / "ledger" / "log_key").exists()
+        shutil.rmtree(folder)
+
+
+def test_a_wallet_pins_the_log_key(kept: Kept, tmp_path: Path) -> None:
+    """The operator's own wallet vouches for chain and key of a backup."""
+    wallet = open_folder("default", tmp_path)
+    wallet.create()
+    wallet.key_path.touch()
+    pinned = WalletConfig(chain=genesis(kept), log_key=log_key(kept)[1])
+    wallet.save_config(pinned)
+    words = (kept.late, tmp_path / "back", "--home", tmp_path)
+    assert run("restore", *words).code == 0
 
 
 def test_a_bad_backup_leaves_no_folder(kept: Kept, tmp_path: Path) -> None:
@@ -118,7 +152,7 @@ def test_a_bad_backup_leaves_no_folder(kept: Kept, tmp_path: Path) -> None:
     damaged, note = tmp_path / "damaged", tmp_path / "note"
     damaged.write_bytes(flip(raw, len(raw) // 2))
     note.write_text(kept.served.node.checkpoints.latest())
-    own = ("--genesis", genesis(kept))
+    own = ("--genesis", genesis(kept), *log_key(kept))
     for words, code in (
         ((damaged, folder, *own), 20),
         ((kept.late, folder, "--genesis", "ab" * 32), 22),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cli.acting import print_pages
+from cli.amounts import format_amount
 from cli.screen import (
     Facts,
     draw,
@@ -25,6 +28,7 @@ from ledger.encoding import decode, encode
 from ledger.errors import LedgerError
 from ledger.transactions import transaction_id
 from tests.cli.bodies import BODIES, FACTS, MOMENT_MS, R, hash_of, payload_of
+from tests.cli.test_terminal import Screen as Terminal
 
 ACTS = sorted(BODIES)
 LAST_MOMENT_MS = 253_402_300_799_999  # of the year 9999
@@ -91,6 +95,24 @@ def test_the_bodies_are_complete_and_fit_the_rules(act: str) -> None:
     check_rule(decode(payload_of(act)))
     model = find_installed(act)[1]
     assert set(model.model_fields) == set(BODIES[act])
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_act_and_amount_stand_above_the_prompt(
+    act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody types an amount on a terminal of 80 by 24 without seeing what for."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.setattr("sys.stderr", Terminal())
+    payload = decode(payload_of(act))
+    screen = draw(payload, Facts({**FACTS, "test_chain": True}), "00" * 32)
+    print_pages("SIGN", [(screen.lines, screen.matter)], again=True)
+    seen = sys.stderr.getvalue().splitlines()[-22:]  # type: ignore[attr-defined]
+    text = " ".join(" ".join(line.split()) for line in seen)
+    assert f"({act})" in text
+    if screen.is_amount:
+        assert format_amount(screen.amount_minor, screen.currency) in text
 
 
 @pytest.mark.parametrize(
