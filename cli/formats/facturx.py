@@ -12,10 +12,10 @@ import json
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 from cli.formats.markup import SIZE_BYTES_MAX, shown
+from ledger.children import confine_process, limit_resources, start_child
 from ledger.errors import LedgerError
 
 MARK: Final = b"%PDF-"
@@ -44,29 +44,18 @@ def read_attachment(raw: bytes) -> tuple[str, bytes]:
     """
     if len(raw) > SIZE_BYTES_MAX:
         raise LedgerError("pdf_too_large", expected=f"at most {SIZE_BYTES_MAX} bytes")
-    root = str(Path(__file__).resolve().parents[2])
-    start = (
-        "import sys; sys.path.insert(0, sys.argv[1]); "
-        "from cli.formats.facturx import main; main()"
-    )
-    try:
-        ended = subprocess.run(  # noqa: S603 - our own interpreter and code
-            [sys.executable, "-I", "-B", "-c", start, root],
-            input=raw,
-            capture_output=True,
-            env={},
-            cwd="/",
-            check=False,
-            timeout=WAIT_S,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise LedgerError("pdf_too_large", expected=f"{WAIT_S} seconds") from error
-    head, _, content = ended.stdout.partition(b"\n")
+    with start_child(__name__, stderr=subprocess.DEVNULL) as child:
+        try:
+            said, _ = child.communicate(raw, WAIT_S)
+        except subprocess.TimeoutExpired as error:
+            child.kill()
+            raise LedgerError("pdf_too_large", expected=f"{WAIT_S} seconds") from error
+    head, _, content = said.partition(b"\n")
     try:
         told: dict[str, str] = json.loads(head)
     except ValueError as error:
         # Its limits end it without a word.
-        raise LedgerError("pdf_too_large", found=f"exit {ended.returncode}") from error
+        raise LedgerError("pdf_too_large", found=f"exit {child.returncode}") from error
     if "code" in told:
         raise LedgerError(told["code"], found=shown(told["found"]))
     return shown(told["name"], NAME_SHOWN), content
@@ -75,11 +64,6 @@ def read_attachment(raw: bytes) -> tuple[str, bytes]:
 def main() -> None:
     """Answer for the PDF on standard input; in a process of its own."""
     import pypdf  # noqa: PLC0415 - only this process needs it
-
-    from ledger.confined import (  # noqa: PLC0415 - as above
-        confine_process,
-        limit_resources,
-    )
 
     answer = sys.stdout.buffer
     limit_resources(MEMORY_BYTES, CPU_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def test_a_process_that_says_nothing_took_too_much(
         facturx.read_attachment(make_pdf([(NAME, CII)]))
     assert raised.value.code == "pdf_too_large"
     monkeypatch.setattr(facturx, "WAIT_S", 30)
-    monkeypatch.setattr(facturx.sys, "executable", "/bin/false")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(LedgerError) as raised:
         facturx.read_attachment(b"%PDF-")
     assert raised.value.code == "pdf_too_large"

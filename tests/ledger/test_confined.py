@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from ledger.confined import ConfinedReplay, Limits, build_filter
+from ledger.children import build_filter
+from ledger.confined import ConfinedReplay, Limits
 from ledger.errors import LedgerError
 from tests.lives import full_life
 from tests.world import SECRET
@@ -20,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 # the child writes of it to its own stdout, or nothing if it did not live to.
 ATTEMPTS = """
 import ctypes, json, os, signal, socket, subprocess, sys, threading, urllib.request
-from ledger.confined import confine_process, limit_resources
+from ledger.children import confine_process, limit_resources
 found = []
 for attempt in json.load(sys.stdin):
     reading, writing = os.pipe()
