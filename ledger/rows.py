@@ -295,7 +295,9 @@ def rebuild_frame(connection: sqlite3.Connection, height: int) -> Frame | None:
         ValueError,
     ) as error:
         # A flipped bit can turn a column into any type and any value.
-        raise RowsDamagedError(f"block {height}: {error}") from error
+        known = isinstance(error, LedgerError)
+        what = error if known else "a column has another form"
+        raise RowsDamagedError(f"block {height}: {what}") from error
 
 
 def _rebuild(connection: sqlite3.Connection, height: int) -> Frame | None:

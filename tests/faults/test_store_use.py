@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,20 @@ def test_audit_writes_nothing(folder: Path) -> None:
     assert answers(ledger) == right
     ledger.close()
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_row_of_another_form_is_named(folder: Path) -> None:
+    """What stands in the rows is a finding in words, whatever it is."""
+    store = fill(folder, Chain())
+    store.close()
+    with closing(sqlite3.connect(folder / "ledger.db")) as rows:
+        rows.execute("UPDATE transactions SET envelope=? WHERE height=1", (b"{}",))
+        rows.commit()
+    with pytest.raises(LedgerError) as caught:
+        Store.read_only(folder)
+    assert caught.value.code == "bad_block"
+    words = "the SQLite copy: block 1: a column has another form"
+    assert caught.value.found == words
 
 
 def test_audit_of_nothing_is_incomplete(folder: Path) -> None:
