@@ -1,7 +1,8 @@
 """``allonge draft``: an invoice file becomes a local draft of a receivable.
 
-No node and no wallet is needed. A draft is a file of its maker and no ledger
-state; submitting it is another command.
+No node and no wallet is needed; one that keeps account cards tells accounts that
+are on none. A draft is a file of its maker and no ledger state; submitting it is
+another command.
 """
 
 # ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
@@ -16,7 +17,14 @@ from typing import Any, Final
 import click
 
 from cli.private import write_private
-from cli.terminal import json_option, print_facts, print_json, print_note
+from cli.terminal import (
+    json_option,
+    print_facts,
+    print_json,
+    print_note,
+    unread_option,
+    wallet_options,
+)
 from cli.typed import PATH
 from ledger.encoding import encode
 from ledger.errors import LedgerError
@@ -57,6 +65,8 @@ def _check_due(
     help="Where to write the draft; FILE.draft.json here by default.",
 )
 @click.option("--dry-run", is_flag=True, help="Show the draft, write nothing.")
+@wallet_options
+@unread_option
 @json_option
 def draft(
     file: Path,
@@ -66,6 +76,7 @@ def draft(
     output: Path | None,
     dry_run: bool,
     as_json: bool,
+    **wallet_of: Any,
 ) -> None:
     """Read the invoice FILE into a draft: UBL 2.1 or CII, or a PDF with it inside."""
     from cli.formats.invoices import read_invoice
@@ -75,6 +86,7 @@ def draft(
     except LedgerError as error:
         _name_file(error, file)
         raise
+    terms["warnings"] += _warn_of_accounts(terms["pay_to"], **wallet_of)
     target = None if dry_run else output or Path(f"{file.name}.draft.json")
     if target:
         _write_draft(target, terms)
@@ -91,6 +103,27 @@ def _name_file(error: LedgerError, file: Path) -> None:
     fix = error.row.fix.replace("FILE", shlex.quote(str(file)))
     if fix != error.row.fix:
         error.details.setdefault("fix", fix)
+
+
+def _warn_of_accounts(
+    accounts: list[dict[str, Any]], wallet: str, home: str | None
+) -> list[dict[str, Any]]:
+    """Return a warning for each account that is on none of the cards that are kept."""
+    from cli.cards import Cards
+    from cli.folder import open_folder
+    from cli.formats.identifiers import compact_number
+    from cli.formats.invoices import Warned
+    from cli.session import Session
+
+    known = Cards(Session(open_folder(wallet, home))).owners() if accounts else {}
+    text = (
+        "is on no account card of this wallet; to pay, ask the payee by a way you know"
+    )
+    return [
+        Warned("account", "pay to", f"{each['value']} {text}").to_json()
+        for each in accounts
+        if known and compact_number(str(each["value"])) not in known
+    ]
 
 
 def _write_draft(path: Path, terms: dict[str, Any]) -> None:

@@ -94,6 +94,27 @@ def test_another_account_stands_on_the_screen(
     assert ("WARNING" in text, words in text) == (bool(words), True)
 
 
+@pytest.mark.parametrize(
+    ("who", "account", "warned"),
+    [
+        ("alpha", "DE02 1203 0000 0000 2020 51", False),
+        ("alpha", FOREIGN, True),
+        ("operator", FOREIGN, False),
+        ("nobody", FOREIGN, False),
+    ],
+    ids=["known", "on no card", "no cards", "no wallet"],
+)
+def test_a_draft_tells_an_account_that_is_on_no_card(
+    stage: Stage, tmp_path: Path, who: str, account: str, warned: bool
+) -> None:
+    """No node is asked, and without a wallet's cards nothing can be said."""
+    invoice = write_invoice(tmp_path, "X-5", account)
+    found = stage.do(who, "draft", invoice, "--dry-run")["warnings"]
+    assert [row["subject"] for row in found if row["code"] == "account"] == (
+        ["pay to"] if warned else []
+    )
+
+
 def test_a_second_signer_reads_the_warning_too(stage: Stage, tmp_path: Path) -> None:
     """It travels with the signing file."""
     path = write_draft(write_invoice(tmp_path, "X-2", FOREIGN))
