@@ -20,6 +20,12 @@ MEMBERS: Final = (
     *("attester", "debtor", "giver", "holder", "lender", "member", "owner", "payee"),
     *("payer", "placer", "receiver", "seller", "supplier"),
 )
+# What people look for first; all else follows as the record has it.
+FIRST: Final = (
+    *("id", "name", "state", "status", "debtor", "supplier", "giver", "receiver"),
+    *("seller", "buyer", "lender", "payer", "payee", "receivable", "face_minor"),
+    *("live_minor", "amount_minor", "price_minor", "due_date", "adjusted_date"),
+)
 UNITS: Final[dict[str, Callable[[int], str]]] = {
     "days": "{} days".format,
     "minutes": show_offset,
@@ -29,12 +35,18 @@ UNITS: Final[dict[str, Callable[[int], str]]] = {
 
 
 def describe_record(lookup: Any, record: JSONObject) -> dict[str, object]:
-    """Return a record's fields by label; what only a machine needs is left out."""
+    """Return a record's fields by label, those first that people look for.
+
+    What only a machine needs is left out, and amounts of nothing.
+    """
     currency = record.get("currency", "")
     for kind in ("account", "receivable"):
         if not currency and isinstance(record.get(kind), str):
             currency = lookup.record(kind, record[kind]).get("currency", "")
-    return _describe(lookup, record, record["kind"], currency)
+    place = {name: number for number, name in enumerate(FIRST)}
+    names = sorted(record, key=lambda name: place.get(name, len(FIRST)))
+    told = {n: record[n] for n in names if record[n] or not n.endswith("_minor")}
+    return _describe(lookup, told, record["kind"], currency)
 
 
 def _describe(
