@@ -250,19 +250,14 @@ def admit_all(
 ) -> Admission:
     """Return what of some envelopes has form and signatures."""
     found = Admission()
-    read = []
-    for raw in raws:
+    verdicts = verifiers.judge(raws, chain.find_public)
+    for raw, verdict in zip(raws, verdicts, strict=True):
         try:
-            read.append(chain.read(raw, time_ms))
+            chain.admit(raw, time_ms, verdict)
         except LedgerError as error:
             found.refused.append(error.code)
-    verdicts = verifiers.judge([claims for _, claims in read])
-    for (transaction, _), refusal in zip(read, verdicts, strict=True):
-        if refusal is None:
-            chain.remember_verified(transaction)
-            found.envelopes.append(transaction.envelope.raw)
         else:
-            found.refused.append(refusal.code)
+            found.envelopes.append(raw)
     return found
 
 

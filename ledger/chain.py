@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ledger.authority import load_keys
+from ledger.authority import ActingKey, load_keys
 from ledger.automatic import has_due_work, next_due_ms
 from ledger.blocks import Block, Header
 from ledger.encoding import JSONObject
@@ -24,19 +24,19 @@ from ledger.execution import (
     check_form,
     check_keys,
     execute_transaction,
-    find_claims,
     prepare_act,
 )
 from ledger.founding import Foundation, execute_block_zero, load_published
 from ledger.genesis import parse_genesis
-from ledger.keys import Claim, check_verifier
+from ledger.keys import check_verifier
 from ledger.log import Log, hash_leaf
 from ledger.mapproofs import Proof, RangeProof
 from ledger.rulebook import Rulebook
 from ledger.sealing import BlockInput, Candidate, Position, execute_block
-from ledger.state import Layer, State, record_key
+from ledger.state import Layer, State, read_record, record_key
 from ledger.store import Store
 from ledger.transactions import Transaction, parse_transaction
+from ledger.verifying import Verdict
 
 # Objects, then collections, between collections. Two blocks hold some 25,000, all
 # looked at in vain each time, and a transfer leaves a dozen.
@@ -211,6 +211,32 @@ class Chain:
             rulebook=self.rulebook,
         )
 
+    def verify(
+        self, raw: bytes, situation: Situation, verdict: Verdict | None = None
+    ) -> tuple[Transaction, list[ActingKey]]:
+        """Return the transaction and its acting keys if they may sign, and did.
+
+        Args:
+            raw: the envelope.
+            situation: of the next block.
+            verdict: what a process found in these very bytes; None if it is to
+                be found here.
+
+        Raises:
+            LedgerError: those of ``check_form`` and ``check_keys``, in the order
+                in which they would be found here.
+        """
+        found, refusal = verdict or (None, None)
+        if found is None and refusal is not None:
+            raise refusal
+        # A verdict waits its turn: what the ledger says of a transaction comes first.
+        known = self.verified if found is None else {raw: found}
+        transaction = check_form(raw, situation, self.seen, known)
+        keys = check_keys(self.state, transaction, situation, known)
+        if refusal is not None:
+            raise refusal
+        return transaction, keys
+
     def check(self, raw: bytes, time: int) -> tuple[Transaction, JSONObject]:
         """Return the transaction and the receipt it would get now.
 
@@ -220,35 +246,35 @@ class Chain:
             LedgerError: the first check that fails, in the documented order.
         """
         situation = self.situation(time)
-        transaction = check_form(raw, situation, self.seen, self.verified)
-        keys = check_keys(self.state, transaction, situation, self.verified)
+        transaction, keys = self.verify(raw, situation)
         self.remember_verified(transaction)
         _, receipt, _ = execute_transaction(
             Layer(self.state, self.state.kinds), transaction, keys, situation
         )
         return transaction, receipt
 
-    def admit(self, raw: bytes, time: int) -> Transaction:
+    def admit(
+        self, raw: bytes, time: int, verdict: Verdict | None = None
+    ) -> Transaction:
         """Return the transaction if form and signatures hold; runs no rule.
 
         Raises:
-            LedgerError: those of ``check_form`` and ``check_keys``.
+            LedgerError: those of ``verify``.
         """
-        situation = self.situation(time)
-        transaction = check_form(raw, situation, self.seen, self.verified)
-        check_keys(self.state, transaction, situation, self.verified)
+        transaction, _ = self.verify(raw, self.situation(time), verdict)
         self.remember_verified(transaction)
         return transaction
 
-    def read(self, raw: bytes, time: int) -> tuple[Transaction, list[Claim]]:
-        """Return the transaction, and its signatures that are to be verified.
+    def find_public(self, key_id: str) -> bytes:
+        """Return the public key registered under an id, empty if there is none.
 
-        Raises:
-            LedgerError: those of ``check_form`` and ``find_claims``.
+        Whether it may sign is for ``verify``.
         """
-        situation = self.situation(time)
-        transaction = check_form(raw, situation, self.seen, self.verified)
-        return transaction, find_claims(self.state, transaction, situation)
+        known = self.state.people.get(key_id)
+        if known is not None:
+            return bytes(known.public)
+        record = read_record(self.state, "key", key_id)
+        return b"" if record is None else bytes.fromhex(record["public"])
 
     def prepare(self, act: str, body: JSONObject, time: int) -> Prepared:
         """Return under which rule an act is signed, and by whom.

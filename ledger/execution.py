@@ -32,7 +32,7 @@ from ledger.errors import InvariantBroken, LedgerError
 from ledger.gas import Meter, OutOfGas, charge, metered
 from ledger.invariants import check_layer
 from ledger.kernel import MANIFEST_HASH
-from ledger.keys import Claim, verify_signature
+from ledger.keys import verify_signature
 from ledger.rulebook import Rulebook
 from ledger.state import Layer, State, View, key_of, read_record
 from ledger.transactions import WINDOW_MS_MAX, Transaction, parse_transaction
@@ -109,35 +109,10 @@ def check_keys(
         view, envelope, situation.height, situation.time, transaction.by
     )
     if verified.get(envelope.raw) is not transaction:
-        for claim in _claims(transaction, keys):
-            verify_signature(*claim)
+        message = envelope.preimage
+        for key, signature in zip(keys, envelope.signatures, strict=True):
+            verify_signature(key.public, message, signature.value)
     return keys
-
-
-def find_claims(
-    view: View, transaction: Transaction, situation: Situation
-) -> list[Claim]:
-    """Return what is left to verify of a transaction whose keys may sign it.
-
-    Raises:
-        LedgerError: ``unknown_key``, ``wrong_signers``.
-    """
-    keys = find_acting_keys(
-        view,
-        transaction.envelope,
-        situation.height,
-        situation.time,
-        transaction.by,
-    )
-    return _claims(transaction, keys)
-
-
-def _claims(transaction: Transaction, keys: Sequence[ActingKey]) -> list[Claim]:
-    message = transaction.envelope.preimage
-    return [
-        Claim(key.public, message, signature.value)
-        for key, signature in zip(keys, transaction.envelope.signatures, strict=True)
-    ]
 
 
 def open_context(  # noqa: PLR0913 - one place opens them all

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
@@ -93,14 +93,6 @@ class SigningKey:
 def key_id(raw: bytes) -> str:
     """Return the id of a public key, 64 hexadecimal digits."""
     return sha256(b"ed25519\x00" + raw).hexdigest()
-
-
-class Claim(NamedTuple):
-    """A signature that is said to be one of a message by a key."""
-
-    public: bytes
-    message: bytes
-    signature: bytes
 
 
 @lru_cache(maxsize=_CACHED_KEYS)

@@ -1,15 +1,26 @@
-"""Signatures verified in processes of their own, beside the one that executes.
+"""Envelopes read and verified in processes of their own, beside the one that executes.
 
-Verification is most of the work of a ledger and needs nothing but bytes. In
-threads it shares one interpreter with the rules, and two cores do the work of
-one and a third. A process gets batches on its standard input and answers with
-one byte a signature; it ends when its input does, so it never outlives the
-node. An answer that does not come, or is not one, is an error of the whole
-batch: nothing is ever taken for verified that was not said to be.
+Form and signatures are most of the work of a ledger and need nothing but bytes.
+In threads they share one interpreter with the rules, and two cores do the work
+of one and a third. A process gets whole envelopes on its standard input, with
+the public keys registered under the ids they name, and answers with what it
+read and what is wrong with it; it ends when its input does, so it never
+outlives the node.
+
+Nothing is ever taken for verified that was not said to be: an answer belongs to
+the very bytes that were sent, a key is known by its digest alone, whoever sent
+it, and an answer that does not come, or is not one, is an error of the whole
+batch. What needs the ledger stays with whoever asks: ``Chain.verify`` names a
+wrong form, then what chain, window, duplicates and keys say, and then only what
+is wrong with signatures, so a refusal is the same wherever bytes were read.
+
+Both sides are this software on this machine and trust each other; ``marshal``
+carries what they have read, and nobody else's bytes but as bytes.
 """
 
 from __future__ import annotations
 
+import marshal
 import os
 import signal
 import struct
@@ -17,13 +28,21 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import IO, Final, Self
+from typing import IO, Any, Final, NamedTuple, Self
 
 from ledger.children import start_child
-from ledger.errors import LedgerError, invariant
-from ledger.keys import Claim, check_verifier, verify_signature
+from ledger.errors import Code, LedgerError, register
+from ledger.keys import check_verifier, key_id, verify_signature
+from ledger.transactions import (
+    SIGNATURES_MAX,
+    TYPE_TRANSACTION,
+    Envelope,
+    Signature,
+    Transaction,
+    parse_transaction,
+)
 
 PROCESSES: Final = 2
 # Handing over costs as much as it saves below this; a single transaction is
@@ -32,9 +51,30 @@ BATCH_LEAST: Final = 8
 # The process that executes goes first; these use what it leaves of the cores.
 NICENESS: Final = 5
 
-_COUNT: Final = struct.Struct(">I")
-_LENGTHS: Final = struct.Struct(">III")
-_BAD, _GOOD = 0, 1
+_LENGTH: Final = struct.Struct(">I")
+_BROKEN: Final = (OSError, EOFError, ValueError, TypeError, struct.error)
+
+register(
+    Code(
+        "verifier_failed",
+        "internal",
+        "a process that verifies signatures has ended",
+        "It was stopped or has failed; nothing it had left was accepted.",
+        "Start the node again; if it comes again, report it with the log.",
+    ),
+)
+
+
+class Verdict(NamedTuple):
+    """What a process found in the bytes of one envelope.
+
+    Attributes:
+        transaction: None if its form is wrong.
+        refusal: what is wrong with its form, else with its signatures.
+    """
+
+    transaction: Transaction | None
+    refusal: LedgerError | None
 
 
 class Verifiers:
@@ -52,24 +92,25 @@ class Verifiers:
         """The processes that run."""
         return [worker.process_id for worker in self._workers]
 
-    def judge(self, groups: Sequence[Sequence[Claim]]) -> list[LedgerError | None]:
-        """Return for each group None if all of its claims hold, else the refusal.
+    def judge(
+        self, raws: Sequence[bytes], find_public: Callable[[str], bytes]
+    ) -> list[Verdict | None]:
+        """Return what a process found in each envelope; None if it is not for one.
 
         From any number of threads at once.
 
         Args:
-            groups: the claims of one envelope each.
+            raws: envelopes as received.
+            find_public: gives the public key registered under an id, empty if
+                there is none.
 
         Raises:
             LedgerError: ``verifier_failed``: nothing was judged.
         """
-        invariant(all(groups), "an envelope has signatures")
-        claims = [claim for group in groups for claim in group]
-        if len(claims) < BATCH_LEAST:
-            return [_judge_here(group) for group in groups]
-        held = iter(self._choose().verify(claims))
-        rows = [[next(held) for _ in group] for group in groups]
-        return [None if all(row) else LedgerError("bad_signature") for row in rows]
+        if len(raws) < BATCH_LEAST:
+            return [None] * len(raws)
+        batch = [(raw, [find_public(name) for name in _name_keys(raw)]) for raw in raws]
+        return self._choose().judge(batch)
 
     def _choose(self) -> _Worker:
         with self._lock:
@@ -95,23 +136,22 @@ class Verifiers:
         self.close()
 
 
-def _judge_here(group: Sequence[Claim]) -> LedgerError | None:
-    try:
-        for claim in group:
-            verify_signature(*claim)
-    except LedgerError as error:
-        return error
-    return None
+_Batch = list[tuple[bytes, list[bytes]]]  # envelopes, and keys that they may name
 
 
-class _Batch:
-    """What one thread has sent and waits for."""
+def _name_keys(raw: bytes) -> list[str]:
+    """Return the key ids of an envelope; if its form is wrong, anything."""
+    items = raw[raw.rfind(b"[") :].split(b'"keyid":"', SIGNATURES_MAX)
+    return [item[:64].decode("latin-1") for item in items[1:]]
 
-    __slots__ = ("count", "verdicts")
 
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self.verdicts: list[bool] | None = None
+class _Asked:
+    """What one thread has sent, and the answer it waits for."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self) -> None:
+        self.answer: bytes | None = None
 
 
 class _Worker:
@@ -121,7 +161,7 @@ class _Worker:
         self._child = start_child("ledger.verifying")
         self._sending = threading.Lock()
         self._receiving = threading.Lock()
-        self._waiting: deque[_Batch] = deque()
+        self._waiting: deque[_Asked] = deque()
 
     @property
     def process_id(self) -> int:
@@ -135,30 +175,26 @@ class _Worker:
             raise LedgerError("verifier_failed", found="no pipe")
         return pipe
 
-    def verify(self, claims: Sequence[Claim]) -> list[bool]:
-        batch, raw = _Batch(len(claims)), pack_claims(claims)
+    def judge(self, batch: _Batch) -> list[Verdict | None]:
+        asked, raw = _Asked(), marshal.dumps(batch)
         try:
             with self._sending:
-                self._waiting.append(batch)
-                pipe = self._pipe(self._child.stdin)
-                pipe.write(raw)
-                pipe.flush()
+                self._waiting.append(asked)
+                _write(self._pipe(self._child.stdin), raw)
             with self._receiving:
                 # Whoever comes first also takes in what others wait for.
-                while batch.verdicts is None:
-                    self._receive(self._waiting[0])
-        except (OSError, ValueError) as error:
-            raise LedgerError("verifier_failed", found=repr(error)) from error
-        return batch.verdicts
-
-    def _receive(self, batch: _Batch) -> None:
-        answer = self._pipe(self._child.stdout).read(batch.count)
-        if len(answer) != batch.count or not set(answer) <= {_BAD, _GOOD}:
+                while asked.answer is None:
+                    self._waiting[0].answer = _read(self._pipe(self._child.stdout))
+                    self._waiting.popleft()
+            rows = marshal.loads(asked.answer)  # noqa: S302 - our own process's
+            return [
+                row and _open_verdict(item[0], *row)
+                for item, row in zip(batch, rows, strict=True)
+            ]
+        except _BROKEN as error:
             # Whatever came after it could be anybody's.
             self._child.kill()
-            raise LedgerError("verifier_failed", found=f"{len(answer)} verdicts")
-        batch.verdicts = [verdict == _GOOD for verdict in answer]
-        self._waiting.popleft()
+            raise LedgerError("verifier_failed", found=repr(error)) from error
 
     def close(self) -> None:
         with suppress(OSError, ValueError):
@@ -171,17 +207,30 @@ class _Worker:
         self._pipe(self._child.stdout).close()
 
 
-def pack_claims(claims: Sequence[Claim]) -> bytes:
-    """Return a batch as the processes take it."""
-    parts = [_COUNT.pack(len(claims))]
-    for public, message, signature in claims:
-        parts += (
-            _LENGTHS.pack(len(public), len(message), len(signature)),
-            public,
-            message,
-            signature,
-        )
-    return b"".join(parts)
+def _open_verdict(raw: bytes, read: Any, refusal: Any) -> Verdict:
+    transaction = error = None
+    if read is not None:
+        payload, signatures, fields = read
+        signed = tuple(map(Signature._make, signatures))
+        envelope = Envelope(raw, TYPE_TRANSACTION, payload, signed)
+        transaction = Transaction(envelope, *fields)
+    if refusal is not None:
+        code, expected, found, details = refusal
+        error = LedgerError(code, expected=expected, found=found, **details)
+    return Verdict(transaction, error)
+
+
+def _write(pipe: IO[bytes], raw: bytes) -> None:
+    pipe.write(_LENGTH.pack(len(raw)) + raw)
+    pipe.flush()
+
+
+def _read(pipe: IO[bytes]) -> bytes:
+    (length,) = _LENGTH.unpack(pipe.read(_LENGTH.size))
+    raw = pipe.read(length)
+    if len(raw) != length:
+        raise EOFError
+    return raw
 
 
 # -- the process ----------------------------------------------------------------
@@ -199,24 +248,31 @@ def main() -> None:
 
 
 def serve(batches: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer each batch with one byte a claim, in order."""
-    try:
-        while head := batches.read(_COUNT.size):
-            count = _COUNT.unpack(head)[0]
-            answers.write(bytes(_verdict(batches) for _ in range(count)))
-            answers.flush()
-    except (BrokenPipeError, struct.error):
-        # The node has ended in the middle of it; nobody waits for an answer.
-        return
+    """Answer each batch with one message, in order."""
+    # The node may end in the middle of one; nobody waits for an answer then.
+    with suppress(BrokenPipeError, EOFError, struct.error):
+        while True:
+            batch: _Batch = marshal.loads(_read(batches))  # noqa: S302 - the node's
+            _write(answers, marshal.dumps([_judge(*item) for item in batch]))
 
 
-def _verdict(batches: IO[bytes]) -> int:
-    public, message, signature = _LENGTHS.unpack(batches.read(_LENGTHS.size))
-    claim = batches.read(public + message + signature)
+def _judge(raw: bytes, publics: list[bytes]) -> tuple[object, object] | None:
+    read = None
     try:
-        verify_signature(
-            claim[:public], claim[public : public + message], claim[public + message :]
-        )
-    except LedgerError:
-        return _BAD
-    return _GOOD
+        transaction = parse_transaction(raw)
+        envelope, *fields = transaction
+        read = envelope.payload, [tuple(item) for item in envelope.signatures], fields
+        _verify(envelope, {key_id(public): public for public in publics})
+    except LedgerError as error:
+        return read, (error.code, error.expected, error.found, error.details)
+    except Exception:  # noqa: BLE001 - it is raised again where it can be told
+        return None
+    return read, None
+
+
+def _verify(envelope: Envelope, publics: dict[str, bytes]) -> None:
+    message = envelope.preimage
+    for name, value in envelope.signatures:
+        if name not in publics:
+            raise LedgerError("unknown_key", found=name[:16])
+        verify_signature(publics[name], message, value)

@@ -24,13 +24,12 @@ from typing import Any, Final, TypeVar
 from ledger.chain import Chain
 from ledger.encoding import JSONObject, load_record
 from ledger.errors import LedgerError
-from ledger.execution import Situation, check_form, check_keys, find_claims
+from ledger.execution import Situation, check_keys
 from ledger.kernel import GUARDIAN_ROLES, TRUSTED_ROLES
-from ledger.keys import Claim
 from ledger.sealing import BlockInput, Candidate
 from ledger.state import read_record
 from ledger.transactions import Transaction, parse_transaction
-from ledger.verifying import PROCESSES, Verifiers
+from ledger.verifying import PROCESSES, Verdict, Verifiers
 from node.clock import Clock
 from node.config import (
     BLOCK_AGE_S,
@@ -278,24 +277,19 @@ class Writer:
         admitted: list[Waiting] = []
         settled: list[tuple[int, Outcome]] = []
         try:
+            started = time.perf_counter()
+            verdicts = self._verifiers.judge(
+                [raw for _, raw in chunk], self.chain.find_public
+            )
             situation = self.chain.situation(self.clock.now_ms())
-            read: list[tuple[Waiting, list[Claim]]] = []
-            for index, raw in chunk:
-                found = self._read(raw, situation)
+            for (index, raw), verdict in zip(chunk, verdicts, strict=True):
+                found = self._try(raw, situation, verdict)
                 if isinstance(found, Outcome):
                     settled.append((index, found))
                 else:
-                    transaction, claims = found
-                    read.append((Waiting(transaction, ticket, index), claims))
-            started = time.perf_counter()
-            verdicts = self._verifiers.judge([claims for _, claims in read])
+                    ticket.ids[index] = found.id
+                    admitted.append(Waiting(found, ticket, index))
             self.tally.measure("verify_seconds", time.perf_counter() - started)
-            for (item, _), refusal in zip(read, verdicts, strict=True):
-                if refusal is not None:
-                    settled.append((item.index, Outcome("", error=refusal)))
-                    continue
-                ticket.ids[item.index] = item.transaction.id
-                admitted.append(item)
             settled += self._enqueue(admitted)
             refused = [o.error.code for _, o in settled if o.error is not None]
             self.tally.count("refusals_total", refused)
@@ -309,15 +303,11 @@ class Writer:
         ticket.settle(settled)
         ticket.admit(len(chunk))
 
-    def _read(
-        self, raw: bytes, situation: Situation
-    ) -> tuple[Transaction, list[Claim]] | Outcome:
-        """Return a transaction and what is to be verified, or its outcome."""
+    def _try(
+        self, raw: bytes, situation: Situation, verdict: Verdict | None
+    ) -> Transaction | Outcome:
         try:
-            found = self._check_form(raw, situation)
-            if isinstance(found, Outcome):
-                return found
-            return found, find_claims(self.chain.state, found, situation)
+            return self.check(raw, situation, verdict)
         except LedgerError as error:
             return Outcome("", error=error)
         except Exception as error:
@@ -328,28 +318,23 @@ class Writer:
                 "", error=LedgerError("node_fault", found=type(error).__name__)
             )
 
-    def check(self, raw: bytes, situation: Situation) -> Transaction | Outcome:
+    def check(
+        self, raw: bytes, situation: Situation, verdict: Verdict | None = None
+    ) -> Transaction | Outcome:
         """Return a verified transaction, or the outcome it has already.
 
         Raises:
-            LedgerError: those of ``check_form`` and ``check_keys``.
+            LedgerError: those of ``Chain.verify``.
         """
-        found = self._check_form(raw, situation)
-        if not isinstance(found, Outcome):
-            check_keys(self.chain.state, found, situation, self.chain.verified)
-        return found
-
-    def _check_form(self, raw: bytes, situation: Situation) -> Transaction | Outcome:
         try:
-            return check_form(raw, situation, self.chain.seen, self.chain.verified)
+            return self.chain.verify(raw, situation, verdict)[0]
         except LedgerError as error:
             # A window that has passed says nothing about what was done in it.
-            if error.code not in ("duplicate", "expired"):
-                raise
-            known = self._find_known(raw, situation)
-            if known is None:
-                raise
-            return known
+            if error.code in ("duplicate", "expired"):
+                known = self._find_known(raw, situation)
+                if known is not None:
+                    return known
+            raise
 
     def _find_known(self, raw: bytes, situation: Situation) -> Outcome | None:
         transaction = parse_transaction(raw)

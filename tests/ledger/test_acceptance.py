@@ -18,6 +18,7 @@ from ledger.errors import LedgerError
 from ledger.keys import SigningKey
 from ledger.sealing import BlockInput
 from ledger.transactions import TYPE_TRANSACTION, Signature, pack_envelope, preimage
+from ledger.verifying import BATCH_LEAST, Verdict, Verifiers
 from tests.ledger.malformed import ENVELOPES, PAYLOADS
 from tests.ledger.stage import STRANGER, Row, Stage, make_stage
 from tests.ledger.unauthorised import AUTHORITY, REFUSALS, SIGNATURES, WINDOWS
@@ -166,6 +167,37 @@ def test_checks_run_in_the_documented_order(stage: Stage, first: str) -> None:
     names = list(LADDER)
     defects = names[names.index(first) :]
     assert stage.code_of(combine(stage, defects)) == LADDER[first].code
+
+
+def told(stage: Stage, raw: bytes, verdict: Verdict | None = None) -> object:
+    """Return what verifying gives, or everything its refusal tells."""
+    chain = stage.world.chain
+    try:
+        return chain.verify(raw, chain.situation(stage.time), verdict)
+    except LedgerError as error:
+        return (error.code, error.expected, error.found, error.details)
+
+
+def test_processes_find_the_same(stage: Stage) -> None:
+    """Whoever reads the bytes, the first thing wrong is named in the same words."""
+    names = list(LADDER)
+    raws = [row.make(stage) for row in (*EARLY, *REFUSALS)]
+    raws += [combine(stage, names[n:]) for n in range(len(names) + 1)]
+    with Verifiers(1) as verifiers:
+        verdicts = verifiers.judge(raws, stage.world.chain.find_public)
+    for raw, verdict in zip(raws, verdicts, strict=True):
+        assert verdict is not None
+        assert told(stage, raw, verdict) == told(stage, raw)
+
+
+def test_a_key_that_came_too_late_has_verified_nothing(stage: Stage) -> None:
+    """A key registered while processes were at work was not one they had."""
+    raws = [stage.tick(nonce=f"{n:032x}") for n in range(BATCH_LEAST)]
+    with Verifiers(1) as verifiers:
+        verdicts = verifiers.judge(raws, lambda _: b"")
+    expected = ("unknown_key", "", stage.key("alpha").key_id[:16], {})
+    for raw, verdict in zip(raws, verdicts, strict=True):
+        assert told(stage, raw, verdict) == expected
 
 
 def test_no_defect_is_needed_for_the_ladder(stage: Stage) -> None:
