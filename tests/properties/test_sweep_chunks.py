@@ -31,7 +31,7 @@ CUTS = 100  # in one act
 BLOCK = 250  # acts in a block
 Row = tuple[dict[str, Any], list[str]]  # what is signed, and by whom
 
-USUAL = (2_400, 200)  # tiles, holders
+USUAL = (1_200, 150)  # tiles, holders
 HEAVY = (10_000, 700)
 
 
