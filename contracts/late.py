@@ -26,19 +26,26 @@ from contracts.kit.v1 import (
     need_unfrozen,
     order_key,
     owed_at,
-    own_cover,
     pay_small_sums,
     put_judged,
     release_locks,
     release_unassigned,
-    shared_cover,
     today,
     unpaid_interest,
 )
-from contracts.kit.v1.owed import cover_left, discharge, is_judged, owes_nothing
+from contracts.kit.v1.owed import (
+    Money,
+    add_cover,
+    cover_left,
+    discharge,
+    is_judged,
+    owes_nothing,
+    shared_cover,
+    take_cover,
+)
 
 # Receivables judged in one job; only the pace depends on it.
-JUDGED_PAGE = 5000
+JUDGED_PAGE = 1000
 
 rule = Rule(
     "receivable",
@@ -79,7 +86,7 @@ def judge_day(ctx: Context, target: Record) -> None:
     closed = target["closed_date"]
     page = ctx.scan("on_account", target["id"], target.get("judged", ""), JUDGED_PAGE)
     shared = shared_cover(ctx, target)
-    covers: dict[str, int] = {}
+    covers: dict[str, Money] = {}
     for receivable in page:
         if receivable["adjusted_date"] > closed:
             break
@@ -88,10 +95,10 @@ def judge_day(ctx: Context, target: Record) -> None:
             continue
         debtor = receivable["debtor"]
         if debtor not in covers:
-            cover = shared + own_cover(ctx, target, debtor)
+            cover = add_cover(ctx, target, debtor, shared)
             covers[debtor] = cover_left(ctx, target, receivable, cover)
         judged = judge_lateness(ctx, programme, receivable, closed, covers[debtor])
-        covers[debtor] -= judged.covered_minor
+        covers[debtor] = take_cover(covers[debtor], judged.covered_minor)
         put_judged(ctx, programme, receivable, judged.lateness)
     go_on(ctx, target, page)
 

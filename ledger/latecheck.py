@@ -7,7 +7,7 @@ from the last day that the attester has closed.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
@@ -24,6 +24,8 @@ DEFAULTED: Final = ("default", "recovering")
 
 
 Table = Mapping[str, JSONObject]
+# Sums by value date.
+Money = Counter[str]
 
 
 class Terms(NamedTuple):
@@ -182,20 +184,25 @@ class CloseWatch:
     def _judge_account(self, view: View, account: JSONObject, time: int) -> None:
         """Compare what is due on an account with the money that can pay it."""
         item, closed = account["id"], account["closed_date"]
-        held = scan_records(view, "suspense", item)
-        suspense = sum(receipt["suspense_minor"] for receipt in held)
-        cover: dict[str, int] = {}
+        shared: Money = Counter()
+        for receipt in scan_records(view, "suspense", item):
+            shared[receipt["value_date"]] += receipt["suspense_minor"]
+        cover: dict[str, Money] = {}
         for record in scan_records(view, "on_account", item):
             programme = read_record(view, "programme", record["programme"])
             if programme is None or not _is_over(programme, record, closed, time):
                 continue
             debtor = record["debtor"]
             if debtor not in cover:
-                own = scan_records(view, "unassigned", f"{item}/{debtor}")
-                cover[debtor] = suspense + sum(row["unassigned_minor"] for row in own)
+                cover[debtor] = Counter(shared)
+                for receipt in scan_records(view, "unassigned", f"{item}/{debtor}"):
+                    cover[debtor][receipt["value_date"]] += receipt["unassigned_minor"]
             apart = _count_contested(view, record, time)
             late, used = _judge(programme, record, closed, (apart, cover[debtor]))
-            cover[debtor] -= used
+            for value_date in sorted(cover[debtor]):
+                taken = min(used, cover[debtor][value_date])
+                cover[debtor][value_date] -= taken
+                used -= taken
             _compare("I11", record["id"], late > 0, record["state"] in JUDGED)
             if late == DEFAULT and record["state"] not in DEFAULTED:
                 raise _wrong(record["id"], "default", record["state"])
@@ -234,7 +241,7 @@ def _count_contested(view: View, record: JSONObject, time: int) -> int:
 
 
 def _judge(
-    programme: JSONObject, record: JSONObject, closed: str, given: tuple[int, int]
+    programme: JSONObject, record: JSONObject, closed: str, given: tuple[int, Money]
 ) -> tuple[int, int]:
     """Return how late a debt is, 0 if not, and what it needs of the cover for that.
 
@@ -245,21 +252,49 @@ def _judge(
         given: what is contested, and the money that nothing before it needs.
     """
     apart, cover = given
-    live = record["live_minor"]
+    used = _pay(programme, record, closed, (0, cover))
+    if used is not None:
+        return 0, used
     interest = _interest_left(programme, record, late_days(programme, record, closed))
-    owes = live + interest - record["waiting_minor"] - record["undistributed_minor"]
-    if owes <= cover:
-        return 0, max(0, owes)
+    owes = record["live_minor"] + interest
+    owes -= record["waiting_minor"] + record["undistributed_minor"]
     due = date.fromisoformat(record["adjusted_date"])
     waited = (date.fromisoformat(closed) - due).days
     small = owes <= programme["tolerance_minor"]
     if small and waited < programme["tolerance_days"]:
         return 0, 0
-    if apart:
-        apart += -(-interest * apart // live)
     if waited <= programme["grace_days"]:
         return OVERDUE, 0
-    return (DEFAULT, 0) if owes - cover > apart else (OVERDUE, max(0, owes - apart))
+    used = _pay(programme, record, closed, (apart, cover))
+    return (DEFAULT, 0) if used is None else (OVERDUE, used)
+
+
+def _pay(
+    programme: JSONObject, record: JSONObject, closed: str, given: tuple[int, Money]
+) -> int | None:
+    """Return how much of the money pays a debt but for what is contested, if it does.
+
+    Each sum pays as if it were assigned, so that only the rest bears interest.
+    """
+    apart, cover = given
+    debt, used = dict(record), 0
+    known = record["waiting_minor"] + record["undistributed_minor"]
+    for value_date, amount in [(closed, 0), *sorted(cover.items())]:
+        days = late_days(programme, record, value_date)
+        live, interest = debt["live_minor"], _interest_left(programme, debt, days)
+        aside = min(apart, live)
+        aside += -(-interest * aside // live) if aside else 0
+        needed: int = live + interest - known - aside
+        if needed <= amount:
+            return used + max(0, needed)
+        used += amount
+        ahead = interest if programme["order"] == "interest_first" else 0
+        units = min(live, max(0, amount - ahead))
+        debt["live_minor"] -= units
+        debt["interest_paid_minor"] += min(interest, amount - units)
+        exact = int(debt["retired_accumulator"])
+        debt["retired_accumulator"] = str(exact + units * programme["late_ppm"] * days)
+    return None
 
 
 def _wrong(item: str, expected: object, found: object) -> LedgerError:

@@ -87,6 +87,19 @@ and is paid out            | live days=3, receive 9 payer=buyer, match 9, ruin d
                            | wait 3                 | payable alpha due | 9
 """
 
+# A match of what an insolvent member paid is refused: it covers no debt.
+STRANGERS = """
+money of a stranger covers | live days=3, wait 3, receive 1000000 payer=beta,
+                           | close                  | state | live
+if it is insolvent, not    | live days=3, wait 3, ruin beta,
+                           | receive 1000000 payer=beta, close | state | overdue
+whatever it names          | live days=3, wait 3, ruin beta,
+                           | receive 1000000 payer=beta names=it,
+                           | close                  | state | overdue
+until that is over         | live days=3, wait 3, ruin beta, lift,
+                           | receive 1000000 payer=beta, close | state | live
+"""
+
 ATTESTERS = """
 its accounts are vacant     | live, ruin bank        | attested_by | nobody blocked
 it attests no more          | live, ruin bank        | entry charge 5 | wrong_attester
@@ -121,7 +134,7 @@ def test_holders(stage: Stage, row: Row) -> None:
     assert answer(stage, row) == row.code
 
 
-@rows(DEBTORS)
+@rows(STRANGERS, DEBTORS)
 def test_debtors(stage: Stage, row: Row) -> None:
     """What an insolvent debtor pays waits for its administrator."""
     assert answer(stage, row) == row.code

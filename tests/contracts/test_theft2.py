@@ -252,7 +252,7 @@ def test_every_part_may_be_on_offer_when_money_comes() -> None:
 def test_many_late_receivables_hide_no_later_one() -> None:
     """However much is owed on an account, all that is due is judged."""
     sources = read_sources()
-    path, page = "receivable/late.py", "JUDGED_PAGE = 5000"
+    path, page = "receivable/late.py", "JUDGED_PAGE = 1000"
     assert page in sources[path]
     sources[path] = sources[path].replace(page, "JUDGED_PAGE = 2")
     stage = Stage(sources=sources)

@@ -64,7 +64,6 @@ from contracts.kit.v1.invoices import InvoiceUse, free_uses, reserve_uses
 from contracts.kit.v1.owed import (
     contested_parts,
     correct_overdue,
-    count_cover,
     data_late_ms,
     due_moment_ms,
     is_due,
@@ -76,10 +75,8 @@ from contracts.kit.v1.owed import (
     lies_in,
     need_minor,
     owed_at,
-    own_cover,
     paid_state,
     put_judged,
-    shared_cover,
     today,
 )
 from contracts.kit.v1.parts import (
@@ -236,7 +233,6 @@ __all__ = [
     "claim_left",
     "contested_parts",
     "correct_overdue",
-    "count_cover",
     "count_taken",
     "cut_part",
     "cut_tile",
@@ -298,7 +294,6 @@ __all__ = [
     "order_key",
     "owed_at",
     "owes_back",
-    "own_cover",
     "paid_state",
     "pass_part",
     "pay",
@@ -326,7 +321,6 @@ __all__ = [
     "settle_deal",
     "settlement_account",
     "share_of",
-    "shared_cover",
     "sign_authority",
     "sign_prices",
     "suspend_money",

@@ -23,7 +23,7 @@ from contracts.kit.v1.calendars import (
 from contracts.kit.v1.exposure import add_exposure
 from contracts.kit.v1.records import LATE_STATES, LIVE, OPEN_STATES
 from contracts.kit.v1.rule import Context, Record, order_key
-from contracts.kit.v1.standing import barred_minor
+from contracts.kit.v1.standing import find_insolvency
 from contracts.kit.v1.terms import number_term, word_term
 
 # What a closed day, or a day that nobody closes, leaves on a receivable, and the
@@ -35,6 +35,8 @@ JUDGED = {
     "short_date": "paid_short",
 }
 OWED_PAGE = 50
+# Sums of money by value date.
+Money = dict[str, int]
 DATES = {
     "": (),
     "short": ("short_date",),
@@ -240,20 +242,90 @@ def data_late_ms(programme: Record, receivable: Record) -> int:
     return due_moment_ms(programme, add_days(judged_from(programme, receivable), wait))
 
 
-def count_cover(ctx: Context, account: Record, debtor: str) -> int:
-    """Return the money that may yet turn out to be for what a debtor owes."""
-    return shared_cover(ctx, account) + own_cover(ctx, account, debtor)
+def shared_cover(ctx: Context, account: Record) -> Money:
+    """Return the money that may turn out to be any debtor's, by value date.
+
+    What an insolvent member paid is kept for its administrator and covers nothing.
+    """
+    sums: Money = {}
+    if account["suspense_minor"]:
+        for receipt in ctx.scan("suspense", account["id"], limit=10_000):
+            payers = (receipt["debtor"], receipt["payer"])
+            if not any(find_insolvency(ctx, payer) for payer in payers):
+                add_money(sums, receipt["value_date"], receipt["suspense_minor"])
+    return sums
 
 
-def shared_cover(ctx: Context, account: Record) -> int:
-    """Return the money that may turn out to be any debtor's."""
-    return int(account["suspense_minor"]) - barred_minor(ctx, account["id"])
+def add_cover(ctx: Context, account: Record, debtor: str, shared: Money) -> Money:
+    """Return shared money and what waits for what a debtor owes, oldest first."""
+    sums = {**shared}
+    for receipt in ctx.scan("unassigned", account["id"] + "/" + debtor, limit=10_000):
+        add_money(sums, receipt["value_date"], receipt["unassigned_minor"])
+    return {date: sums[date] for date in sorted(sums)}
 
 
-def own_cover(ctx: Context, account: Record, debtor: str) -> int:
-    """Return the money that waits for what a debtor owes."""
-    own = ctx.scan("unassigned", account["id"] + "/" + debtor, limit=10_000)
-    return sum([int(receipt["unassigned_minor"]) for receipt in own])
+def add_money(sums: Money, value_date: str, amount_minor: int) -> None:
+    """Count money of a value date."""
+    sums[value_date] = sums.get(value_date, 0) + amount_minor
+
+
+def take_cover(cover: Money, amount_minor: int) -> Money:
+    """Return what is left of cover when the oldest of it is needed elsewhere."""
+    left, rest = amount_minor, {}
+    for value_date, amount in cover.items():
+        if left < amount:
+            rest[value_date] = amount - left
+        left = max(0, left - amount)
+    return rest
+
+
+def find_cover(
+    programme: Record, receivable: Record, closed: str, cover: Money, disputed: int = 0
+) -> int:
+    """Return how much of the cover pays all that is not contested, -1 if too little.
+
+    It is reckoned as if it were assigned now: by its value dates, so that what it
+    covers bears no interest from then on.
+
+    Args:
+        programme: its terms.
+        receivable: an open receivable.
+        closed: up to when what nothing covers bears interest.
+        cover: by value date, oldest first.
+        disputed: units that are contested.
+    """
+    record, used = {**receivable}, 0
+    coming = record["waiting_minor"] + record["undistributed_minor"]
+    if sum(cover.values()) < record["live_minor"] - coming - disputed:
+        # Most debts are told apart by their principal alone.
+        return -1
+    for value_date, amount in [(closed, 0), *cover.items()]:
+        owed = owed_at(programme, record, value_date)
+        contested = min(disputed, owed.principal_minor)
+        if contested:
+            # Late interest on what is contested makes no default either.
+            contested -= -owed.interest_minor * contested // owed.principal_minor
+        needed: int = owed.principal_minor + owed.interest_minor - coming - contested
+        if needed <= amount:
+            return used + max(0, needed)
+        used += amount
+        principal, interest = split_money(programme, owed, amount)
+        days = late_days(programme, receivable, value_date)
+        earned = accrue(principal, programme["late_ppm"], days)
+        retired = int(record["retired_accumulator"]) + earned
+        record["live_minor"] -= principal
+        record["interest_paid_minor"] += interest
+        record["retired_accumulator"] = str(retired)
+    return -1
+
+
+def split_money(programme: Record, owed: Owed, amount_minor: int) -> tuple[int, int]:
+    """Return what of an amount pays principal and what late interest."""
+    if programme["order"] == "interest_first":
+        interest = min(amount_minor, owed.interest_minor)
+        return min(amount_minor - interest, owed.principal_minor), interest
+    principal = min(amount_minor, owed.principal_minor)
+    return principal, min(amount_minor - principal, owed.interest_minor)
 
 
 def is_judged(ctx: Context, programme: Record, receivable: Record, closed: str) -> bool:
@@ -267,13 +339,15 @@ def is_judged(ctx: Context, programme: Record, receivable: Record, closed: str) 
     return bool(over and not owes_nothing(programme, receivable))
 
 
-def cover_left(ctx: Context, account: Record, receivable: Record, cover: int) -> int:
+def cover_left(
+    ctx: Context, account: Record, receivable: Record, cover: Money
+) -> Money:
     """Return what a debtor's debts that come before one leave of its cover.
 
     Money is assigned once, so it covers once, in due order.
     """
     left, after = cover, ""
-    while left:
+    while sum(left.values()):
         partition = account["id"] + "/" + receivable["debtor"]
         page = ctx.scan("owed", partition, after, OWED_PAGE)
         for other in page:
@@ -281,9 +355,10 @@ def cover_left(ctx: Context, account: Record, receivable: Record, cover: int) ->
                 return left
             programme = ctx.need("programme", other["programme"])
             if is_judged(ctx, programme, other, account["closed_date"]):
-                left -= judge_lateness(
+                judged = judge_lateness(
                     ctx, programme, other, account["closed_date"], left
-                ).covered_minor
+                )
+                left = take_cover(left, judged.covered_minor)
         if len(page) < OWED_PAGE:
             return left
         after = order_key(page[-1]["adjusted_date"], page[-1]["confirmed_order"])
@@ -339,7 +414,7 @@ def count_live(ctx: Context, receivable: Record, part: Record) -> int:
 
 
 def judge_lateness(
-    ctx: Context, programme: Record, receivable: Record, closed: str, cover: int
+    ctx: Context, programme: Record, receivable: Record, closed: str, cover: Money
 ) -> Judged:
     """Return what a closed day says of an open receivable.
 
@@ -350,23 +425,18 @@ def judge_lateness(
         closed: the last day closed.
         cover: money nobody has assigned yet, and nothing else needs.
     """
-    owed = owed_at(programme, receivable, closed)
-    coming = receivable["waiting_minor"] + receivable["undistributed_minor"]
-    owes = owed.principal_minor + owed.interest_minor - coming
-    if owes <= cover:
-        return Judged("", max(0, owes))
+    covered = find_cover(programme, receivable, closed, cover)
+    if covered >= 0:
+        return Judged("", covered)
+    owes = need_minor(ctx, programme, receivable, closed)
     waited = days_between(receivable["adjusted_date"], closed)
     if owes <= programme["tolerance_minor"] and waited < programme["tolerance_days"]:
         return Judged("short", 0)
-    disputed = disputed_minor(ctx, receivable)
-    if disputed:
-        # Late interest on what is contested makes no default either.
-        disputed -= -owed.interest_minor * disputed // owed.principal_minor
     if waited <= programme["grace_days"]:
         return Judged("overdue", 0)
-    if owes - cover > disputed:
-        return Judged("default", 0)
-    return Judged("overdue", max(0, owes - disputed))
+    disputed = disputed_minor(ctx, receivable)
+    covered = find_cover(programme, receivable, closed, cover, disputed)
+    return Judged("default", 0) if covered < 0 else Judged("overdue", covered)
 
 
 def owe_again(ctx: Context, receivable: Record, after: Record, value_date: str) -> None:
@@ -465,7 +535,9 @@ def correct_overdue(
     ctx.write(corrected)
     lateness = ""
     if is_open(receivable):
-        cover = count_cover(ctx, account, receivable["debtor"])
+        cover = add_cover(
+            ctx, account, receivable["debtor"], shared_cover(ctx, account)
+        )
         cover = cover_left(ctx, account, receivable, cover)
         lateness = judge_lateness(
             ctx, programme, receivable, account["closed_date"], cover

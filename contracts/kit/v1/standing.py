@@ -425,17 +425,3 @@ def find_hold(ctx: Context, receipt: Record, *, estate: bool = True) -> str:
                 item: str = order["id"]
                 return item
     return ""
-
-
-def barred_minor(ctx: Context, account: str) -> int:
-    """Return the money in an account's suspense that is no cover for any debt.
-
-    What insolvent debtors paid is kept for their administrators.
-    """
-    if not any_orders(ctx):
-        return 0
-    barred = 0
-    for receipt in ctx.scan("suspense", account, limit=10_000):
-        if find_insolvency(ctx, receipt["debtor"]):
-            barred += receipt["suspense_minor"]
-    return barred
