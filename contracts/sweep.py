@@ -52,7 +52,12 @@ from contracts.kit.v1 import (
     under_order,
 )
 from contracts.kit.v1.groups import count_units, pack_cutoff, share_by, store_cutoff
-from contracts.kit.v1.owed import discharge, keep_recallable, owes_nothing
+from contracts.kit.v1.owed import (
+    discharge,
+    keep_recallable,
+    owes_nothing,
+    split_money,
+)
 
 # Tiles handled in one job; only the pace depends on it, never the result.
 CHUNK_TILES = 2000
@@ -113,14 +118,7 @@ def start_sweep(ctx: Context, target: Record) -> None:
         return
     share = shares[0]
     owed = owed_at(programme, target, share["value_date"])
-    first, second = owed.principal_minor, owed.interest_minor
-    if programme["order"] == "interest_first":
-        first, second = second, first
-    first = min(first, share["amount_minor"])
-    second = min(second, share["amount_minor"] - first)
-    principal, interest = first, second
-    if programme["order"] == "interest_first":
-        principal, interest = second, first
+    principal, interest = split_money(programme, owed, share["amount_minor"])
     excess = share["amount_minor"] - principal - interest
     receivable = take_share(ctx, target, share, principal + interest)
     if principal + interest:
