@@ -93,6 +93,8 @@ paid elsewhere       | live days=5, transfer 100000 1000000, sold pay_days=4,
                      | pay_now 9 | deal_state | lapsed touched
 paid, price refunded | live days=5, sold pay_days=4, pay_now 900001,
                      | price | paid_out return | lender:99937
+paid, its rest is free | live days=5, sold pay_days=4,
+                     | pay_now 900001 | split 5 | ok
 overdue              | live days=3, wait 3, sold flat=5, close,
                      | price | deal_state | lapsed touched
 overdue, refunded    | live days=3, wait 3, sold flat=5, close,

@@ -37,6 +37,7 @@ of an insolvent supplier    | soft, ruin alpha       | reduce 5 | insolvent
 of the supplier's own       | soft                   | reduce 5 | ok
 the highest first           | soft, offer 0 5, reduce 5 | held alpha | 999995
 a sale of the tile ends     | soft, sold, reduce 5   | deal_state | lapsed touched
+and its rest is free        | soft, sold, reduce 5   | split 5 | ok
 an offer of the tile ends   | soft, offer 0 5, reduce 5 | take | offer_over
 frees exposure              | soft, reduce 5         | exposed | 999995
 the state tells             | soft, reduce 5         | state | part_paid
