@@ -25,11 +25,11 @@ from ledger.sealing import BlockInput, Candidate
 from ledger.verifying import PROCESSES, Verifiers
 
 BLOCK_TRANSACTIONS: Final = 500
-CHUNK: Final = 50
 BLOCKS_AHEAD: Final = 3
-# Threads that read and wait for verdicts: two batches for each process, so that
-# none is idle while the next is being read.
+# Threads that wait for verdicts, and what each hands over at once: two batches for
+# each process, so that none is idle while its last is being taken in.
 ADMITTERS: Final = 2 * PROCESSES
+CHUNK: Final = BLOCK_TRANSACTIONS // ADMITTERS
 SAMPLE_SIGNATURES: Final = 200
 
 

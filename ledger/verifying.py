@@ -253,26 +253,38 @@ def serve(batches: IO[bytes], answers: IO[bytes]) -> None:
     with suppress(BrokenPipeError, EOFError, struct.error):
         while True:
             batch: _Batch = marshal.loads(_read(batches))  # noqa: S302 - the node's
-            _write(answers, marshal.dumps([_judge(*item) for item in batch]))
+            _write(answers, marshal.dumps(_judge(batch)))
 
 
-def _judge(raw: bytes, publics: list[bytes]) -> tuple[object, object] | None:
-    read = None
-    try:
-        transaction = parse_transaction(raw)
-        envelope, *fields = transaction
+def _judge(batch: _Batch) -> list[object]:
+    # One kind of work after the other: each finds what it uses near at hand.
+    parsed = [_try(parse_transaction, raw) for raw, _ in batch]
+    rows: list[object] = []
+    for (_, publics), found in zip(batch, parsed, strict=True):
+        if found is None or found[1] is not None:
+            rows.append(found)
+            continue
+        envelope, *fields = found[0]
         read = envelope.payload, [tuple(item) for item in envelope.signatures], fields
-        _verify(envelope, {key_id(public): public for public in publics})
+        verified = _try(_verify, envelope, publics)
+        rows.append(verified and (read, verified[1]))
+    return rows
+
+
+def _try(step: Callable[..., Any], *given: object) -> tuple[Any, object] | None:
+    """Return what a step gives, or None and what it refuses with."""
+    try:
+        return step(*given), None
     except LedgerError as error:
-        return read, (error.code, error.expected, error.found, error.details)
+        return None, (error.code, error.expected, error.found, error.details)
     except Exception:  # noqa: BLE001 - it is raised again where it can be told
         return None
-    return read, None
 
 
-def _verify(envelope: Envelope, publics: dict[str, bytes]) -> None:
+def _verify(envelope: Envelope, publics: list[bytes]) -> None:
     message = envelope.preimage
+    known = {key_id(public): public for public in publics}
     for name, value in envelope.signatures:
-        if name not in publics:
+        if name not in known:
             raise LedgerError("unknown_key", found=name[:16])
-        verify_signature(publics[name], message, value)
+        verify_signature(known[name], message, value)

@@ -45,10 +45,10 @@ from node.tally import Tally
 
 T = TypeVar("T")
 
-# Threads that read and wait for verdicts: two chunks for each process, so that
-# none is idle while the next is being read.
+# Threads that wait for verdicts: two chunks for each process, so that none is
+# idle while its last is being taken in.
 ADMITTERS: Final = 2 * PROCESSES
-CHUNK: Final = 32
+CHUNK_LEAST: Final = 32
 CALLS_A_TURN: Final = 8
 REFUSALS_KEPT: Final = 10_000
 # Their word is what others wait for.
@@ -210,8 +210,9 @@ class Writer:
                 raise LedgerError("node_busy", expected=f"{VERIFYING_MAX} at once")
             self._verifying += len(envelopes)
         ticket = Ticket(len(envelopes))
-        for start in range(0, len(envelopes), CHUNK):
-            chunk = list(enumerate(envelopes[start : start + CHUNK], start))
+        size = max(CHUNK_LEAST, -(-len(envelopes) // ADMITTERS))
+        for start in range(0, len(envelopes), size):
+            chunk = list(enumerate(envelopes[start : start + size], start))
             self._pool.submit(self._admit, ticket, chunk)
         return ticket
 
