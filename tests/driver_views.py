@@ -16,10 +16,9 @@ ELSEWHERE = ("court", *("administrator:" + name for name in (*HOLDERS, "debtor")
 # What the chain is known to do otherwise than the rules say, since when. The walk
 # keeps away from it, each place by its name, until it is mended.
 KNOWN = {
-    "amount-due": "2026-11-22: an order for an amount leaves payouts made before it",
-    "freeze-next": "2026-11-22: when one of two orders on units ends, none holds",
     "freeze-retired": "2026-11-22: no order has late interest of units that are paid",
-    "interest-stopped": "2026-11-22: interest runs on while money covers; not checked",
+    "record-window": "2026-11-22: redeemed and bought back after the record date",
+    "late-mark-closed": "2026-11-22: marked still if it was settled at the close",
 }
 
 
@@ -172,6 +171,8 @@ class Views:
 
     def is_marked(self, rid: str) -> bool:
         """Tell whether the mark of late bank data says anything."""
+        if "late-mark-closed" in KNOWN and self.model.reversals:
+            return self.model.data_late(rid)
         return self.model.is_open(self.model.receivables[rid])
 
     def said(self, state: str) -> str:

@@ -16,6 +16,7 @@ CHAIN_DECIDES = {
     "freeze-last": "expiry; silent on its last moment",
     "insolvent-receiver": "open offers lapse; silent on those to the member",
     "insolvent-receives": "silent on whether it may take a part",
+    "insolvent-refund": "payouts go to the administrator; silent on what it paid",
     "insolvent-signs": "silent on new business, which suspension stops",
     "rank-keeps": "an order has a rank; silent on what another one already has",
     # passing on (§5)

@@ -100,7 +100,7 @@ class DealsModel(PassingModel):
         # "Disputed parts may pass only if the receiver signs that it knows" (§5).
         aware = deal.aware or deal.kind == "redemption"
         disputed = self.disputed(deal.rid) and not aware
-        meanwhile = rec.overdue and not deal.is_late
+        meanwhile = rec.overdue and not (deal.is_late or deal.aware)
         return not (meanwhile or disputed or bankrupt)
 
     def _enter_deal(
@@ -132,7 +132,7 @@ class DealsModel(PassingModel):
         self._check_no_claim(rec, tile)
         # "Overdue parts may pass" (§5): choice sale-due, from the due date on there
         # is no record date any more.
-        early = self.is_due(rec) or zone_date(pay_by_ms) < self._record_date(rec)
+        early = self.is_due(rec) or zone_date(pay_by_ms) < self.record_date(rec)
         need(that=early, reason="pay-by time not before the record date")
 
     @operation

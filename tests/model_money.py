@@ -18,6 +18,7 @@ from tests.model_records import (
     need,
     operation,
     parse_date,
+    rounded,
     share,
     strict_number,
 )
@@ -185,10 +186,9 @@ class MoneyModel(PayoutsModel):
         """Money in suspense is sent back where it came from."""
         receipt = self.find_receipt(ref)
         need(that=0 < amount <= receipt.suspense, reason="not in suspense")
-        need(that=not receipt.administered, reason="for the administrator")
-        need(that=not self.is_held(receipt), reason="an order holds it")
+        need(that=not self.is_held(receipt, asked=True), reason="an order holds it")
         receipt.suspense -= amount
-        self.refund(receipt, amount)
+        self.refund(receipt, amount, asked=True)
 
     @operation
     def hold(self, ref: str, until: str) -> None:
@@ -198,11 +198,12 @@ class MoneyModel(PayoutsModel):
         need(that=until > self.today, reason="not in the future")
         receipt.held_until = until
 
-    def is_held(self, receipt: Receipt) -> bool:
+    def is_held(self, receipt: Receipt, *, asked: bool = False) -> bool:
         """Tell whether an order holds a receipt's money in suspense (§6).
 
-        Choice suspense-orders: an order on the account does, and one on a member
-        who paid it does, unless it is for an amount.
+        Choices: suspense-orders, an order on the account does, and one on a member
+        who paid it does, unless it is for an amount; insolvent-refund, if somebody
+        asks, an insolvent member's may go to the administrator.
         """
         covers = {"member", "payout_account"}
         return any(
@@ -212,6 +213,7 @@ class MoneyModel(PayoutsModel):
             or (order.cover in covers and order.member == receipt.payer)
             for order in self.freezes.values()
             if order.in_force
+            if not (asked and order.order_id == f"insolvency of {order.member}")
         )
 
     def return_aged(self) -> None:
@@ -228,26 +230,29 @@ class MoneyModel(PayoutsModel):
                 self.refund(receipt, receipt.suspense)
                 receipt.suspense = 0
 
-    def refund(self, receipt: Receipt, amount: int) -> None:
+    def refund(self, receipt: Receipt, amount: int, *, asked: bool = False) -> None:
         """Make a payout to whom the money came from, unless an order holds it (§6).
 
         Choice refund-held: then it stays in suspense.
         """
-        if self.is_held(receipt):
+        if self.is_held(receipt, asked=asked):
             receipt.suspense += amount
             return
         receipt.returned += amount
         line = Line(receipt.ref, "", REMITTER, (), receipt.value_date, amount, 0, 0)
-        line.party = receipt.payer
+        line.party = self.terms["debtor"] if receipt.administered else receipt.payer
         line.add((frozenset(), ""), amount)
         self.refunds.append(line)
 
     # Sweep
 
     def sweep_waiting(self, early: str = "") -> None:
-        """Sweep what waits for due receivables, a receipt after the other."""
+        """Sweep what waits for due receivables, a receipt after the other.
+
+        Of a receipt in the order of allocation: what it names first (§6).
+        """
         for receipt in self.receipts.values():
-            for rid in self.by_due_date(receipt.waiting):
+            for rid in receipt.waiting:
                 rec = self.receivables[rid]
                 if self.is_due(rec) or rid == early:
                     left = self.sweep(rec, receipt, receipt.waiting.pop(rid))
@@ -311,46 +316,82 @@ class MoneyModel(PayoutsModel):
         if amount:
             self.place(self.receipts[line.ref], amount)
 
-    def idle(self) -> int:
-        """Return the money that may yet turn out to be for what is owed.
+    def idle(self) -> list[tuple[str, int]]:
+        """Return value date and amount of what may yet be for what is owed.
 
         What an administrator is to have cannot cover anything any more. Choice
-        cover-insolvent: nor does what came after the debtor's insolvency.
+        cover-insolvent: nor does what came after the debtor's insolvency, and what
+        an insolvent member paid.
         """
-        return sum(
-            receipt.unassigned + (0 if receipt.is_too_late else receipt.suspense)
-            for receipt in self.receipts.values()
-        )
+        found = []
+        for receipt in self.receipts.values():
+            ruined = receipt.payer in self.insolvent - {self.terms["debtor"]}
+            lost = receipt.is_too_late or ruined
+            amount = receipt.unassigned + (0 if lost else receipt.suspense)
+            found.append((receipt.value_date, amount))
+        return sorted(found, key=lambda money: money[0])
 
-    def covered(self, date: str) -> dict[str, int]:
-        """Return what unassigned money covers, by receivable due by a date.
+    def covered(self, date: str) -> dict[str, bool]:
+        """Return what unassigned money covers of what is due by a date.
 
         "Nothing is overdue while money we have not assigned could cover it" (§6):
         money is assigned once, so it covers once, and "oldest due date first".
-        Choices: cover-ties, then what was confirmed first; cover-whole, what it
-        does not cover whole leaves it to the next.
+        True is all that is owed; else all that is not disputed. Choices:
+        cover-ties, then what was confirmed first; cover-whole, what it does not
+        cover whole leaves it to the next.
         """
-        left, found = self.idle(), {}
-        for rid in self.by_due_date(rec.rid for rec in self.open_receivables()):
+        money, found = self.idle(), {}
+        due = [x for x in self.open_receivables() if self.adjust(x.due_date) <= date]
+        for rid in self.by_due_date(rec.rid for rec in due):
             rec = self.receivables[rid]
-            owed = self.owed(rec, date)
-            undisputed = self.undisputed(rec, date)
-            if self.adjust(rec.due_date) <= date and undisputed <= left:
-                found[rid] = min(owed, left)
-                left -= owed if owed <= left else undisputed
+            for disputed in (0, self.disputed(rid)):
+                rest = self.needed(rec, date, money, disputed)
+                if rest is not None:
+                    found[rid] = not disputed
+                    for i, (day, amount) in enumerate(money):
+                        money[i] = day, amount - min(amount, rest)
+                        rest -= min(amount, rest)
+                    break
         return found
+
+    def needed(
+        self, rec: Receivable, date: str, money: list[tuple[str, int]], disputed: int
+    ) -> int | None:
+        """Return how much money pays a debt if assigned now; none if it does not.
+
+        Each amount pays as of its value date. Choice dispute-interest: a part of
+        the principal that is disputed is so with its part of interest.
+        """
+        left, interest_paid, unit_days, spent = rec.outstanding, 0, 0, 0
+        gone = sum(tile.size * self.days_late(rec, tile, date) for tile in rec.tiles)
+        gone -= left * max(0, self.days_between(rec, date))
+        done = self.interest_paid(rec) + sum(rec.waived.values())
+
+        def owed(day: str) -> tuple[int, int]:
+            late = max(0, self.days_between(rec, day))
+            total = rounded(gone + unit_days + left * late, self.terms)
+            interest = max(0, total - done - interest_paid)
+            less = min(disputed, left)
+            less += -(-interest * less // left) if left else 0
+            return interest, left + interest - less - self.reserved(rec.rid)
+
+        if owed(date)[1] <= 0:
+            return 0
+        for day, amount in money:
+            interest, lacks = owed(day)
+            if lacks <= amount:
+                return spent + max(0, lacks)
+            first = interest if self.terms["order"] == "interest_first" else 0
+            principal = min(amount - min(amount, first), left)
+            interest_paid += min(amount - principal, interest)
+            unit_days += principal * max(0, self.days_between(rec, day))
+            left -= principal
+            spent += amount
+        return None
 
     def is_covered(self, rec: Receivable, date: str) -> bool:
         """Tell whether unassigned money covers all that a receivable owes."""
-        return self.covered(date).get(rec.rid) == self.owed(rec, date)
-
-    def undisputed(self, rec: Receivable, date: str) -> int:
-        """Return what is owed and not disputed.
-
-        Choice dispute-interest: a dispute of all principal is one of interest, too.
-        """
-        disputed = self.disputed(rec.rid)
-        return self.owed(rec, date) - disputed if disputed < rec.outstanding else 0
+        return self.covered(date).get(rec.rid, False)
 
     def disputed(self, rid: str) -> int:
         """Return what is disputed of what is owed; every unit has its share."""

@@ -96,10 +96,10 @@ class PassingModel(OrdersModel):
         need(that=known, reason="overdue or disputed, and the receiver does not know")
         seen = len(tile.chain)
         need(that=seen < self.terms["transfer_max"], reason="transferred too often")
-        shut = self._record_date(rec) <= self.today < self.adjust(rec.due_date)
+        shut = self.record_date(rec) <= self.today < self.adjust(rec.due_date)
         need(that=not shut, reason="too close to the due date")
 
-    def _record_date(self, rec: Receivable) -> str:
+    def record_date(self, rec: Receivable) -> str:
         """Return the first day on which nothing passes before the due date."""
         first = parse_date(self.adjust(rec.due_date))
         for _ in range(self.terms["record_days"]):

@@ -37,9 +37,6 @@ class Orders(Walker):
             hi = data.draw(st.sampled_from([face, face, face // 2, lo + 1, face + 1]))
             until_ms = self.driver.now + days * DAY_MS
             where = {"rid": rid, "lo": lo, "hi": max(hi, lo + 1)}
-            others = [self.model.freezes[name] for name in self.in_force()]
-            if "freeze-next" in KNOWN and any(x.rid == rid for x in others):
-                return
             if "freeze-retired" in KNOWN and self.model.terms["late_rate_ppm"]:
                 return
             how = {"rank": rank, "redirect": redirect}
@@ -62,9 +59,6 @@ class Orders(Walker):
         what = {"member": member, "rank": rank, "redirect": redirect}
         if cover == "amount":
             what["amount"] = amount
-            mine = [line for line in self.model.payouts() if line.party == member]
-            if "amount-due" in KNOWN and any(line.unsent for line in mine):
-                return
         self.driver.freeze(cover, until_ms, **what)
 
     @precondition(lambda self: len(self.in_force()) < 3)
