@@ -50,8 +50,6 @@ COVERS = (
     ("receipt", ("receipt",)),
     ("units", ("hi", "lo", "receivable")),
 )
-# Covers whose orders bind payouts that are due by then; of an insolvency, all.
-HOLDING = ("account", "amount", "member", "payout_account", "payouts")
 SUBJECTS = ("account", "member", "receipt", "receivable")
 FIGURES = ("amount_minor", "currency", "hi", "lo")
 GUARDIANS = ("lender", "regulator")
@@ -268,14 +266,16 @@ def end_deals(ctx: Context, member: str) -> None:
 
 @rule.job("order", "hold")
 def hold_payouts(ctx: Context, target: Record) -> None:
-    """Put what is due and not sent yet under an order on a member or account.
+    """Put what is due and not sent yet under an order on anything but units.
 
     What a page leaves is another job's; until then whoever sends a payout asks for
     the orders on it.
     """
-    if target["cover"] not in HOLDING:
+    # A payout remembers the orders on the units that earned it.
+    if target["cover"] == "units":
         return
-    index = "payouts" if target["cover"] == "account" else "unsent"
+    indexes = {"account": "payouts", "receipt": "refunds"}
+    index = indexes.get(target["cover"], "unsent")
     after = target.get("held_to", "")
     for _ in range(PAGES_MAX):
         page = ctx.scan(index, subject_of(target), after, PAGE)

@@ -8,6 +8,7 @@ refuses whatever would change its units, and further money queues.
 
 from contracts.kit.v1 import (
     LATE_STATES,
+    LIVE,
     Context,
     Portion,
     Record,
@@ -51,7 +52,13 @@ from contracts.kit.v1 import (
     today,
     under_order,
 )
-from contracts.kit.v1.groups import count_units, pack_cutoff, share_by, store_cutoff
+from contracts.kit.v1.groups import (
+    count_days,
+    count_units,
+    pack_cutoff,
+    share_by,
+    store_cutoff,
+)
 from contracts.kit.v1.owed import (
     discharge,
     keep_recallable,
@@ -349,10 +356,13 @@ def credit_under_orders(
 ) -> None:
     """Credit a group on whose units or holder orders stand: a line for each.
 
-    Frozen units get what retires them, and late interest by their number.
+    Frozen units get what retires them, and of late interest what they earned.
     """
     account = ctx.need("account", sweep["account"])
-    pledged = "pledge" in tiles[0]
+    if paid[1]:
+        group = sweep["receivable"] + "/" + group_key(tiles[0])
+        tiles = [tile for tile in tiles if tile["state"] == LIVE]
+        tiles += ctx.scan("retired_groups", group, limit=CHUNK_TILES)
     found: dict[int, list[str]] = {}
     own: dict[str, list[Record]] = {}
     for tile in tiles:
@@ -360,13 +370,17 @@ def credit_under_orders(
         own.setdefault("/".join(found[tile["lo"]]), []).append(tile)
     # Of what does not divide, frozen units get the more.
     names = sorted(own.keys(), key=lambda name: not name)
-    shares = allocate_pro_rata(paid[1], [count_units(own[name]) for name in names])
+    weights = [count_days(ctx, sweep, own[name]) if paid[1] else 0 for name in names]
+    if not sum(weights):
+        weights = [count_units(own[name]) for name in names]
+    shares = allocate_pro_rata(paid[1], weights)
     for position in range(len(names)):
         one = own[names[position]][0]
         locks = found[one["lo"]]
         mine = [take for take in takes if found[take["tile"]["lo"]] == locks]
         principal = sum([take["left"] for take in mine])
-        orders = money_orders(ctx, one["holder"], account, locks, pledged=pledged)
+        like = {"locks": locks, "payee": one["holder"]}
+        orders = money_orders(ctx, like, account, pledged="pledge" in one)
         for portion in divide_money(orders, [principal, shares[position]]):
             count_taken(ctx, portion[0], sum(portion[1]))
             credit_units(ctx, sweep, sums, one, mine, portion)

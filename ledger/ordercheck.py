@@ -73,7 +73,9 @@ def _check_loose(
         if payout["state"] not in UNSENT or "order" in payout:
             continue
         own = [orders[item] for item in payout.get("locks", ()) if item in stands]
-        for order in (*bound[payout["payee"]], *bound[payout["account"]], *own):
+        for name in ("payee", "account", "receipt"):
+            own += bound[payout.get(name, "")]
+        for order in own:
             same = order.get("currency", payout["currency"]) == payout["currency"]
             reached = order["pledged"] or payout["id"] not in pledged
             if same and reached:

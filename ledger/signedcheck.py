@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 from ledger.sealing import Candidate
-from ledger.state import Layer, read_record
+from ledger.state import Layer, read_record, scan_records
 from ledger.transactions import Transaction
 
 UNIT_SUMS: Final = ("live_minor", "retired_minor", "reduced_minor")
@@ -307,13 +307,32 @@ def _check_orders(block: _Block) -> None:
                 if left and (sent or (grown and not free)):
                     found = after["amount_minor"]
                     raise _wrong("orders", after["id"], order["id"], found)
+    _check_locks(block)
+
+
+def _check_locks(block: _Block) -> None:
+    """A payout remembers the orders on the units that earned it."""
+    for before, after in block.writes.get("payout", ()):
+        if before is not None and after is not None:
+            found, known = after.get("locks"), before.get("locks")
+            if found != known:
+                raise _wrong("orders", after["id"], known, found)
+    for line in _new(block, "line"):
+        payout = read_record(block.view, "payout", line.get("payout", "")) or {}
+        for tile in scan_records(block.view, "retired", line["id"]) if payout else ():
+            for lock in tile["locks"]:
+                binds = lock["kind"] == "freeze" and lock["until"] >= block.time
+                known = not binds or lock["id"] in payout.get("locks", ())
+                if not known and _binds(block, lock["id"]):
+                    raise _wrong("orders", line["id"], lock["id"], "no trace of it")
 
 
 def _orders_on(block: _Block, payout: JSONObject) -> Iterator[JSONObject]:
     """Yield what binds a payout's money and stands as it stood before the block."""
     changed = {(w.after or w.before or {})["id"] for w in block.writes.get("order", ())}
     found = [*payout.get("locks", ())]
-    for subject in (payout["payee"], payout["account"]):
+    for name in ("payee", "account", "receipt"):
+        subject = payout.get(name)
         standing = read_record(block.view, "standing", subject) if subject else None
         found += standing["orders"] if standing else ()
     for item in found:

@@ -188,6 +188,15 @@ in the other currency       | live days=3,
 late interest too           | live days=3, freeze_member, wait 4, close -1,
                             | receive 1000000,
                             | receive 1000 k2        | payable alpha held | 1000167
+interest paid last          | live days=3, freeze_units 500000 1000000, wait 4,
+                            | close -1, receive 1000000,
+                            | receive 1000 k2        | payable alpha held | 500084
+with what others still get  | live days=3, freeze_units 500000 1000000, wait 4,
+                            | close -1, receive 600000,
+                            | receive 1000000 k2     | payable alpha held | 500084
+by the days it ran          | live days=3, freeze_units 500000 1000000, wait 4,
+                            | close -1, receive 500000, wait 9,
+                            | receive 1000000 k2     | payable alpha held | 500083
 held is not sent            | paid 9, freeze_member,
                             | pick                   | instruct | wrong_state_of_payout
 at the last moment          | paid 9, freeze_member days=1, pick,
@@ -196,6 +205,9 @@ a moment later              | paid 9, freeze_member days=1, pick, past 1 | instr
 redirected is sent          | live days=3 supplier=delta,
                             | freeze_member delta elsewhere=1, wait 3, receive 9,
                             | pick delta             | instruct | ok
+back when its order is over | paid 9, freeze_member elsewhere=1, pick, instruct,
+                            | attest, lift,
+                            | attest return          | payable alpha due | 9
 a reversal takes it back    | live days=3, freeze_member, wait 3, receive 9,
                             | reverse 9              | payable alpha held | 0
 and an amount is free again | live days=3, freeze_amount 4, wait 3, receive 9,
@@ -259,6 +271,25 @@ what was sent of it is owed | sold, price, freeze_amount 250, pick alpha due,
                             | instruct, price_back   | claimed alpha | 99000
 """
 
+TRICKS = """
+small sums are not asked for  | deal payout_min_minor=100, paid 9, freeze_member,
+                              |                      | request | wrong_state_of_payout
+nor those that come           | deal payout_min_minor=100, live days=3, freeze_member,
+                              | wait 3, receive 9    | request | wrong_state_of_payout
+nor sent when they are old    | deal payout_min_minor=100 payout_days=1, paid 9,
+                              | freeze_member, wait 3 | payable alpha due | 0
+nor when all is settled       | deal payout_min_minor=9000000, paid 9, freeze_member,
+                              | receive 999991 k2    | payable alpha due | 0
+not to another account        | live days=3, freeze_member, register alpha new,
+                              | verify alpha new, wait 3, receive 9,
+                              | wait 7               | payable alpha due | 0
+not twice in one list         | paid 9, freeze_amount 4, pick alpha due,
+                              |                    | instruct 2 | wrong_state_of_payout
+not of units passed on        | live days=3, freeze_units 999995 1000000,
+                              | transfer 0 999995, wait 3,
+                              | receive 1000000      | payable alpha held | 5
+"""
+
 AGAIN = """
 another order on the units    | live days=3, freeze_units 0 1000000 rank=2,
                               | freeze_units 0 1000000, wait 3, receive 9,
@@ -308,6 +339,12 @@ its account                 | stray 9,
                             | freeze account account=it | give_back 9 | money_held
 released                    | stray 9, freeze receipt receipt=it,
                             | lift                   | give_back 9 | ok
+on its way back already     | stray 9, give_back 9, freeze receipt receipt=it,
+                            | pick_return            | instruct | wrong_state_of_payout
+due again when let go       | stray 9, give_back 9, freeze receipt receipt=it, lift,
+                            | pick_return            | instruct | ok
+of a frozen payer           | stray 9 buyer, give_back 9, freeze_member buyer,
+                            | pick_return            | instruct | wrong_state_of_payout
 early money of a frozen one | early 9,
                             | freeze_member debtor   | give_back 9 early | money_held
 """
@@ -357,7 +394,7 @@ def test_units(stage: Stage, row: Row) -> None:
     assert answer(stage, row) == row.code
 
 
-@rows(MONEY, CUT, AGAIN, SUSPENSE)
+@rows(MONEY, CUT, TRICKS, AGAIN, SUSPENSE)
 def test_money(stage: Stage, row: Row) -> None:
     """Money under an order waits or goes where the order says."""
     assert answer(stage, row) == row.code

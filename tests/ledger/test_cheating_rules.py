@@ -66,6 +66,24 @@ def limited(stage: Stage) -> None:
     verbs.receive(stage, 900)
 
 
+def due(stage: Stage) -> None:
+    """Let an order take an amount of what is due."""
+    verbs.live(stage, face=900, days=3)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 900)
+    order_verbs.freeze_amount(stage, 100)
+
+
+def twice(stage: Stage) -> None:
+    """Let money come in for units that two orders freeze."""
+    verbs.live(stage, face=900, days=3)
+    order_verbs.freeze_units(stage, 0, 900, days=4)
+    order_verbs.freeze_units(stage, 0, 900)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 900)
+    verbs.wait(stage, 2)
+
+
 def frozen(stage: Stage) -> None:
     """Let frozen units be passed on."""
     verbs.live(stage, face=900, days=3)
@@ -81,8 +99,8 @@ def returned(stage: Stage) -> None:
 
 NO_ORDERS = {
     "kit/v1/standing.py": (
-        "    if not any_orders(ctx):\n        return []\n    orders = [*",
-        "    if True:\n        return []\n    orders = [*",
+        "    if not any_orders(ctx):\n        return []\n    subjects",
+        "    if True:\n        return []\n    subjects",
     )
 }
 # what is changed where, the story, what it breaks
@@ -134,6 +152,46 @@ CHEATS: dict[str, tuple[dict[str, tuple[str, str]], Story, str]] = {
     ),
     "an order on a member is passed over": (NO_ORDERS, ordered, "orders"),
     "an order on an amount is passed over": (NO_ORDERS, limited, "orders"),
+    "what is due is not held": (
+        {
+            "receivable/orders.py": (
+                "ctx.scan(index, subject_of(target), after, PAGE)",
+                "ctx.scan(index, subject_of(target), after, 0)",
+            )
+        },
+        due,
+        "orders",
+    ),
+    "an order on units is not remembered": (
+        {
+            "receivable/sweep.py": (
+                '        like["locks"] = sorted(locks)\n',
+                '        like["locks"] = sorted(locks[:1])\n',
+            )
+        },
+        twice,
+        "orders",
+    ),
+    "it is passed over when another ends": (
+        {
+            "kit/v1/standing.py": (
+                "money_orders(ctx, after, account, pledged=False)",
+                'money_orders(ctx, {**after, "locks": []}, account, pledged=False)',
+            )
+        },
+        twice,
+        "orders",
+    ),
+    "it is forgotten when another ends": (
+        {
+            "kit/v1/standing.py": (
+                "    after = lift_order(ctx, payout)\n",
+                '    after = {**lift_order(ctx, payout), "locks": []}\n',
+            )
+        },
+        twice,
+        "orders",
+    ),
     "frozen units pass": (
         {
             "kit/v1/standing.py": ("    if locks:\n", "    if not locks:\n"),

@@ -9,7 +9,6 @@ from contracts.kit.v1.calendars import add_days
 from contracts.kit.v1.records import UNSENT
 from contracts.kit.v1.rule import Context, Record, Signer, order_key
 from contracts.kit.v1.standing import (
-    any_orders,
     count_taken,
     divide_money,
     money_orders,
@@ -165,7 +164,7 @@ def pay_out(
     ctx: Context, account: Record, like: Record, amount_minor: int
 ) -> list[str]:
     """Credit a payee as the orders on its money say; return the payouts."""
-    orders = money_orders(ctx, like["payee"], account, [], pledged=False)
+    orders = money_orders(ctx, like, account, pledged=False)
     made = []
     for order, shares in divide_money(orders, [amount_minor]):
         count_taken(ctx, order, shares[0])
@@ -262,8 +261,7 @@ def end_attempt(ctx: Context, payout: Record, outcome: str) -> Record:
     ended = {**payout, "outcomes": outcomes, "state": states.get(outcome, outcome)}
     if ended["state"] == "due":
         unuse_mandate(ctx, payout)
-        if any_orders(ctx):
-            ended = place_payout(ctx, ended)
+        ended = place_payout(ctx, ended)
     ctx.write(ended)
     if "receipt" in ended and ended["state"] in UNSENT:
         net_refund(ctx, ended)

@@ -6,8 +6,8 @@ from contracts.kit.v1.arithmetic import (
     pro_rata_cutoff,
     share_of,
 )
-from contracts.kit.v1.owed import late_base, lies_in
-from contracts.kit.v1.records import group_key
+from contracts.kit.v1.owed import late_base, late_days, lies_in
+from contracts.kit.v1.records import RETIRED, group_key
 from contracts.kit.v1.rule import Context, Record
 
 
@@ -93,3 +93,18 @@ def share_by(stored: list[str], weight: int, key: int) -> int:
 def count_units(tiles: list[Record]) -> int:
     """Return how many units tiles have."""
     return sum([tile["hi"] - tile["lo"] for tile in tiles])
+
+
+def count_days(ctx: Context, sweep: Record, tiles: list[Record]) -> int:
+    """Return the unit-days for which tiles bear interest, up to a sweep's money."""
+    total = 0
+    for tile in tiles:
+        days: int = sweep["days"]
+        if tile["state"] == RETIRED:
+            receipt = ctx.read("receipt", tile["receipt"])
+            record = ctx.need("receivable", sweep["receivable"])
+            programme = ctx.need("programme", record["programme"])
+            # What was redeemed and paid directly bore none.
+            days = late_days(programme, record, receipt["value_date"]) if receipt else 0
+        total += (tile["hi"] - tile["lo"]) * days
+    return total

@@ -236,7 +236,7 @@ def index_payout(payout: Record) -> Places:
     if "origin" in payout:
         places.append(("cuts", payout["origin"], item))
     if "receipt" in payout:
-        places.append(("refunds", payout["receipt"], state + "/" + sort))
+        places.append(("refunds", payout["receipt"], sort))
     places += [("small", name, item) for name in payout.get("receivables", [])]
     return places + [("attempts", attempt, item) for attempt in payout["attempts"]]
 

@@ -283,21 +283,22 @@ Portion = tuple[Record, list[int]]
 
 
 def money_orders(
-    ctx: Context, payee: str, account: Record, locks: list[str], *, pledged: bool
+    ctx: Context, like: Record, account: Record, *, pledged: bool
 ) -> list[Record]:
-    """Return the orders in force on money for a payee from an account, by rank.
+    """Return the orders in force on money that is to be paid, by rank.
 
     Args:
         ctx: the context.
-        payee: who is to get it.
+        like: payee; [locks], the orders that were on the units themselves when
+            these were paid; [receipt], what goes back.
         account: what it is paid from.
-        locks: orders that were on the units themselves when these were paid.
         pledged: whether the units that earned it were pledged before; only
             orders that say so reach behind a pledge.
     """
     if not any_orders(ctx):
         return []
-    orders = [*find_orders(ctx, payee), *find_orders(ctx, account["id"])]
+    subjects = (like["payee"], account["id"], like.get("receipt", ""))
+    orders = [order for subject in subjects for order in find_orders(ctx, subject)]
     currency = account["currency"]
     reaching = [
         order
@@ -305,7 +306,7 @@ def money_orders(
         if order.get("currency", currency) == currency
         and (order["pledged"] or not pledged)
     ]
-    own = [ctx.need("order", item) for item in locks]
+    own = [ctx.need("order", item) for item in like.get("locks", [])]
     return rank_orders([*reaching, *[order for order in own if in_force(ctx, order)]])
 
 
@@ -384,8 +385,8 @@ def place_payout(ctx: Context, payout: Record) -> Record:
     after = lift_order(ctx, payout)
     if after["state"] not in UNSENT or "order" in after or not after["amount_minor"]:
         return after
-    account, locks = ctx.need("account", after["account"]), after.get("locks", [])
-    orders = money_orders(ctx, after["payee"], account, locks, pledged=False)
+    account = ctx.need("account", after["account"])
+    orders = money_orders(ctx, after, account, pledged=False)
     portions = divide_money(orders, [after["amount_minor"]])
     for order, shares in portions:
         count_taken(ctx, order, shares[0])
