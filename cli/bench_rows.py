@@ -58,7 +58,7 @@ STAGES: Final[Stages] = {
     "ledger.state": {"commitments": MAP, "apply": STATE},
     "ledger.execution": {"": RULE, "check_form": FORM, "check_keys": AUTHORITY},
     "ledger.sealing": {"": LOG},
-    "ledger.chain": {"": LOG, "admit": FORM},
+    "ledger.chain": {"": LOG, "admit": FORM, "verify": FORM},
 }
 
 
