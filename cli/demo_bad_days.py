@@ -10,21 +10,23 @@ what it pays after that waits for its administrator.
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 from cli.demo_audit import verify_export
 from cli.demo_cast import TITLES
 from cli.demo_stage import Stage, expect
 from cli.demo_steps import (
-    LATE_PPM,
-    YEAR_DAYS,
     Step,
     agree,
+    close_day,
     confirm,
     found,
     import_receipt,
+    late_interest,
+    pay_everybody,
     pay_with,
     start,
+    sum_by,
 )
 from cli.people import name_id
 from ledger.encoding import JSONObject, hex_digest
@@ -120,7 +122,7 @@ def miss_due_day(stage: Stage) -> JSONObject:
         f"{stage.today}: nothing has come; until the bank closes the due day, "
         "nobody is overdue"
     )
-    _close(stage, facts["due"], 0)
+    close_day(stage, 0, facts["due"])
     for name in ("first_id", "second_id"):
         _wait_state(stage, name, "overdue")
     stage.voice.tell("the bank closes it with nothing on the account: both overdue")
@@ -146,9 +148,9 @@ def correct(stage: Stage) -> JSONObject:
 def default(stage: Stage) -> JSONObject:
     """Let the grace pass: the first is in default."""
     facts = stage.facts
-    _close(stage, stage.today, facts["small"])
+    close_day(stage, facts["small"])
     stage.set_clock(facts["due"] + timedelta(days=LATE_DAYS))
-    _close(stage, stage.today - timedelta(days=1), facts["small"])
+    close_day(stage, facts["small"], stage.today - timedelta(days=1))
     _wait_state(stage, "first_id", "default")
     stage.voice.tell(
         f"{GRACE_DAYS} days of grace are over and still nothing has come: "
@@ -188,12 +190,6 @@ def _call(stage: Stage, holder: str, transferor: str, tile: JSONObject) -> JSONO
         f"{stage.money(price)} for {stage.money(units)}: the part goes back"
     )
     return {"from": holder, "price_minor": price, "to": transferor}
-
-
-def late_interest(units: int, days: int) -> int:
-    """Return the late interest of units, rounded half up."""
-    whole = YEAR_DAYS * 1_000_000
-    return (2 * units * LATE_PPM * days + whole) // (2 * whole)
 
 
 def freeze(stage: Stage) -> JSONObject:
@@ -260,12 +256,8 @@ def pay_at_last(stage: Stage) -> JSONObject:
 
 def pay_out(stage: Stage) -> JSONObject:
     """Pay out prices and receivables; nothing stays on the account."""
-    stage.act("bank", "payout", "instruct", "--all")
-    stage.act("bank", "payout", "attest", "--all", "--date", stage.today.isoformat())
-    rows = stage.run("payout", "list", "--state", "paid", wallet="bank")["items"]
-    sums: dict[str, int] = {}
-    for row in rows:
-        sums[row["payee"]] = sums.get(row["payee"], 0) + row["amount_minor"]
+    rows = pay_everybody(stage)
+    sums = sum_by(rows, "payee")
     for holder, _ in STEPS_BACK:
         amount = sums[stage.member(holder)]
         stage.voice.tell(
@@ -298,16 +290,6 @@ def end_insolvent(stage: Stage) -> JSONObject:
         "but wait for its administrator",
     )
     return {"refused": refused.code, "suspense_minor": money["suspense_minor"]}
-
-
-def audit(stage: Stage) -> JSONObject:
-    """Let the auditor verify all of it: states, interest, steps back."""
-    return verify_export(stage)
-
-
-def _close(stage: Stage, day: Any, closing_minor: int) -> None:
-    closing = stage.money(closing_minor)
-    stage.act("bank", "bank", "close-day", day.isoformat(), "--closing", closing)
 
 
 def _read(stage: Stage, name: str) -> JSONObject:
@@ -356,5 +338,5 @@ STEPS: Final = (
     Step("What was frozen is released", release),
     Step("Everybody is paid", pay_out),
     Step("The debtor is insolvent", end_insolvent),
-    Step("An auditor verifies all of it", audit),
+    Step("An auditor verifies all of it", verify_export),
 )

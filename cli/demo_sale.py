@@ -17,12 +17,15 @@ from cli.demo_stage import Stage, expect
 from cli.demo_steps import (
     Step,
     agree,
+    close_day,
     confirm,
     found,
     import_receipt,
     main_lines,
+    pay_everybody,
     register_payee,
     start,
+    sum_by,
 )
 from cli.people import name_id
 from ledger.encoding import JSONObject
@@ -103,18 +106,13 @@ def take(stage: Stage) -> JSONObject:
 def pay_short(stage: Stage) -> JSONObject:
     """Let a price come that is short by a cent: it goes back, nothing moves."""
     deal = _deal(stage)
-    import_receipt(
-        *(stage, deal["price_minor"] - 1, "SALE-1"),
-        payer="lender",
-        reference=deal["reference"],
-    )
+    short, name = deal["price_minor"] - 1, deal["reference"]
+    import_receipt(stage, short, "SALE-1", payer="lender", reference=name)
     expect("open", _deal(stage)["state"], what="the deal")
     back = _payouts(stage, "return")
-    expect(
-        [deal["price_minor"] - 1], [row["amount_minor"] for row in back], what="back"
-    )
+    expect([short], [row["amount_minor"] for row in back], what="back")
     stage.voice.tell(
-        f"the bank books {stage.money(deal['price_minor'] - 1)}, a cent short:",
+        f"the bank books {stage.money(short)}, a cent short:",
         "    it goes back to the account it came from, and nothing moves",
     )
     return {"returned_minor": back[0]["amount_minor"], "state": "open"}
@@ -123,21 +121,17 @@ def pay_short(stage: Stage) -> JSONObject:
 def pay(stage: Stage) -> JSONObject:
     """Let the price come: the part moves, the seller and the fee are paid."""
     deal = _deal(stage)
-    import_receipt(
-        *(stage, deal["price_minor"], "SALE-2"),
-        payer="lender",
-        reference=deal["reference"],
-    )
+    price, name = deal["price_minor"], deal["reference"]
+    import_receipt(stage, price, "SALE-2", payer="lender", reference=name)
     expect("moved", _deal(stage)["state"], what="the deal")
     held = stage.run("balance", "holdings", wallet="lender")["items"]
     expect(stage.facts["sold"], sum(row["amount_minor"] for row in held), what="held")
     stage.voice.tell(
-        f"the bank books {stage.money(deal['price_minor'])} for "
-        f"{deal['reference'][:9]}...: the part is Lender's",
+        f"the bank books {stage.money(price)} for {name[:9]}...: the part is Lender's",
         f"Tier One is paid {stage.money(deal['net_minor'])}, the bank its fee of "
         f"{stage.money(deal['fees'][0]['amount_minor'])}",
     )
-    return {"net_minor": deal["net_minor"], "price_minor": deal["price_minor"]}
+    return {"net_minor": deal["net_minor"], "price_minor": price}
 
 
 def lapse(stage: Stage) -> JSONObject:
@@ -171,24 +165,12 @@ def lapse(stage: Stage) -> JSONObject:
 
 def pay_out(stage: Stage) -> JSONObject:
     """Pay out prices, fees and what goes back; nothing stays on the account."""
-    stage.act("bank", "payout", "instruct", "--all")
-    stage.act("bank", "payout", "attest", "--all", "--date", stage.today.isoformat())
-    rows = stage.run("payout", "list", "--state", "paid", wallet="bank")["items"]
-    sums: dict[str, int] = {}
-    for row in rows:
-        sums[row["purpose"]] = sums.get(row["purpose"], 0) + row["amount_minor"]
-    stage.act(
-        *("bank", "bank", "close-day", stage.today.isoformat()),
-        *("--closing", stage.money(0)),
-    )
+    rows = pay_everybody(stage)
+    sums = sum_by(rows, "purpose")
+    close_day(stage, 0)
     told = ", ".join(f"{stage.money(sums[name])} {name}" for name in sorted(sums))
     stage.voice.tell(f"{len(rows)} payouts: {told}; the account is empty again")
     return {"paid_minor": sums}
-
-
-def audit(stage: Stage) -> JSONObject:
-    """Let the auditor verify all of it: prices, payouts, refunds."""
-    return verify_export(stage)
 
 
 def _deal(stage: Stage) -> JSONObject:
@@ -214,5 +196,5 @@ STEPS: Final = (
     Step("The price comes", pay),
     Step("Another sale is paid too late", lapse),
     Step("Everybody is paid", pay_out),
-    Step("An auditor verifies all of it", audit),
+    Step("An auditor verifies all of it", verify_export),
 )
