@@ -123,6 +123,7 @@ def verify_signature(public: bytes, message: bytes, signature: bytes) -> None:
         raise LedgerError("bad_signature") from error
 
 
+@lru_cache(maxsize=_CACHED_KEYS)
 def admit_public_key(raw: bytes) -> None:
     """The bytes are the one encoding of a point of prime order.
 
