@@ -308,6 +308,8 @@ def confirm_files(session: Session, files: Sequence[SigningFile]) -> None:
         if sum(_persons(file).values()) > 1:
             have = len(file.signatures)
             print_note(f"Needed: {_who_signs(file)}; {have} signed so far.")
+    if session.remark:
+        print_note(session.remark)
     confirm_amount(expected, typed=session.typed)
 
 

@@ -14,7 +14,7 @@ from cli.cards import Cards
 from cli.command import argument, only_with, reads, signs
 from cli.incoming import list_incoming, spread_incoming
 from cli.lookup import Lookup
-from cli.people import check_id, find_id
+from cli.people import check_id, find_id, name_id
 from cli.private import write_private
 from cli.requests import make_card
 from cli.session import Session, is_missing, with_node, with_signing
@@ -202,7 +202,9 @@ def only_account(lookup: Lookup, currency: str = "") -> JSONObject:
         and currency in ("", row.get("currency"))
     ]
     if len(rows) != 1:
-        raise LedgerError("which_account", found=len(rows))
+        names = [name_id("account", row["id"]) for row in rows]
+        fit = " or ".join(names) or f"an account {currency}"
+        raise LedgerError("which_account", expected=fit, found=len(rows))
     return lookup.record("account", rows[0]["id"])
 
 
@@ -221,8 +223,8 @@ def close_day(
     amount = closing.of(found["currency"])
     expected = expected_closing(found, day)
     if amount != expected or (no_movement and has_moved(found, day)):
-        print_note(
-            "WARNING: by the entries recorded the balance is "
+        lookup.warn(
+            "by the entries recorded the balance is "
             f"{format_amount(expected, closing.currency)}. "
             "Closing with another one BLOCKS the account's payouts."
         )

@@ -201,8 +201,9 @@ def print_batch(session: Session, path: Path, files: Sequence[SigningFile]) -> s
     text = "\n\n".join(numbered).encode() + b"\n"
     listed = path.with_suffix(".txt")
     write_private(listed, text, replace=True)
-    acts = ", ".join(sorted({file.open()["act"] for file in files}))
-    facts = [("act", f"{acts}, {_times(len(files))}"), *(("total", a) for a in amounts)]
+    acts = Counter(screen.act for screen in screens)
+    facts = [("act", f"{act}, {_times(acts[act])}") for act in sorted(acts)]
+    facts += [("total", amount) for amount in amounts]
     facts += _outliers(files, screens)
     facts += [("every line", f"in {listed}"), ("SHA-256", sha256(text).hexdigest())]
     for label, fact in facts:

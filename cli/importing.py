@@ -238,9 +238,11 @@ class Import:
         acts: list[Act] = []
         for each in statements:
             fresh = [row for row in each.entries if not self.is_known(row)]
-            facts = self._facts(fresh)
             for run in self._runs(fresh):
                 body = self._body(each, entries=run)
+                payers = [entry["payer"] for entry in run if "payer" in entry]
+                own = self.lookup.facts(self.account)
+                facts = [*own, *self.lookup.parties(*payers)]
                 acts.append(Act("bank.record", body, facts))
             end = each.closing
             after = end is not None and end.date > self.account["closed_date"]
@@ -276,11 +278,6 @@ class Import:
         if not _is_agent(self.lookup, self.account["attester"]):
             del body["file_hash"]
         return Act("bank.close", body, self.lookup.facts(self.account))
-
-    def _facts(self, rows: Sequence[EntryRow]) -> list[JSONObject]:
-        texts = dict.fromkeys(row.payer for row in rows if row.payer)
-        members = [self.lookup.find("member", text) for text in texts]
-        return self.lookup.facts(self.account, *members)
 
     def _runs(self, rows: Sequence[EntryRow]) -> list[list[JSONObject]]:
         """Return entries in runs that fit into one transaction each."""

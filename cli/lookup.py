@@ -13,7 +13,7 @@ from cli.amounts import format_amount, parse_amount, parse_minor
 from cli.people import IDENTIFIER, check_id, find_id, has_identifier, name_id
 from cli.session import Session, is_missing
 from cli.typed import Amount
-from ledger.encoding import JSONObject
+from ledger.encoding import JSONObject, hex_digest
 from ledger.errors import LedgerError
 
 # Where things of a kind are listed and read.
@@ -92,6 +92,7 @@ class Lookup:
         self.session = session
         self._records: dict[tuple[str, str], JSONObject] = {}
         self._members: dict[str, JSONObject] | None = None
+        self._warnings: list[JSONObject] = []
 
     @property
     def own(self) -> str:
@@ -242,14 +243,19 @@ class Lookup:
 
     # -- facts --
 
+    def warn(self, text: str) -> None:
+        """Let a warning stand first on the screen of whoever signs."""
+        item = hex_digest(text.encode())
+        self._warnings.append({"id": item, "kind": "warning", "text": text})
+
     def facts_of(self, body: JSONObject) -> list[JSONObject]:
         """Return the facts about all that was read, and the members in a body."""
         named = [text for text in _texts(body) if text in self.members()]
         return [*self.facts(*self._records.values()), *self.parties(*named)]
 
     def facts(self, *records: JSONObject) -> list[JSONObject]:
-        """Return records with those of what they are about, and their members."""
-        rows = list(records)
+        """Return records with what they are about, their members, and warnings."""
+        rows = [*self._warnings, *records]
         for row in rows:
             about = ABOUT.get(str(row.get("kind")), "")
             if isinstance(row.get(about), str):

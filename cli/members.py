@@ -218,16 +218,11 @@ def account_group() -> None:
     """Say where your member is paid; as attester, verify it."""
 
 
-def _warn_of_number(number: str) -> None:
+def _warn_of_number(lookup: Lookup, number: str) -> None:
     from cli.formats.identifiers import account_identifier  # noqa: PLC0415 - slow
 
     if account_identifier("", number).valid is False:
-        print_note(f"WARNING: {number} has wrong check digits or length for an IBAN.")
-
-
-def _check_account(given: dict[str, Any]) -> None:
-    exponent(given["currency"])
-    _warn_of_number(given["number"])
+        lookup.warn(f"{number} has wrong check digits or length for an IBAN.")
 
 
 @account_group.command("register")
@@ -237,7 +232,7 @@ def _check_account(given: dict[str, Any]) -> None:
 @click.option("--number", required=True, help="IBAN or account number.")
 @click.option("--bic", default="", help="BIC or national bank code.")
 @output_option
-@signs("payout_account.register", _check_account)
+@signs("payout_account.register", lambda given: exponent(given["currency"]))
 def register_account(lookup: Lookup, **given: Any) -> JSONObject:
     """Register a payout account; only its salted hash goes to the ledger.
 
@@ -245,6 +240,7 @@ def register_account(lookup: Lookup, **given: Any) -> JSONObject:
     alone and waits twice as long.
     The card in FILE holds it in clear: give it to the attester, who verifies.
     """
+    _warn_of_number(lookup, given["number"])
     account = {
         "bic": given["bic"],
         "name": given["holder"],
@@ -287,9 +283,10 @@ def verify_account(session: Session, card: JSONObject) -> None:
         "member": member_id,
     }
     shown = ", ".join(str(value) for value in card["account"].values())
-    print_note(f"The account on the card: {shown}")
-    _warn_of_number(str(card["account"].get("number", "")))
-    facts = Lookup(session).parties(member_id)
+    session.remark = f"The account on the card: {shown}"
+    lookup = Lookup(session)
+    _warn_of_number(lookup, str(card["account"].get("number", "")))
+    facts = [*lookup.facts(), *lookup.parties(member_id)]
     run_acts(session, [Act("payout_account.verify", body, facts)])
     Cards(session).keep(card)
 

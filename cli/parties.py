@@ -20,8 +20,6 @@ from cli.formats.identifiers import (
 )
 from cli.formats.invoices import Invoice
 from cli.lookup import Lookup
-from cli.terminal import print_note
-from ledger.encoding import JSONObject, hex_digest
 from ledger.errors import LedgerError
 
 Row = Mapping[str, Any]
@@ -72,9 +70,9 @@ def _check_party(lookup: Lookup, role: str, party: Row, item: str) -> None:
     stated = _numbers(party["identifiers"], party["country"])
     known = _numbers(lookup.members().get(item, {}).get("identifiers", []), "")
     if not stated:
-        print_note(
-            f"Warning: the draft names its {role}, {party['name']}, by no identifier "
-            f"under a named scheme; nothing shows that it is {lookup.name_of(item)}."
+        lookup.warn(
+            f"the invoice names its {role}, {party['name']}, by no identifier under "
+            f"a named scheme; nothing shows that it is {lookup.name_of(item)}."
         )
     elif not set(stated) & set(known):
         raise LedgerError(
@@ -103,8 +101,8 @@ def _line(numbers: Sequence[tuple[str, str]]) -> str:
 
 def warn_of_account(
     lookup: Lookup, accounts: Iterable[Row], programme: Row, supplier: str
-) -> list[JSONObject]:
-    """Return the warning, as a fact for the screen, of an account not paid to.
+) -> None:
+    """Warn on the screen of an account that is not paid to.
 
     The debtor pays to the collection account of its programme alone; the wallet
     knows its number from a card that hashes to what the programme pins.
@@ -127,7 +125,7 @@ def warn_of_account(
         if not card or not is_same_number(str(each["value"]), number)
     ]
     if not others:
-        return []
+        return
     owners = {cards.owners().get(compact_number(each), "") for each in others}
     asked = f"The invoice asks to be paid to {', '.join(others)}"
     if owners == {supplier}:
@@ -143,8 +141,7 @@ def warn_of_account(
             f"{asked}; whether that is where this programme is paid is not known "
             f"here. Ask {owner} for the account's card: allonge bank card -o FILE"
         )
-    item = hex_digest(text.encode())
-    return [{"id": item, "kind": "warning", "text": text}]
+    lookup.warn(text)
 
 
 def check_invoice(found: Row, invoice: Invoice) -> None:

@@ -15,7 +15,6 @@ from cli.lookup import Lookup, read_amount
 from cli.people import check_id
 from cli.private import OTHERS_WRITE, read_private
 from cli.session import Session, with_signing
-from cli.terminal import print_note
 from cli.typed import DATE, PATH, RECEIVABLE, read_date, read_hash
 from ledger.encoding import JSONObject, decode
 from ledger.errors import LedgerError
@@ -147,29 +146,29 @@ def _propose(session: Session, act: str, given: dict[str, Any]) -> None:
     }
     if claim["document"]:
         body["document"] = claim["document"]
-    facts = lookup.facts(programme, {"supplier": supplier})
     if claim["accounts"]:
         from cli.parties import warn_of_account
 
-        facts += warn_of_account(lookup, claim["accounts"], programme, supplier)
+        warn_of_account(lookup, claim["accounts"], programme, supplier)
     if act == "receivable.submit":
-        _warn_of_tenor(session, programme, claim["due_date"])
+        _warn_of_tenor(lookup, programme, claim["due_date"])
+    facts = lookup.facts(programme, {"supplier": supplier})
     run_acts(session, [Act(act, body, facts)])
 
 
-def _warn_of_tenor(session: Session, programme: JSONObject, due: str) -> None:
-    """Say before it is signed that the debtor could not confirm it today."""
+def _warn_of_tenor(lookup: Lookup, programme: JSONObject, due: str) -> None:
+    """Warn on the screen if the debtor could not confirm it today."""
     from datetime import date
 
     from cli.recourse import today_in
 
-    left = date.fromisoformat(due) - date.fromisoformat(today_in(session, programme))
+    today = today_in(lookup.session, programme)
+    left = (date.fromisoformat(due) - date.fromisoformat(today)).days
     cap = programme["tenor_cap_days"]
-    if left.days > cap:
-        print_note(
-            f"WARNING: it is due in {left.days} days, and the programme allows {cap}: "
-            f"the debtor can confirm it {left.days - cap} days from now, or with an "
-            "earlier due date."
+    if left > cap:
+        lookup.warn(
+            f"it is due in {left} days, and the programme allows {cap}: the debtor can "
+            f"confirm it {left - cap} days from now, or with an earlier due date."
         )
 
 
@@ -360,11 +359,10 @@ def _decide(session: Session, act: str, text: str, given: dict[str, Any]) -> Non
     lookup = Lookup(session)
     found = lookup.find("receivable", text)
     body = {**agreed_terms(found), **answers}
-    facts = lookup.facts(found)
     if given.get("invoice") is not None:
         agreed = given["parties_agreed"]
-        facts += _compare_invoice(lookup, given["invoice"], found, agreed=agreed)
-    run_acts(session, [Act(act, body, facts)])
+        _compare_invoice(lookup, given["invoice"], found, agreed=agreed)
+    run_acts(session, [Act(act, body, lookup.facts(found))])
 
 
 def agreed_terms(found: JSONObject) -> JSONObject:
@@ -379,8 +377,8 @@ def agreed_terms(found: JSONObject) -> JSONObject:
 
 def _compare_invoice(
     lookup: Any, path: Path, found: JSONObject, *, agreed: bool
-) -> list[JSONObject]:
-    """Return the warning of an invoice that asks to be paid elsewhere, if it does."""
+) -> None:
+    """Refuse another invoice; warn of one that asks to be paid elsewhere."""
     from cli.formats.invoices import read_invoice
     from cli.parties import (
         check_invoice,
@@ -403,7 +401,7 @@ def _compare_invoice(
         check_parties(lookup, parties, found["supplier"], found["debtor"])
     accounts = [account.to_json() for account in invoice.pay_to]
     programme = lookup.record("programme", found["programme"])
-    return warn_of_account(lookup, accounts, programme, found["supplier"])
+    warn_of_account(lookup, accounts, programme, found["supplier"])
 
 
 @click.command("counter")

@@ -80,6 +80,7 @@ class Screen:
     """A finished screen.
 
     Attributes:
+        act: what is done, in words and by its name.
         lines: to be printed in order.
         expected: what the user types to sign: an amount or a count.
         is_amount: whether it is an amount in major units.
@@ -88,6 +89,7 @@ class Screen:
         matter: those lines that say what is done and until when.
     """
 
+    act: str
     lines: tuple[str, ...]
     expected: str
     is_amount: bool
@@ -248,7 +250,7 @@ def draw(payload: JSONObject, facts: Facts, transaction: str) -> Screen:
         raise LedgerError("bad_payload", expected="exactly the fields of v1")
     act = str(payload["act"])
     page = Page(payload["body"], facts)
-    title = show_act(page, act)
+    title = f"{show_act(page, act)} ({act})"
     if page.left:
         first = min(page.left, key=str)
         raise LedgerError("field_not_shown", found=f"{act}: {name_path(first)}")
@@ -257,13 +259,13 @@ def draw(payload: JSONObject, facts: Facts, transaction: str) -> Screen:
             words = "".join(_spell(char) for char in str(row.get("text", "")))
             page.lines.insert(0, f" {'WARNING':<{LABEL_COLUMNS}}{words}")
     # Drawn before its own lines, the title stands on top of them.
-    page.lines.insert(0, f" {'act':<{LABEL_COLUMNS}}{title} ({act})")
+    page.lines.insert(0, f" {'act':<{LABEL_COLUMNS}}{title}")
     _draw_signers(page, payload)
     matter = tuple(page.lines)
     _draw_frame(page, payload, transaction)
     text, amount, currency = page.asked
     lines = [*_banner(facts), *page.lines, *_banner(facts)]
-    return Screen(tuple(lines), text, bool(currency), currency, amount, matter)
+    return Screen(title, tuple(lines), text, bool(currency), currency, amount, matter)
 
 
 def _banner(facts: Facts) -> list[str]:

@@ -324,7 +324,7 @@ def show_known_receivable(page: Page, item: str) -> None:
         page.line("", ", ".join([*dates, f"state {known.get('state', 'unknown')}"]))
     if type(known.get("provisional_until_ms")) is int:
         until = page.moment(known["provisional_until_ms"])
-        page.line("", f"paid on is provisional: the calendar may move it until {until}")
+        page.line("", f"paid on: calendar may move it until {until}")
 
 
 def _show_sold(page: Page, _: Place) -> None:
@@ -338,8 +338,8 @@ def _show_input(page: Page, path: Place) -> None:
     same = page.text(*path, "receivable")
     other = same != page.body["receivable"]
     of = f" of {page.hash(same, 'receivable')}" if other else ""
-    page.line("from holding", _units(page, path))
-    page.line("", f"revision {page.number(*path, 'rev')}{of}")
+    rev = page.number(*path, "rev")
+    page.line("from holding", f"{_units(page, path)}, revision {rev}{of}")
 
 
 def _show_kept(page: Page, _: Place) -> None:

@@ -53,6 +53,7 @@ class Session:
         typed: the amount given by ``--type-amount``.
         valid_days: how long signatures may be collected, 0 for a day.
         quiet: print nothing but the id of what was made.
+        remark: what stands above the prompt besides.
     """
 
     folder: WalletFolder
@@ -63,6 +64,7 @@ class Session:
     typed: str | None = None
     valid_days: int = 0
     quiet: bool = False
+    remark: str = ""
     _config: WalletConfig | None = field(default=None, repr=False)
     _client: NodeClient | None = field(default=None, repr=False)
     # A SigningKey, whose module loads cryptography, which reading does without.

@@ -262,6 +262,7 @@ def test_money_comes_in_and_goes_out(stage: Stage, tmp_path: Path) -> None:
     balance = ["bank", "close-day", DUE, "--closing"]
     warned = stage.run("bank", *balance, "CNY 1.00", typed="0.99")
     assert (warned.exit_code, "BLOCKS" in warned.err) == (3, True)
+    assert "\n WARNING       by the entries recorded" in warned.err
     # 500.01 + 10.00 - 2.00 - 500.01 - 100.00 would be below zero: another credit.
     file.write_text(HEADER + f"interest,200.00,CNY,{DUE},,S3/1,,,,\n")
     stage.do("bank", "bank", "import", str(file), typed="1")
