@@ -24,7 +24,8 @@ bench: .venv/ready
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --require-hashes -r requirements.lock
-	.venv/bin/python -m pip install --quiet --no-build-isolation --no-deps -e .
+	PYTHONWARNINGS=ignore .venv/bin/python -m pip install --quiet \
+		--no-build-isolation --no-deps -e .
 	touch $@
 
 clean:
