@@ -68,7 +68,7 @@ def found_chain(
     Args:
         home: where the wallets are made.
         genesis_folder: where the files are written.
-        cast: the members.
+        cast: the members, the operator first.
         band: up to this amount a day one person signs for the debtor.
         time_ms: of the genesis, UTC.
 
@@ -76,39 +76,28 @@ def found_chain(
         ``chain``, ``members`` by name, and ``keys`` and ``rule_files``, counts.
     """
     from contracts import read_sources
-    from ledger.genesis import (
-        build_genesis,
-        build_publications,
-        parse_genesis,
-        salt_commitment,
-    )
-    from ledger.loader import load_rulebook
+    from ledger.genesis import build_founding, parse_genesis
     from ledger.transactions import object_id
 
     keys = {w: _make_wallet(home, w) for actor in cast for w in actor.wallets}
-    sources, secret = read_sources(), os.urandom(32)
-    payload: JSONObject = {
+    terms: JSONObject = {
         "members": [_describe(home, actor, band) for actor in cast],
         "parameters": _parameters(),
-        "rulebook": load_rulebook(sources).hash,
-        "salt": salt_commitment(secret),
         "time": time_ms,
-        "v": 1,
     }
-    genesis = build_genesis(payload, list(keys.values()))
-    founded = parse_genesis(genesis)
-    publications = build_publications(founded, sources, keys["operator"])
+    secret, signing = os.urandom(32), list(keys.values())
+    genesis, publications = build_founding(terms, read_sources(), secret, signing)
+    chain = parse_genesis(genesis).chain
     make_private_directory(genesis_folder)
     write_private(genesis_folder / "genesis.json", genesis)
     write_private(genesis_folder / "publications.ndjson", b"\n".join(publications))
     write_private(genesis_folder / "salt_secret", secret.hex().encode())
     members = {
-        actor.name: object_id("member", founded.chain, n)
-        for n, actor in enumerate(cast)
+        actor.name: object_id("member", chain, n) for n, actor in enumerate(cast)
     }
-    _pin(home, founded.chain, members, cast)
+    _pin(home, chain, members, cast)
     return {
-        "chain": founded.chain,
+        "chain": chain,
         "keys": len(keys),
         "members": members,
         "rule_files": len(publications),

@@ -20,14 +20,8 @@ from contracts import read_sources
 from ledger.chain import Chain
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
-from ledger.genesis import (
-    build_genesis,
-    build_publications,
-    parse_genesis,
-    salt_commitment,
-)
+from ledger.genesis import build_founding
 from ledger.keys import SigningKey
-from ledger.loader import load_rulebook
 from ledger.sealing import BlockInput
 from ledger.state import read_record
 from ledger.transactions import (
@@ -152,18 +146,13 @@ class Workload:
 
     def found(self, folder: Path) -> Chain:
         """Return a new durable chain: founders, books, one live receivable."""
-        sources = read_sources()
-        payload = {
+        terms: JSONObject = {
             "members": [describe(name, name) for name in FOUNDERS],
             "parameters": self._parameters(),
-            "rulebook": load_rulebook(sources).hash,
-            "salt": salt_commitment(SECRET),
             "time": self.start_ms,
-            "v": 1,
         }
         keys = [key_of(name) for name in FOUNDERS]
-        genesis = build_genesis(payload, keys)
-        published = build_publications(parse_genesis(genesis), sources, keys[0])
+        genesis, published = build_founding(terms, read_sources(), SECRET, keys)
         chain = Chain.found(genesis, published, SECRET, folder)
         for n, name in enumerate(FOUNDERS):
             self.founders[name] = object_id("member", chain.chain_id, n)

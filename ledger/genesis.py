@@ -22,6 +22,7 @@ from ledger.execution import Situation, open_context
 from ledger.gas import Meter, metered
 from ledger.kernel import Form, Hash, NewMember, Word
 from ledger.keys import SigningKey, admit_public_key, key_id, verify_signature
+from ledger.loader import load_rulebook
 from ledger.rulebook import Rulebook
 from ledger.state import Layer
 from ledger.transactions import (
@@ -123,17 +124,6 @@ def salt_commitment(secret: bytes) -> str:
     return hex_digest(b"allonge-salt\0" + secret)
 
 
-def build_genesis(payload: JSONObject, keys: Sequence[SigningKey]) -> bytes:
-    """Return the signed genesis envelope.
-
-    Raises:
-        LedgerError: those of ``parse_genesis``.
-    """
-    raw = sign_payload(TYPE_GENESIS, encode(payload), keys)
-    parse_genesis(raw)
-    return raw
-
-
 def parse_genesis(raw: bytes) -> Founded:
     """Return a genesis whose form, founders and signatures are right.
 
@@ -191,6 +181,33 @@ def enter_founders(layer: Layer, founded: Founded) -> None:
         ctx.create(calendars.make_version(*first, parameters["calendar"]))
         for member in founded.genesis.members:
             kernel.enter_member(ctx, ctx.allocate("member"), member, 0)
+
+
+def build_founding(
+    terms: JSONObject,
+    files: Mapping[str, str],
+    secret: bytes,
+    keys: Sequence[SigningKey],
+) -> tuple[bytes, list[bytes]]:
+    """Return genesis and publications of a chain that begins with these files.
+
+    Args:
+        terms: ``members``, ``parameters`` and ``time``, as genesis has them.
+        files: path -> source of all rules and their kit.
+        secret: S of the salted commitments.
+        keys: all of the members, the operator's first.
+
+    Raises:
+        LedgerError: those of ``parse_genesis`` and ``load_rulebook``.
+    """
+    payload = {
+        **terms,
+        "rulebook": load_rulebook(files).hash,
+        "salt": salt_commitment(secret),
+        "v": 1,
+    }
+    genesis = sign_payload(TYPE_GENESIS, encode(payload), keys)
+    return genesis, build_publications(parse_genesis(genesis), files, keys[0])
 
 
 def build_publications(

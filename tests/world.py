@@ -17,14 +17,8 @@ from contracts import read_sources
 from ledger.chain import Chain
 from ledger.encoding import load_record
 from ledger.errors import LedgerError
-from ledger.genesis import (
-    build_genesis,
-    build_publications,
-    parse_genesis,
-    salt_commitment,
-)
+from ledger.genesis import build_founding
 from ledger.keys import SigningKey
-from ledger.loader import load_rulebook
 from ledger.sealing import BlockInput, Candidate
 from ledger.state import read_record, scan_records
 from ledger.transactions import (
@@ -140,7 +134,7 @@ class World:
         self.sources = dict(sources or read_sources())
         self.time = ms_of(start, 9)
         founders = list(self.actors.values())
-        payload = {
+        terms = {
             "members": [actor.describe() for actor in founders],
             "parameters": {
                 "account_delay_ms": 3 * DAY_MS,
@@ -151,14 +145,12 @@ class World:
                 "test_chain": True,
                 **(parameters or {}),
             },
-            "rulebook": load_rulebook(self.sources).hash,
-            "salt": salt_commitment(SECRET),
             "time": self.time,
-            "v": 1,
         }
-        self.genesis = build_genesis(payload, [k for a in founders for k in a.keys])
-        self.publications = build_publications(
-            parse_genesis(self.genesis), self.sources, self.actors["operator"].keys[0]
+        operator_first = sorted(founders, key=lambda actor: actor.name != "operator")
+        keys = [key for actor in operator_first for key in actor.keys]
+        self.genesis, self.publications = build_founding(
+            terms, self.sources, SECRET, keys
         )
         self.chain = Chain.found(self.genesis, self.publications, SECRET, folder=folder)
         for n, actor in enumerate(founders):

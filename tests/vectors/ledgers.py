@@ -8,17 +8,14 @@ from typing import Any
 
 from ledger.blocks import Block
 from ledger.chain import Chain
-from ledger.genesis import (
-    build_genesis,
-    build_publications,
-    parse_genesis,
-    salt_commitment,
-)
+from ledger.encoding import encode
+from ledger.genesis import build_publications, parse_genesis, salt_commitment
 from ledger.kernel import MANIFEST_HASH
 from ledger.keys import SigningKey
 from ledger.loader import load_rulebook
 from ledger.sealing import BlockInput
 from ledger.transactions import (
+    TYPE_GENESIS,
     TYPE_TRANSACTION,
     build_payload,
     object_id,
@@ -147,7 +144,7 @@ def build_ledger() -> SmallLedger:
     The lot ends in block 2, which is its one automatic step.
     """
     keys = [OPERATOR, LENDER, SUPPLIER, SECOND]
-    genesis = build_genesis(genesis_payload(), keys)
+    genesis = sign_payload(TYPE_GENESIS, encode(genesis_payload()), keys)
     founded = parse_genesis(genesis)
     publications = build_publications(founded, read_lot_sources(), OPERATOR)
     chain = Chain.found(genesis, publications, SECRET)
