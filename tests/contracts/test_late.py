@@ -107,7 +107,8 @@ interest first           | deal order=interest_first, live days=3, wait 4,
                          | receive 400233 k2 payer=nobody, wait 9, close | state | live
 interest first, one short | deal order=interest_first, live days=3, wait 4,
                          | receive 600000 payer=nobody, wait 1,
-                         | receive 400232 k2 payer=nobody, wait 9, close | state | default
+                         | receive 400232 k2 payer=nobody, wait 9,
+                         | close | state | default
 for two, the older one   | live days=3, live days=3, wait 3,
                          | receive 1000000 payer=nobody, wait 9,
                          | close | state first | live
