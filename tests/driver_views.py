@@ -16,7 +16,6 @@ ELSEWHERE = ("court", *("administrator:" + name for name in (*HOLDERS, "debtor")
 # What the chain is known to do otherwise than the rules say, since when. The walk
 # keeps away from it, each place by its name, until it is mended.
 KNOWN = {
-    "freeze-retired": "2026-11-22: no order has late interest of units that are paid",
     "record-window": "2026-11-22: redeemed and bought back after the record date",
     "late-mark-closed": "2026-11-22: marked still if it was settled at the close",
 }

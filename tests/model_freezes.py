@@ -158,15 +158,14 @@ class FreezesModel(MoneyModel):
 
         "Open offers lapse, sales priced before it stand"; money of the debtor's
         "goes to suspense for the administrator", and a holder's payouts to the
-        administrator's account. Choices: insolvent-receiver, offers to it end,
-        too; insolvent-signs, it signs no new business, but where the order says
+        administrator's account. Choices: insolvent-receiver, offers to it stay
+        open; insolvent-signs, it signs no new business, but where the order says
         that its units may pass on, it gives.
         """
         need(that=member not in self.insolvent, reason="known")
         self.insolvent.add(member)
         for offer in self.offers.values():
-            party = member in {offer.tile.holder, offer.to}
-            offer.is_open = offer.is_open and not party
+            offer.is_open = offer.is_open and offer.tile.holder != member
         name = "insolvency of " + member
         order = Freeze(name, "member", None, member=member, rank=rank)
         order.redirect, order.may_dispose = "administrator:" + member, True

@@ -64,6 +64,8 @@ class PayoutsModel(OwedModel):
             return order.order_id in part[0]
         if order.cover in {"member", "amount", "payout_account"}:
             return line.party == order.member
+        if order.cover == "receipt":
+            return any(line is x for x in self.refunds if x.ref == order.ref)
         return order.cover == "account"
 
     def lack(self, order: Freeze) -> int:

@@ -264,7 +264,6 @@ def test_an_insolvent_debtors_money_is_its_administrators() -> None:
     assert (model.suspense(), model.waiting("R")) == (179, 0)
     assert (model.deals(), model.insolvency("D")) == ({"d": "lapsed"}, "refused")
     assert model.match("b", "R", 100) == "refused"
-    assert model.return_suspense("b", 100) == "refused"
     for offset in (0, 1):
         do(model.advance_to(at(day(offset))), close(model))
     assert model.state("R") == "default"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.driver_views import HOLDERS, KNOWN
+from tests.driver_views import HOLDERS
 from tests.model_records import REMITTER
 from tests.properties.lives import Walker
 from tests.world import DAY_MS
@@ -37,8 +37,6 @@ class Orders(Walker):
             hi = data.draw(st.sampled_from([face, face, face // 2, lo + 1, face + 1]))
             until_ms = self.driver.now + days * DAY_MS
             where = {"rid": rid, "lo": lo, "hi": max(hi, lo + 1)}
-            if "freeze-retired" in KNOWN and self.model.terms["late_rate_ppm"]:
-                return
             how = {"rank": rank, "redirect": redirect}
             self.driver.freeze("units", until_ms, **where, **how)
 
