@@ -42,7 +42,8 @@ from ledger.verifying import Verdict
 # looked at in vain each time, and a transfer leaves a dozen.
 GARBAGE_YOUNG, GARBAGE_MIDDLE, GARBAGE_OLD = 50_000, 20, 50
 SALT_META = "salt_secret"
-VERIFIED_MAX = 100_000
+# Some blocks ahead; of 65 kB each they are half a gigabyte.
+VERIFIED_MAX = 8_192
 
 
 class Chain:
