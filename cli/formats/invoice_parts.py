@@ -1,21 +1,23 @@
 """What an invoice states, before anyone judges it.
 
-The readers of the two syntaxes fill a ``Statement``; fields keep the spelling
-of the file, absent ones are empty.
+A ``Syntax`` is read into a ``Statement``; fields keep the spelling of the file,
+absent ones are empty.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from cli.formats.identifiers import Identifier
-from cli.formats.markup import Element, shown
+from cli.formats.markup import Element, Plan, shown
 from ledger.errors import LedgerError
 
 FIELD_CHARACTERS_MAX: Final = 500
 _NOTE_CHARACTERS_MAX: Final = 2_000
-_ASK: Final = "Ask the seller for a corrected file."
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +112,127 @@ class Statement:
     notes: tuple[str, ...]
 
 
-def only(element: Element, *path: str) -> Element | None:
-    """Return the one element under a path, or nothing.
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """Where a syntax has what a ``Statement`` holds.
 
-    Raises:
-        LedgerError: ``invoice_field_repeated``.
+    A path is written ``prefix:Name/prefix:Name``, as in the specification.
+
+    Attributes:
+        name: ``ubl`` or ``cii``.
+        namespaces: prefix -> namespace.
+        root: of the document.
+        kept: paths to what is kept while a file is read.
+        single: paths to sections that come once.
+        fields: path to each field that comes once; those of the amounts begin
+            below ``sums``, that of ``country`` below a party.
+        lists: paths to each field that may repeat; ``names`` below a party.
+        read_date: returns a date as ``YYYY-MM-DD``.
+        identifiers: yields those of a party, given its country.
+        accounts: yields those to pay to.
     """
-    found = list(element.all(*path))
-    if len(found) > 1:
-        raise LedgerError("invoice_field_repeated", found=local_name(path[-1]))
-    return found[0] if found else None
+
+    name: str
+    namespaces: Mapping[str, str]
+    root: str
+    kept: tuple[str, ...]
+    single: tuple[str, ...]
+    fields: Mapping[str, str]
+    lists: Mapping[str, tuple[str, ...]]
+    read_date: Callable[[Element | None], str]
+    identifiers: Callable[[Element, str], Iterator[Identifier]]
+    accounts: Callable[[Element], Iterator[Account]]
+
+    def tags(self, path: str) -> list[str]:
+        """Return the tags of a path."""
+        parts = (part.partition(":") for part in path.split("/"))
+        return [f"{{{self.namespaces[prefix]}}}{name}" for prefix, _, name in parts]
+
+    def plan(self) -> dict[str, Plan]:
+        """Return what to keep of a file, by the tag of its root."""
+        plan: dict[str, Any] = {}
+        for path in self.kept:
+            *outer, last = self.tags(path)
+            inner = plan
+            for tag in outer:
+                inner = inner.setdefault(tag, {})
+            inner[last] = True
+        return {self.tags(self.root)[0]: plan}
+
+    def all(self, element: Element, *paths: str) -> Iterator[Element]:
+        """Yield the elements under some paths."""
+        for path in paths:
+            yield from element.all(*self.tags(path))
+
+    def only(self, element: Element, path: str) -> Element | None:
+        """Return the one element under a path, or nothing.
+
+        Raises:
+            LedgerError: ``invoice_field_repeated``.
+        """
+        found = list(self.all(element, path))
+        if len(found) > 1:
+            name = path.rpartition(":")[2]
+            raise LedgerError("invoice_field_repeated", found=name)
+        return found[0] if found else None
+
+    def text(self, element: Element, path: str) -> str:
+        """Return the text of the one element under a path; empty if absent.
+
+        Raises:
+            LedgerError: ``invoice_field_repeated`` or ``bad_invoice_field``.
+        """
+        return text_of(self.only(element, path))
+
+    def read(self, root: Element) -> Statement:
+        """Return what an invoice states.
+
+        Raises:
+            LedgerError: ``invoice_field_repeated`` or ``bad_invoice_field``.
+        """
+        for path in self.single:
+            self.only(root, path)
+        fields, lists = self.fields, self.lists
+        sums = self.only(root, fields["sums"])
+        payee = self.only(root, fields["payee"])
+        notes = self.all(root, *lists["notes"])
+        return Statement(
+            syntax=self.name,
+            type_code=self.text(root, fields["type_code"]),
+            number=self.text(root, fields["number"]),
+            issue_date=self.read_date(self.only(root, fields["issue_date"])),
+            due_dates=_distinct(map(self.read_date, self.all(root, *lists["due"]))),
+            currency=self.text(root, fields["currency"]),
+            payable=self._amount(sums, "payable"),
+            total=self._amount(sums, "total"),
+            prepaid=self._amount(sums, "prepaid"),
+            rounding=self._amount(sums, "rounding"),
+            seller=self._party(self.only(root, fields["seller"])),
+            buyer=self._party(self.only(root, fields["buyer"])),
+            payee=self._party(payee) if payee else None,
+            accounts=_distinct(self.accounts(root)),
+            means=tuple(map(text_of, self.all(root, *lists["means"]))),
+            notes=tuple(
+                filter(None, (shown(each.text, _NOTE_CHARACTERS_MAX) for each in notes))
+            ),
+        )
+
+    def _amount(self, sums: Element | None, name: str) -> Amount:
+        found = self.only(sums, self.fields[name]) if sums else None
+        currency = found.attributes.get("currencyID", "") if found else ""
+        return Amount(text_of(found), currency.strip())
+
+    def _party(self, party: Element | None) -> Party:
+        if party is None:
+            return Party("", "", ())
+        country = country_code(self.text(party, self.fields["country"]))
+        names = map(text_of, self.all(party, *self.lists["names"]))
+        found = (each for each in self.identifiers(party, country) if each.value)
+        return Party(next(filter(None, names), ""), country, _distinct(found))
+
+
+def _distinct(items: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(item for item in items if item))
 
 
 def text_of(element: Element | None) -> str:
@@ -138,32 +251,6 @@ def text_of(element: Element | None) -> str:
             found=local_name(element.tag),
         )
     return text
-
-
-def only_text(element: Element, *path: str) -> str:
-    """Return the text of the one element under a path; empty if absent.
-
-    Raises:
-        LedgerError: ``invoice_field_repeated`` or ``bad_invoice_field``.
-    """
-    return text_of(only(element, *path))
-
-
-def only_amount(element: Element | None, *path: str) -> Amount:
-    """Return the one amount under a path; empty if absent.
-
-    Raises:
-        LedgerError: ``invoice_field_repeated`` or ``bad_invoice_field``.
-    """
-    found = only(element, *path) if element else None
-    currency = found.attributes.get("currencyID", "") if found else ""
-    return Amount(text_of(found), currency.strip())
-
-
-def note_texts(element: Element, *path: str) -> tuple[str, ...]:
-    """Return the texts under a path, each cut to 2,000 characters."""
-    texts = (shown(each.text, _NOTE_CHARACTERS_MAX) for each in element.all(*path))
-    return tuple(text for text in texts if text)
 
 
 def country_code(text: str) -> str:

@@ -22,7 +22,7 @@ from typing import Any, Final
 
 import cli.private  # noqa: F401 - registers file_missing and file_unreadable
 from cli.amounts import format_amount, parse_minor
-from cli.formats.cii import CII_PLAN, CII_ROOT, read_cii
+from cli.formats.cii import CII
 from cli.formats.facturx import MARK, read_attachment
 from cli.formats.identifiers import (
     UNNAMED,
@@ -31,8 +31,8 @@ from cli.formats.identifiers import (
     named_identifier,
 )
 from cli.formats.invoice_parts import Account, Amount, Party, Statement
-from cli.formats.markup import SIZE_BYTES_MAX, Element, Plan, read_tree, shown
-from cli.formats.ubl import UBL_CREDIT_NOTE_ROOT, UBL_PLAN, UBL_ROOT, read_ubl
+from cli.formats.markup import SIZE_BYTES_MAX, Element, read_tree, shown
+from cli.formats.ubl import UBL, UBL_CREDIT_NOTE_ROOT
 from ledger.currency import exponent
 from ledger.errors import LedgerError
 
@@ -51,11 +51,7 @@ _INVOICES: Final = _codes(
 )
 _DIRECT_DEBITS: Final = _codes("49 59")
 
-_PLANS: Final[dict[str, Plan]] = {
-    UBL_ROOT: UBL_PLAN,
-    CII_ROOT: CII_PLAN,
-    UBL_CREDIT_NOTE_ROOT: {},
-}
+_PLANS: Final = {**UBL.plan(), **CII.plan(), UBL_CREDIT_NOTE_ROOT: {}}
 _ISO_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DECIMAL: Final = re.compile(r"([+-]?)([0-9]{0,18})(?:\.([0-9]{0,12}))?")
 _SCALE: Final = 12
@@ -225,10 +221,9 @@ def _parse_pdf(raw: bytes, due_date: str, submitter: str) -> Invoice:
 def _read_statement(root: Element) -> Statement:
     if root.tag == UBL_CREDIT_NOTE_ROOT:
         raise LedgerError("credit_note", expected="an invoice", found="CreditNote")
-    if root.tag == UBL_ROOT:
-        return read_ubl(root)
-    if root.tag == CII_ROOT:
-        return read_cii(root)
+    for syntax in (UBL, CII):
+        if root.tag in syntax.plan():
+            return syntax.read(root)
     raise LedgerError(
         "not_an_invoice",
         expected="UBL Invoice-2 or CrossIndustryInvoice:100",
