@@ -182,7 +182,7 @@ def _save_prepared(session: Session, path: Path, files: Sequence[SigningFile]) -
         ids = [file.transaction for file in files]
         print_json({"files": [str(name) for name in names], "transactions": ids})
     for file, name in zip(files, names, strict=True):
-        needed = f"Unsigned, in {name}. Needed: {_who_signs(file)}."
+        needed = f"Unsigned, in {name}. Needed: {who_signs(file)}."
         print_note(f"{needed} Next: run: allonge sign {name}")
 
 
@@ -196,7 +196,7 @@ def check_own_authority(session: Session, file: SigningFile) -> None:
     by = check_named(session, file)
     persons = {row["member"]: row["persons"] for row in file.facts["signers"]}
     if len(by) > 1 or persons.get(session.member, 1) > 1:
-        raise LedgerError("policy_not_met", expected=_who_signs(file), fix=OTHERS_SIGN)
+        raise LedgerError("policy_not_met", expected=who_signs(file), fix=OTHERS_SIGN)
 
 
 def check_named(session: Session, file: SigningFile) -> list[str]:
@@ -225,7 +225,8 @@ def _persons(file: SigningFile) -> dict[str, int]:
     return needed
 
 
-def _who_signs(file: SigningFile) -> str:
+def who_signs(file: SigningFile) -> str:
+    """Return how many persons of which members have to sign a file."""
     called = {row.get("id"): row.get("name") for row in file.facts["records"]}
     needed = []
     for member, persons in _persons(file).items():
@@ -307,7 +308,7 @@ def confirm_files(session: Session, files: Sequence[SigningFile]) -> None:
     for file in files:
         if sum(_persons(file).values()) > 1:
             have = len(file.signatures)
-            print_note(f"Needed: {_who_signs(file)}; {have} signed so far.")
+            print_note(f"Needed: {who_signs(file)}; {have} signed so far.")
     if session.remark:
         print_note(session.remark)
     confirm_amount(expected, typed=session.typed)
@@ -385,4 +386,4 @@ def print_ready(file: SigningFile, path: Path) -> None:
     print_text(f"{path}: {count} signature{'s' if count != 1 else ''}")
     verb = "send" if count >= sum(_persons(file).values()) else "sign"
     who = "" if verb == "send" else ", whoever is missing"
-    print_note(f"Needed: {_who_signs(file)}. Next{who}: run: allonge {verb} {path}")
+    print_note(f"Needed: {who_signs(file)}. Next{who}: run: allonge {verb} {path}")

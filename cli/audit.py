@@ -321,6 +321,7 @@ def print_report(report: AuditReport, exit_code: int) -> None:
             "blocks": f"{report.read[0]:,}",
             "transactions": f"{report.read[1]:,}",
             "signatures": f"{report.signatures:,}",
+            "state root": report.replay.state_root if report.replay else "not computed",
         }
     )
     for remark in report.remarks:

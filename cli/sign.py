@@ -64,7 +64,7 @@ def send(session: Session, files: tuple[Path, ...]) -> int:
         from cli.batch_run import send_batch  # noqa: PLC0415
 
         return send_batch(session, files)
-    from cli.acting import print_result, send_file  # noqa: PLC0415
+    from cli.acting import print_result, send_file, who_signs  # noqa: PLC0415
     from cli.signing import read_signing_file  # noqa: PLC0415
 
     merged = read_signing_file(files[0])
@@ -78,6 +78,7 @@ def send(session: Session, files: tuple[Path, ...]) -> int:
         if error.code in ("policy_not_met", "wrong_signers"):
             missing = f"Whoever is missing signs: run: allonge sign {files[0]}"
             error.details["fix"] = missing
+            error.expected, error.found = who_signs(merged), len(merged.signatures)
         raise
     if session.as_json:
         print_json(found)

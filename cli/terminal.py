@@ -285,6 +285,8 @@ def _detail(name: str, facts: JSONObject) -> str:
     from cli.screen import show_moment
 
     value = facts[name]
+    if value is True:
+        return name
     field, _, unit = name.rpartition("_")
     if type(value) is int and unit == "ms" and MOMENT_MS_MIN < value < MOMENT_MS_MAX:
         return f"{field}={show_moment(value - value % 60_000)}"

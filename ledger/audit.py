@@ -357,7 +357,7 @@ class _Audit:
                 check=ANCHOR,
                 height=0,
             )
-        self._pass(ANCHOR, 1, "given by you, not read from the source")
+        self._pass(ANCHOR, 1, "given by you")
 
     def _check_checkpoints(self) -> None:
         own, kept = self.found.facts.checkpoint.encode(), self._trust.checkpoint
@@ -372,11 +372,11 @@ class _Audit:
                 last = len(self._links.header_hashes) - 1
                 raise located(error, last, CHECKPOINT) from error
         if not notes:
-            self.found.check(CHECKPOINT).note = "none given and none in the source"
+            self.found.check(CHECKPOINT).note = "none known"
             return
         signed = "signed by the key you gave" if self._log_keys else "roots only"
-        signed += "" if kept else ", the source's own"
-        self._pass(CHECKPOINT, len(notes), f"checkpoints, {signed}")
+        signed += "" if kept else ", its own"
+        self._pass(CHECKPOINT, len(notes), signed)
 
     def _check_checkpoint(self, raw: bytes) -> None:
         text = parse_note(raw).text
@@ -446,7 +446,7 @@ class _Audit:
             raise LedgerError(
                 "incomplete", expected=facts.blocks, found=replay.blocks, check=REPLAY
             )
-        self._pass(REPLAY, replay.blocks, f"state root {replay.state_root}")
+        self._pass(REPLAY, replay.blocks, "blocks")
         checked = sum(replay.books.values())
         self._pass(BOOKS, checked, f"records, by {len(replay.books)} rules")
         self._pass(SWEEPS, replay.sweeps, "sweeps")

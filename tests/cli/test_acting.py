@@ -150,7 +150,14 @@ def test_what_would_be_refused_is_not_shown_to_be_signed(
     stage.do("alpha", *words, "--prepare", str(tmp_path / "later.altx"))
     words[2] = "USED-2"
     assert stage.refusal("gamma", *words) == "policy_not_met"
-    stage.do("gamma", *words, "--prepare", str(tmp_path / "two.altx"))
+    two = str(tmp_path / "two.altx")
+    stage.do("gamma", *words, "--prepare", two)
+    shown = stage.run("gamma", "sign", two, typed="7.00").err
+    assert "Needed: 2 of gamma" in shown
+    assert "0 signed so far" in shown
+    facts = stage.run("gamma", "send", two, "--json").facts
+    assert (facts["code"], facts["found"]) == ("policy_not_met", 1)
+    assert facts["expected"].startswith("2 of ")
 
 
 def test_each_of_several_acts_is_judged_before_the_screen(stage: Stage) -> None:

@@ -83,6 +83,7 @@ def test_a_valid_ledger_ends_with_0(
         ended = run(capsys, "verify", place, "--genesis", setting.genesis)
     assert (ended.exit_code, ended.stderr) == (0, "")
     assert "VERDICT  VALID  (exit 0)" in ended.stdout
+    assert max(map(len, ended.stdout.splitlines()[:9])) <= 80
     lines = ended.stdout.splitlines()
     assert [line.split()[0] for line in lines[1:9]] == [str(n) for n in range(1, 9)]
     assert "test chain" in ended.stdout

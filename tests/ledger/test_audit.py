@@ -363,7 +363,7 @@ def test_a_ledger_cut_behind_a_known_checkpoint_is_incomplete() -> None:
     found = judge(shorter, Trust(life.chain))
     # What its node says of itself is no evidence against the node.
     assert (found.verdict, found.check(5).state) == ("VALID", "ok")
-    assert found.check(5).note.endswith("the source's own")
+    assert found.check(5).note.endswith("its own")
     assert any("you gave no checkpoint" in remark for remark in found.remarks)
     kept = note_at(life, HEAD).encode()
     report = judge(shorter, Trust(life.chain, kept))
