@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from ledger.dealcheck import check_deals, passed_on
+from ledger.dealcheck import check_deals, compare, passed_on, wrong
 from ledger.encoding import JSONObject, hex_digest, load_record
 from ledger.errors import LedgerError
 from ledger.invariants import check_tiling
@@ -71,33 +71,22 @@ def check_books(books: Books) -> dict[str, int]:
     return {name: check(books) for name, check in CHECKS.items()}
 
 
-def _wrong(name: str, item: str, expected: object, found: object) -> LedgerError:
-    return LedgerError(
-        "books_wrong", expected=expected, found=found, invariant=name, record=item
-    )
-
-
-def _compare(name: str, item: str, expected: object, found: object) -> None:
-    if expected != found:
-        raise _wrong(name, item, expected, found)
-
-
 def check_tiles(books: Books) -> int:
     """I1: the tiles of each receivable that was ever live tile its face."""
     checked = 0
     for item, tiles in books.tiles.items():
         if item not in books.receivables:
-            raise _wrong("I1", item, "a receivable", "tiles of none")
+            raise wrong("I1", item, "a receivable", "tiles of none")
         face = books.receivables[item]["face_minor"]
         intervals = [(tile["lo"], tile["hi"]) for tile in tiles]
         if check_tiling({item: intervals}, {item: face}):
-            raise _wrong("I1", item, f"[0, {face}) covered once", intervals[:20])
+            raise wrong("I1", item, f"[0, {face}) covered once", intervals[:20])
         checked += len(tiles)
     for receivable in books.receivables.values():
         lives = any(receivable[f"{state}_minor"] for state in UNIT_STATES)
         expects = lives or receivable["state"] in OPEN
         if expects and receivable["id"] not in books.tiles:
-            raise _wrong("I1", receivable["id"], "tiles", "none")
+            raise wrong("I1", receivable["id"], "tiles", "none")
     return checked
 
 
@@ -107,7 +96,7 @@ def check_sums(books: Books) -> int:
         for state in UNIT_STATES:
             own = [tile for tile in books.tiles[item] if tile["state"] == state]
             units = sum(tile["hi"] - tile["lo"] for tile in own)
-            _compare("I2", item, units, receivable[f"{state}_minor"])
+            compare("I2", item, units, receivable[f"{state}_minor"])
     return len(books.receivables)
 
 
@@ -117,18 +106,18 @@ def check_holders(books: Books) -> int:
     for tile in books["tile"]:
         item = f"{tile['scope']}/{tile['lo']}"
         if tile["holder"] not in members:
-            raise _wrong("I3", item, "a member", tile["holder"])
+            raise wrong("I3", item, "a member", tile["holder"])
         if tile["state"] not in UNIT_STATES:
-            raise _wrong("I3", item, " or ".join(UNIT_STATES), tile["state"])
+            raise wrong("I3", item, " or ".join(UNIT_STATES), tile["state"])
         if tile["holder"] == books.receivables[tile["scope"]]["debtor"]:
-            raise _wrong("I5", item, "another holder", "the debtor")
+            raise wrong("I5", item, "another holder", "the debtor")
         end = {"freeze": tile["lo"], "": tile["lo"]}
         for lock in sorted(tile["locks"], key=lambda lock: int(lock["lo"])):
             # Several orders may stand on the same units; nothing else beside them.
             own = "freeze" if lock["kind"] == "freeze" else ""
             apart = end[""] if own else max(end.values())
             if lock["lo"] < apart or lock["hi"] > tile["hi"]:
-                raise _wrong("I3", item, "locks inside and apart", lock["id"])
+                raise wrong("I3", item, "locks inside and apart", lock["id"])
             end[own] = max(end[own], lock["hi"])
     return len(books["tile"])
 
@@ -159,7 +148,7 @@ def check_invoices(books: Books) -> int:
     for item, receivable in books.receivables.items():
         face = sum(use["used_minor"] for use in receivable["invoices"])
         face -= sum(row["amount_minor"] for row in receivable.get("deductions", []))
-        _compare("I4", item, face, receivable["face_minor"])
+        compare("I4", item, face, receivable["face_minor"])
         if not _uses_stand(books, receivable):
             continue
         for use in receivable["invoices"]:
@@ -176,12 +165,12 @@ def check_invoices(books: Books) -> int:
             used[hex_digest("/".join(parts).encode())] += use["used_minor"]
     for invoice in books["invoice"]:
         item = invoice["id"]
-        _compare("I4", item, used.pop(item, 0), invoice["used_minor"])
+        compare("I4", item, used.pop(item, 0), invoice["used_minor"])
         if invoice["used_minor"] > invoice["amount_minor"]:
             limit = f"at most {invoice['amount_minor']}"
-            raise _wrong("I4", item, limit, invoice["used_minor"])
+            raise wrong("I4", item, limit, invoice["used_minor"])
     for item in used:
-        raise _wrong("I4", item, "an invoice", "none")
+        raise wrong("I4", item, "an invoice", "none")
     _check_retentions(books, drawn)
     return len(books["invoice"])
 
@@ -190,14 +179,14 @@ def _check_retentions(books: Books, drawn: Sums) -> None:
     """I4: receivables for a retention draw on a deduction, within its amount."""
     for item, receivable in books.receivables.items():
         total = receivable.get("retention_drawn_minor", 0)
-        _compare("I4", item, drawn[item], total)
+        compare("I4", item, drawn[item], total)
         retained = sum(
             row["amount_minor"]
             for row in receivable.get("deductions", [])
             if row["type"] == "retention"
         )
         if total > retained:
-            raise _wrong("I4", item, f"at most {retained}", total)
+            raise wrong("I4", item, f"at most {retained}", total)
 
 
 def _sum_by(
@@ -244,7 +233,7 @@ def check_accounts(books: Books) -> int:
         for name, total in own.items():
             field = name if name == "discrepancies" else f"{name}_minor"
             if account[field] != total:
-                raise _wrong("I8", item, f"{name} {total}", account[field])
+                raise wrong("I8", item, f"{name} {total}", account[field])
         came = own["receipts"] - own["reversals"]
         went = sum(
             own[name]
@@ -253,11 +242,11 @@ def check_accounts(books: Books) -> int:
                 *("undistributed", "suspense", "charged"),
             )
         )
-        _compare("I8", item, came, went - own["claims"])
+        compare("I8", item, came, went - own["claims"])
         found = sum(day["net_minor"] for day in account["days"])
         own_lines = own["interest"] - own["charges"] + own["own"] + own["unexplained"]
         balance = account["opening_minor"] + came - own["paid"] + own_lines
-        _compare("I8", item, balance, account["closing_minor"] + found)
+        compare("I8", item, balance, account["closing_minor"] + found)
     return len(books["account"])
 
 
@@ -334,7 +323,7 @@ def check_days(books: Books) -> int:
             moved[found["account"]][found["date"]] += found["net_minor"]
     for account in books["account"]:
         found = {day["date"]: day["net_minor"] for day in account["days"]}
-        _compare("I8", account["id"], dict(moved[account["id"]]), found)
+        compare("I8", account["id"], dict(moved[account["id"]]), found)
     return len(books["account"])
 
 
@@ -351,7 +340,7 @@ def check_receipts(books: Books) -> int:
     returned = _sum_by(refunds, lambda payout: str(payout["receipt"]), _amount)
     payers = {receipt["id"]: receipt["payer"] for receipt in books["receipt"]}
     for refund in refunds:
-        _compare("I8", refund["id"], payers.get(refund["receipt"]), refund["payee"])
+        compare("I8", refund["id"], payers.get(refund["receipt"]), refund["payee"])
     shares = _sum_by(books["share"], lambda share: str(share["scope"]), _amount)
     of_sweeps = [line for line in books["line"] if "deal" not in line]
     lines = _sum_by(of_sweeps, lambda line: str(line["receipt"]), _line_net)
@@ -362,18 +351,18 @@ def check_receipts(books: Books) -> int:
     for receipt in books["receipt"]:
         item = receipt["id"]
         entry = entries.get(item, {})
-        _compare("I8", item, entry.get("amount_minor"), receipt["amount_minor"])
-        _compare("I8", item, back[item], receipt["reversed_minor"])
-        _compare("I8", item, returned[item], receipt["returned_minor"])
+        compare("I8", item, entry.get("amount_minor"), receipt["amount_minor"])
+        compare("I8", item, back[item], receipt["reversed_minor"])
+        compare("I8", item, returned[item], receipt["returned_minor"])
         left = receipt["amount_minor"] - back[item] - returned[item]
         # What went back and its bank took, too, is claimed.
         left += receipt.get("recalled_minor", 0)
         placed = receipt["suspense_minor"] + receipt["unassigned_minor"]
         placed += shares[item] + lines[item] + under_way[item]
         passed = prices[item] - back[item] if item in prices else 0
-        _compare("I8", item, passed, receipt.get("passed_minor", 0))
+        compare("I8", item, passed, receipt.get("passed_minor", 0))
         placed += passed
-        _compare("I8", item, left, placed)
+        compare("I8", item, left, placed)
     return len(books["receipt"])
 
 
@@ -391,9 +380,9 @@ def check_payees(books: Books) -> int:
     )
     waiting = _sum_by(books["share"], lambda share: str(share["receivable"]), _amount)
     for item, receivable in books.receivables.items():
-        _compare("I9", item, principal[item], receivable["retired_minor"])
-        _compare("I9", item, interest[item], receivable["interest_paid_minor"])
-        _compare("I9", item, waiting[item], receivable["waiting_minor"])
+        compare("I9", item, principal[item], receivable["retired_minor"])
+        compare("I9", item, interest[item], receivable["interest_paid_minor"])
+        compare("I9", item, waiting[item], receivable["waiting_minor"])
     _check_lines(books)
     _check_payouts(books)
     _check_claims(books)
@@ -407,11 +396,11 @@ def _check_lines(books: Books) -> None:
     )
     for line in books["line"]:
         still = line["principal_minor"] - line["reversed_principal_minor"]
-        _compare("I9", line["id"], still, units.pop(line["id"], 0))
+        compare("I9", line["id"], still, units.pop(line["id"], 0))
         if not 0 <= line["claimed_minor"] <= _line_gross(line) or _line_net(line) < 0:
-            raise _wrong("I9", line["id"], "parts of the line", line["claimed_minor"])
+            raise wrong("I9", line["id"], "parts of the line", line["claimed_minor"])
     for item in units:
-        raise _wrong("I9", item, "a line", "units retired by none")
+        raise wrong("I9", item, "a line", "units retired by none")
 
 
 def _check_payouts(books: Books) -> None:
@@ -422,12 +411,12 @@ def _check_payouts(books: Books) -> None:
     for item, origin in origins.items():
         own, whole = payouts[item], payouts.get(origin, {})
         for name in WHOSE:
-            _compare("I9", item, whole.get(name), own.get(name))
+            compare("I9", item, whole.get(name), own.get(name))
         if own["amount_minor"] < 0:
-            raise _wrong("I9", item, "0 or more", own["amount_minor"])
+            raise wrong("I9", item, "0 or more", own["amount_minor"])
     for line in paid_by_line:
         payee = payouts.get(line["payout"], {}).get("payee")
-        _compare("I9", line["id"], line["holder"], payee)
+        compare("I9", line["id"], line["holder"], payee)
     credited = _sum_by(
         paid_by_line,
         lambda line: origins[line["payout"]],
@@ -437,7 +426,7 @@ def _check_payouts(books: Books) -> None:
     paid = _sum_by(holding, lambda payout: origins[payout["id"]], _amount)
     for item, amount in paid.items():
         if amount > credited[item]:
-            raise _wrong("I9", item, f"at most {credited[item]}", amount)
+            raise wrong("I9", item, f"at most {credited[item]}", amount)
 
 
 def _check_claims(books: Books) -> None:
@@ -454,19 +443,19 @@ def _check_claims(books: Books) -> None:
         limit = most[claim["id"]]
         if claim["receivable"] in books.receivables and claim["amount_minor"] > limit:
             found = claim["amount_minor"]
-            raise _wrong("I9", claim["id"], f"at most {limit}", found)
+            raise wrong("I9", claim["id"], f"at most {limit}", found)
 
 
 def check_references(books: Books) -> int:
     """I10: each bank reference and each payment attempt stands once."""
     for entry in books["entry"]:
         text = f"entry/{entry['account']}/{entry['type']}/{entry['key']}"
-        _compare("I10", entry["id"], hex_digest(text.encode()), entry["id"])
+        compare("I10", entry["id"], hex_digest(text.encode()), entry["id"])
     seen: dict[str, str] = {}
     for payout in books["payout"]:
         for attempt in payout["attempts"]:
             if seen.setdefault(attempt, payout["id"]) != payout["id"]:
-                raise _wrong("I10", payout["id"], "an attempt of its own", attempt)
+                raise wrong("I10", payout["id"], "an attempt of its own", attempt)
     return len(books["entry"]) + len(seen)
 
 

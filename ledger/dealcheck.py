@@ -24,6 +24,23 @@ class Records(Protocol):
         """Return the records of a kind."""
 
 
+def wrong(name: str, item: object, expected: object, found: object) -> LedgerError:
+    """Return the finding that a record breaks an invariant."""
+    return LedgerError(
+        "books_wrong", expected=expected, found=found, invariant=name, record=item
+    )
+
+
+def compare(name: str, item: object, expected: object, found: object) -> None:
+    """Accept a record in which what is found is as expected.
+
+    Raises:
+        LedgerError: ``books_wrong``.
+    """
+    if expected != found:
+        raise wrong(name, item, expected, found)
+
+
 def passed_on(books: Records) -> dict[str, int]:
     """Return what went on to payees of the price that each receipt was, by receipt."""
     return {
@@ -50,20 +67,20 @@ def check_deals(books: Records) -> int:
             item, purpose = payout["deal"], payout["purpose"]
             paid[item] += payout["amount_minor"]
             if item in payees and payout["payee"] not in payees[item][purpose]:
-                raise _wrong("I9", item, f"{purpose} as agreed", payout["payee"])
+                raise wrong("I9", item, f"{purpose} as agreed", payout["payee"])
     amounts = {receipt["id"]: receipt["amount_minor"] for receipt in books["receipt"]}
     for deal in books["deal"]:
         item, price = deal["id"], deal["price_minor"]
         part = [(deal["lo"], deal["hi"])] if deal["state"] == "open" else []
-        _compare("I3", item, part, locked.pop(item, []))
+        compare("I3", item, part, locked.pop(item, []))
         fees = sum(fee["amount_minor"] for fee in deal["fees"])
-        _compare("I8", item, price, deal["net_minor"] + fees)
+        compare("I8", item, price, deal["net_minor"] + fees)
         due = amounts.get(deal["receipt"], 0) if "receipt" in deal else 0
-        _compare("I8", item, price if "receipt" in deal else 0, due)
-        _compare("I9", item, due - deal.get("cancelled_minor", 0), paid.pop(item, 0))
+        compare("I8", item, price if "receipt" in deal else 0, due)
+        compare("I9", item, due - deal.get("cancelled_minor", 0), paid.pop(item, 0))
     _check_recourse(books)
     for item in (*locked, *paid):
-        raise _wrong("I3", item, "a deal", "none")
+        raise wrong("I3", item, "a deal", "none")
     return len(books["deal"]) + len(books["payout"])
 
 
@@ -96,7 +113,7 @@ def _check_recourse(books: Records) -> None:
             most += (2 * units * programme["late_ppm"] * days + whole) // (2 * whole)
         if not units <= deal["price_minor"] <= most:
             limits = f"{units} to {most}"
-            raise _wrong("I9", deal["id"], limits, deal["price_minor"])
+            raise wrong("I9", deal["id"], limits, deal["price_minor"])
 
 
 def _locked_parts(books: Records) -> dict[str, list[tuple[int, int]]]:
@@ -107,14 +124,3 @@ def _locked_parts(books: Records) -> dict[str, list[tuple[int, int]]]:
                 part = (lock["lo"], lock["hi"])
                 locked.setdefault(lock["id"], []).append(part)
     return locked
-
-
-def _wrong(name: str, item: str, expected: object, found: object) -> LedgerError:
-    return LedgerError(
-        "books_wrong", expected=expected, found=found, invariant=name, record=item
-    )
-
-
-def _compare(name: str, item: str, expected: object, found: object) -> None:
-    if expected != found:
-        raise _wrong(name, item, expected, found)

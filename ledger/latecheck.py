@@ -12,9 +12,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
-from ledger.dealcheck import Records
+from ledger.dealcheck import Records, compare, wrong
 from ledger.encoding import JSONObject, load_record
-from ledger.errors import LedgerError
 from ledger.state import View, read_record, scan_records
 from ledger.sweepcheck import PPM, late_days, walk_tiles
 from ledger.transactions import job_id
@@ -65,11 +64,11 @@ def check_late(books: Records) -> int:
         checked += 1
         waived = record.get("interest_waived_minor", 0)
         found = (int(record["retired_accumulator"]), waived)
-        _compare("I8", item, (earned[item], groups[item][1]), found)
-        _compare("I8", item, groups[item][0], found[0])
+        compare("I8", item, (earned[item], groups[item][1]), found)
+        compare("I8", item, groups[item][0], found[0])
         terms = programmes[record["programme"]]
         if "sweep" not in record:
-            _compare("I11", item, recalled[item], record.get("final_ms", 0))
+            compare("I11", item, recalled[item], record.get("final_ms", 0))
         _check_state(record, Terms(terms, closed[record["account"]]))
     return checked
 
@@ -108,19 +107,19 @@ def _check_state(record: JSONObject, terms: Terms) -> None:
         return  # it is judged when the distribution has ended
     if state == "settled":
         left = _interest_left(terms.programme, record, 0)
-        _compare("I11", item, (0, 0), (record["live_minor"], left))
+        compare("I11", item, (0, 0), (record["live_minor"], left))
     if state == "live":
-        _compare("I11", item, 0, record["retired_minor"])
+        compare("I11", item, 0, record["retired_minor"])
     late = state in JUDGED
     if state in ("live", "part_paid", *JUDGED):
-        _compare("I11", item, late, "overdue_date" in record)
-        _compare("I11", item, state in DEFAULTED, "default_date" in record)
+        compare("I11", item, late, "overdue_date" in record)
+        compare("I11", item, state in DEFAULTED, "default_date" in record)
     if late and terms.closed_date < record["adjusted_date"]:
-        raise _wrong(item, "its due day closed", terms.closed_date)
+        raise wrong("I11", item, "its due day closed", terms.closed_date)
     if state in DEFAULTED:
         grace = {**terms.programme, "late_from": "grace"}
         if not late_days(grace, record, terms.closed_date):
-            raise _wrong(item, "its days of grace over", terms.closed_date)
+            raise wrong("I11", item, "its days of grace over", terms.closed_date)
 
 
 def _interest_left(programme: JSONObject, record: JSONObject, days: int) -> int:
@@ -166,7 +165,9 @@ class CloseWatch:
             if raw is not None and b'"final_ms"' in raw:
                 record = load_record(raw)
                 if record["state"] == "settled" and record["final_ms"] > time:
-                    raise _wrong(record["id"], "open", "settled before it is final")
+                    raise wrong(
+                        "I11", record["id"], "open", "settled before it is final"
+                    )
             if raw is not None and b'"kind":"account"' in raw:
                 account = load_record(raw)
                 before = self._closed.get(account["id"], account["closed_date"])
@@ -203,9 +204,9 @@ class CloseWatch:
                 taken = min(used, cover[debtor][value_date])
                 cover[debtor][value_date] -= taken
                 used -= taken
-            _compare("I11", record["id"], late > 0, record["state"] in JUDGED)
+            compare("I11", record["id"], late > 0, record["state"] in JUDGED)
             if late == DEFAULT and record["state"] not in DEFAULTED:
-                raise _wrong(record["id"], "default", record["state"])
+                raise wrong("I11", record["id"], "default", record["state"])
             self.count += 1
 
 
@@ -295,16 +296,3 @@ def _pay(
         exact = int(debt["retired_accumulator"])
         debt["retired_accumulator"] = str(exact + units * programme["late_ppm"] * days)
     return None
-
-
-def _wrong(item: str, expected: object, found: object) -> LedgerError:
-    return LedgerError(
-        "books_wrong", expected=expected, found=found, invariant="I11", record=item
-    )
-
-
-def _compare(name: str, item: str, expected: object, found: object) -> None:
-    if expected != found:
-        raise LedgerError(
-            "books_wrong", expected=expected, found=found, invariant=name, record=item
-        )

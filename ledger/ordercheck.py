@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ledger.dealcheck import Records
+from ledger.dealcheck import Records, compare
 from ledger.encoding import JSONObject
-from ledger.errors import LedgerError
 
 UNSENT = ("due", "small", "held")
-
-
-def _compare(name: str, item: str, expected: object, found: object) -> None:
-    if expected != found:
-        raise LedgerError(
-            "books_wrong", expected=expected, found=found, invariant=name, record=item
-        )
 
 
 def check_orders(books: Records) -> int:
@@ -31,18 +23,16 @@ def check_orders(books: Records) -> int:
     standing = [(s["id"], item) for s in books["standing"] for item in s["orders"]]
     stands = [item for _, item in standing]
     running = [item for item in orders if orders[item]["state"] == "in_force"]
-    _compare("orders", "standing", sorted(running), sorted(stands))
+    compare("orders", "standing", sorted(running), sorted(stands))
     for subject, item in standing:
-        _compare("orders", item, subject, _subject(orders[item]))
+        compare("orders", item, subject, _subject(orders[item]))
     taken: dict[str, int] = defaultdict(int)
     for payout in books["payout"]:
         order = orders.get(payout.get("order", ""))
         if payout["state"] == "held" or "redirect" in payout:
-            _compare(
-                "orders", payout["id"], "an order", "an order" if order else "none"
-            )
+            compare("orders", payout["id"], "an order", "an order" if order else "none")
         if order is not None:
-            _compare(
+            compare(
                 "orders", payout["id"], order.get("redirect"), payout.get("redirect")
             )
             if payout["state"] in UNSENT:
@@ -51,7 +41,7 @@ def check_orders(books: Records) -> int:
         if "limit_minor" in order:
             least, most = taken[item], order["limit_minor"]
             within = min(max(order["taken_minor"], least), most)
-            _compare("orders", item, within, order["taken_minor"])
+            compare("orders", item, within, order["taken_minor"])
     _check_loose(books, standing, orders)
     return len(orders)
 
@@ -79,7 +69,7 @@ def _check_loose(
             same = order.get("currency", payout["currency"]) == payout["currency"]
             reached = order["pledged"] or payout["id"] not in pledged
             if same and reached:
-                _compare("orders", payout["id"], 0, payout["amount_minor"])
+                compare("orders", payout["id"], 0, payout["amount_minor"])
 
 
 def _subject(order: JSONObject) -> object:
@@ -102,8 +92,8 @@ def check_contests(books: Records) -> int:
             units[tile["reduction"]] += tile["hi"] - tile["lo"]
     for record in books["reduction"]:
         claimed = record["amount_minor"] - record["claim_minor"]
-        _compare("reductions", record["id"], units.pop(record["id"], 0), claimed)
-    _compare("reductions", "tiles", {}, dict(units))
+        compare("reductions", record["id"], units.pop(record["id"], 0), claimed)
+    compare("reductions", "tiles", {}, dict(units))
     listed: dict[str, list[JSONObject]] = defaultdict(list)
     names = ("amount_minor", "hi", "id", "lo", "until_ms")
     for dispute in books["dispute"]:
@@ -113,5 +103,5 @@ def check_contests(books: Records) -> int:
     for record in books["receivable"]:
         rows = sorted(record.get("disputes", []), key=lambda row: str(row["id"]))
         own = sorted(listed[record["id"]], key=lambda row: str(row["id"]))
-        _compare("disputes", record["id"], own, rows)
+        compare("disputes", record["id"], own, rows)
     return len(books["reduction"]) + len(books["dispute"])

@@ -14,6 +14,7 @@ from typing import Final
 
 from ledger.blocks import Block, Header
 from ledger.bookcheck import OPEN, Books, check_books, check_due_work
+from ledger.dealcheck import wrong
 from ledger.encoding import JSONObject, decode, load_record
 from ledger.errors import InvariantBroken, LedgerError
 from ledger.execution import Situation
@@ -259,25 +260,19 @@ def check_life(before: JSONObject, after: JSONObject | None, *, reverses: bool) 
     """
     item = before["id"]
     if after is None:
-        raise _life("I11", item, "a receivable for ever", "none")
+        raise wrong("I11", item, "a receivable for ever", "none")
     if before["state"] in OPEN:
         for name in FIXED:
             if before[name] != after[name]:
-                raise _life("I6", item, f"{name} {before[name]}", after[name])
+                raise wrong("I6", item, f"{name} {before[name]}", after[name])
         moved = before["adjusted_date"] != after["adjusted_date"]
         until = "provisional_until_ms"
         if moved and (until not in before or until in after):
-            raise _life("I6", item, before["adjusted_date"], after["adjusted_date"])
+            raise wrong("I6", item, before["adjusted_date"], after["adjusted_date"])
     reopened = before["state"] == "settled" and reverses
     stays = after["state"] == before["state"] or before["state"] not in TERMINAL
     if not stays and not reopened:
-        raise _life("I11", item, before["state"], after["state"])
-
-
-def _life(name: str, item: str, expected: str, found: object) -> LedgerError:
-    return LedgerError(
-        "books_wrong", expected=expected, found=found, invariant=name, record=item
-    )
+        raise wrong("I11", item, before["state"], after["state"])
 
 
 def compare_blocks(made: Block, stored: Block) -> None:

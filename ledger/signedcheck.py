@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from ledger.dealcheck import wrong
 from ledger.encoding import JSONObject
-from ledger.errors import LedgerError
 from ledger.sealing import Candidate
 from ledger.state import Layer, read_record, scan_records
 from ledger.transactions import Transaction
@@ -93,12 +93,6 @@ def check_signed(candidate: Candidate) -> None:
     _check_orders(block)
 
 
-def _wrong(name: str, item: object, expected: object, found: object) -> LedgerError:
-    return LedgerError(
-        "books_wrong", expected=expected, found=found, invariant=name, record=item
-    )
-
-
 def _new(block: _Block, kind: str) -> Iterator[JSONObject]:
     for before, after in block.writes.get(kind, ()):
         if before is None and after is not None:
@@ -153,7 +147,7 @@ def _check_passing(block: _Block, was: JSONObject, tile: JSONObject) -> None:
     for lock in was["locks"]:
         held = lock["kind"] == "freeze" and lock["lo"] < hi and lo < lock["hi"]
         if held and _binds(block, lock["id"]) and lock["until"] >= block.time:
-            raise _wrong("I3", item, f"frozen by {lock['id']}", receiver)
+            raise wrong("I3", item, f"frozen by {lock['id']}", receiver)
     scope = tile["scope"]
     if (scope, giver, receiver) in block.passed:
         return
@@ -165,7 +159,7 @@ def _check_passing(block: _Block, was: JSONObject, tile: JSONObject) -> None:
             two for at, one, two in block.passed if at == scope and one in reached
         }
     if receiver not in reached:
-        raise _wrong("I3", item, f"signed by {giver}", f"passed to {receiver}")
+        raise wrong("I3", item, f"signed by {giver}", f"passed to {receiver}")
 
 
 def _binds(block: _Block, order: str) -> bool:
@@ -209,7 +203,7 @@ def _check_faces(block: _Block) -> None:
             continue
         face = after["face_minor"]
         if (after["id"], str(face)) not in stated:
-            raise _wrong("I2", after["id"], "a face that was signed", face)
+            raise wrong("I2", after["id"], "a face that was signed", face)
 
 
 def _check_entries(block: _Block) -> None:
@@ -222,11 +216,11 @@ def _check_entries(block: _Block) -> None:
         rows = stated[entry["key"]]
         found = [row for row in rows if _is_stated(entry, row)]
         if not found:
-            raise _wrong("I8", entry["id"], "as attested", entry["amount_minor"])
+            raise wrong("I8", entry["id"], "as attested", entry["amount_minor"])
         rows.remove(found[0])
     for key, rows in stated.items():
         if rows:
-            raise _wrong("I8", key, "an entry", "none")
+            raise wrong("I8", key, "an entry", "none")
 
 
 def _is_stated(entry: JSONObject, row: JSONObject) -> bool:
@@ -245,7 +239,7 @@ def _check_accounts(block: _Block) -> None:
                 known = {row.get("commitment") for row in _said(block.acts)}
             if not new <= known:
                 found = min(str(it) for it in new if it not in known)
-                raise _wrong("I8", found, "an account that was named", kind)
+                raise wrong("I8", found, "an account that was named", kind)
 
 
 def _commitments(record: JSONObject | None) -> set[object]:
@@ -264,7 +258,7 @@ def _check_prices(block: _Block) -> None:
         stated = (amount, price.get("net_minor", amount), price.get("fees", []))
         found = (deal["price_minor"], deal["net_minor"], deal["fees"])
         if act is None or stated != found or deal["payee"] not in act.by:
-            raise _wrong("I9", deal["id"], stated, found)
+            raise wrong("I9", deal["id"], stated, found)
 
 
 # -- money -----------------------------------------------------------------------------
@@ -287,7 +281,7 @@ def _check_claims(block: _Block) -> None:
         # One that the block wrote may have been raised after the line.
         if claim is not None and claim["amount_minor"] and place not in touched:
             owed = f"{claim['amount_minor']} of it kept"
-            raise _wrong("I9", line["id"], owed, line["claimed_minor"])
+            raise wrong("I9", line["id"], owed, line["claimed_minor"])
 
 
 def _check_orders(block: _Block) -> None:
@@ -306,7 +300,7 @@ def _check_orders(block: _Block) -> None:
                 free = after["id"] in pledged and not order["pledged"]
                 if left and (sent or (grown and not free)):
                     found = after["amount_minor"]
-                    raise _wrong("orders", after["id"], order["id"], found)
+                    raise wrong("orders", after["id"], order["id"], found)
     _check_locks(block)
 
 
@@ -316,7 +310,7 @@ def _check_locks(block: _Block) -> None:
         if before is not None and after is not None:
             found, known = after.get("locks"), before.get("locks")
             if found != known:
-                raise _wrong("orders", after["id"], known, found)
+                raise wrong("orders", after["id"], known, found)
     for line in _new(block, "line"):
         payout = read_record(block.view, "payout", line.get("payout", "")) or {}
         for tile in scan_records(block.view, "retired", line["id"]) if payout else ():
@@ -324,7 +318,7 @@ def _check_locks(block: _Block) -> None:
                 binds = lock["kind"] == "freeze" and lock["until"] >= block.time
                 known = not binds or lock["id"] in payout.get("locks", ())
                 if not known and _binds(block, lock["id"]):
-                    raise _wrong("orders", line["id"], lock["id"], "no trace of it")
+                    raise wrong("orders", line["id"], lock["id"], "no trace of it")
 
 
 def _orders_on(block: _Block, payout: JSONObject) -> Iterator[JSONObject]:

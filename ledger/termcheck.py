@@ -6,22 +6,14 @@ from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
-from ledger.dealcheck import Records
+from ledger.dealcheck import Records, compare
 from ledger.encoding import INTEGER_MAX, JSONObject
-from ledger.errors import LedgerError
 
 # A debtor owes on these.
 OWING: Final = ("live", "part_paid", "overdue", "default", "recovering")
 DECIDED_DAYS: Final = 30
 STEPS: Final = {"following": 1, "preceding": -1}
 MODIFIED: Final = "modified_"
-
-
-def _compare(name: str, item: str, expected: object, found: object) -> None:
-    if expected != found:
-        raise LedgerError(
-            "books_wrong", expected=expected, found=found, invariant=name, record=item
-        )
 
 
 def check_dates(books: Records) -> int:
@@ -44,14 +36,14 @@ def check_dates(books: Records) -> int:
         known.sort(key=lambda row: int(row["version"]))
         decided = decided_ms(record["due_date"], terms["offset_minutes"])
         until = record.get("provisional_until_ms", decided)
-        _compare("I6", record["id"], decided, until)
+        compare("I6", record["id"], decided, until)
         if "provisional_until_ms" in record or terms["convention"] == "none":
             deciding = next(v for v in known if v["id"] == record["calendar"])
         else:
             deciding = version_at(known, decided)
-        _compare("I6", record["id"], deciding["id"], record["calendar"])
+        compare("I6", record["id"], deciding["id"], record["calendar"])
         adjusted = adjust(record["due_date"], terms["convention"], deciding)
-        _compare("I6", record["id"], adjusted, record["adjusted_date"])
+        compare("I6", record["id"], adjusted, record["adjusted_date"])
     return len(dated)
 
 
@@ -116,10 +108,10 @@ def check_exposure(books: Records) -> int:
             owed[f"{record['debtor']}/{record['currency']}"] += record["live_minor"]
     terms = {record["id"]: record for record in books["programme"]}
     for record in books["exposure"]:
-        _compare("I13", record["id"], owed.pop(record["id"], 0), record["used_minor"])
+        compare("I13", record["id"], owed.pop(record["id"], 0), record["used_minor"])
         for row in record.get("limits", []):
             limit = terms[row["programme"]].get("debtor_max_minor", INTEGER_MAX)
-            _compare("I13", record["id"], limit, row["max_minor"])
+            compare("I13", record["id"], limit, row["max_minor"])
     for item, total in owed.items():
-        _compare("I13", item, 0, total)
+        compare("I13", item, 0, total)
     return len(books["exposure"])
