@@ -330,7 +330,7 @@ class _Audit:
             found = f"{counts[0]} and {counts[1]}"
             cut = LedgerError("incomplete", expected=expected, found=found)
             raise located(cut, counts[0], COMPLETE)
-        self._pass(COMPLETE, counts[0], f"blocks, {counts[1]} transactions")
+        self._pass(COMPLETE, counts[0], "blocks")
         self._pass(LINKS, counts[0], "blocks")
         header = self._links.header
         if header is not None and header.time <= LAST_SHOWN_MS:
@@ -448,7 +448,7 @@ class _Audit:
             )
         self._pass(REPLAY, replay.blocks, "blocks")
         checked = sum(replay.books.values())
-        self._pass(BOOKS, checked, f"records, by {len(replay.books)} rules")
+        self._pass(BOOKS, checked, f"records, {len(replay.books)} rules")
         self._pass(SWEEPS, replay.sweeps, "sweeps")
         for row in replay.aside:
             self.found.remarks.append(f"set aside after failing: {row}")
