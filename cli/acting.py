@@ -73,7 +73,7 @@ NEXT: Final = {
 # The prompt, and two lines that may stand above it.
 PROMPT_ROWS: Final = 3
 NOT_YOURS: Final = (
-    "Your member is not the one to sign this; what waits for it: run: allonge inbox"
+    "Or it is not for your member to sign; what waits for it: run: allonge inbox"
 )
 
 
@@ -149,8 +149,8 @@ def prepare_act(session: Session, act: Act, *, check: bool = False) -> SigningFi
             act.act, act.body, session.not_after_ms(), check=check
         )
     except LedgerError as error:
-        if error.code == "not_found" and error.found == act.act:
-            # So a node answers whoever has no part in the act.
+        if error.code == "not_found":
+            # So a node answers whoever has no part in the act, too.
             error.details["fix"] = NOT_YOURS
         raise
     file = SigningFile(

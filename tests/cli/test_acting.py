@@ -150,6 +150,8 @@ def test_what_would_be_refused_is_not_shown_to_be_signed(
     stage.do("alpha", *words, "--prepare", str(tmp_path / "later.altx"))
     words[2] = "USED-2"
     assert stage.refusal("gamma", *words) == "policy_not_met"
+    other = stage.run("alpha", "confirm", first.facts["created"]["id"], "--json")
+    assert (other.exit_code, "inbox" in other.facts["fix"]) == (6, True)
     two = str(tmp_path / "two.altx")
     stage.do("gamma", *words, "--prepare", two)
     shown = stage.run("gamma", "sign", two, typed="7.00").err
