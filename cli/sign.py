@@ -78,7 +78,7 @@ def send(session: Session, files: tuple[Path, ...]) -> int:
         if error.code in ("policy_not_met", "wrong_signers"):
             missing = f"Whoever is missing signs: run: allonge sign {files[0]}"
             error.details["fix"] = missing
-            error.expected, error.found = who_signs(merged), len(merged.signatures)
+            error.expected, error.found = who_signs(merged), str(len(merged.signatures))
         raise
     if session.as_json:
         print_json(found)

@@ -158,7 +158,7 @@ def test_what_would_be_refused_is_not_shown_to_be_signed(
     assert "Needed: 2 of gamma" in shown
     assert "0 signed so far" in shown
     facts = stage.run("gamma", "send", two, "--json").facts
-    assert (facts["code"], facts["found"]) == ("policy_not_met", 1)
+    assert (facts["code"], facts["found"]) == ("policy_not_met", "1")
     assert facts["expected"].startswith("2 of ")
 
 
