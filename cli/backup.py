@@ -175,7 +175,7 @@ def restore(
             "other_log_key",
             expected=trust.log_key or "the node's, by --log-key or in your wallet",
             found=own,
-            fix=f"Name the node's own with --log-key; or have a new one made: run: {anew}",
+            fix=f"Name the node's own with --log-key, or let it make one: run: {anew}",
         )
     with _new_folder(folder) as part:
         ledger = part / LEDGER_NAME
