@@ -8,6 +8,7 @@ what it is; here stands what the rules (DOMAIN.md, by section) say about it.
 CHAIN_DECIDES = {
     # orders and insolvency (§2)
     "account-again": "a delay; silent on a second change meanwhile",
+    "amount-frozen": "an amount up to X; silent on units that are frozen, too",
     "amount-offers": "an amount up to X is frozen; not whether it may be offered",
     "freeze-before": "frozen units' payouts are held; silent on earlier ones",
     "freeze-cuts": "units are frozen; silent on whether a tile is cut for it",
@@ -22,7 +23,6 @@ CHAIN_DECIDES = {
     # passing on (§5)
     "call-always": "silent on who may not call on recourse",
     "call-notice": "a notice time; silent on how its days are counted",
-    "carried-back": "as if never paid (§7); silent on what passed on with units",
     "carried-interest": "late interest follows the units; silent on what was paid",
     "claim-passing": "claims reduce payouts (§7); silent on passing on meanwhile",
     "deal-lock": "the part is locked; silent on the rest of its tile",

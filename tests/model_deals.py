@@ -301,7 +301,7 @@ class DealsModel(PassingModel):
         )
         if deal.buyer == self.terms["debtor"] and deal.buyer in self.insolvent:
             receipt.suspense = amount
-            receipt.administered = receipt.is_too_late = True
+            receipt.administered = True
         elif deal.state != "open" or amount != deal.price:
             self.refund(receipt, amount)
         else:

@@ -39,9 +39,16 @@ class FreezesModel(MoneyModel):
         if order.cover == "member":
             return True
         recs = [rec for rec in self.receivables.values() if rec.stage == "live"]
-        live = [tile for rec in recs for tile in rec.live if tile.holder == holder]
-        left = sum(tile.size for tile in live) - (hi - lo)
-        return left < self.lack(order) != 0
+        # Choice amount-frozen: beyond what other orders freeze.
+        free = sum(
+            end - start
+            for rec in recs
+            for tile in rec.live
+            if tile.holder == holder
+            for orders, start, end in self.segments(rec.rid, tile.lo, tile.hi)
+            if not orders
+        )
+        return free - (hi - lo) < self.lack(order) != 0
 
     def _place_order(self, order: Freeze) -> None:
         need(that=order.order_id not in self.freezes, reason="id used")
@@ -177,7 +184,7 @@ class FreezesModel(MoneyModel):
             if member == self.terms["debtor"] and early:
                 self.take_back(receipt, early)
                 receipt.suspense += early
-                receipt.administered = receipt.is_too_late = True
+                receipt.administered = True
 
     @operation
     def lose_attester(self) -> None:

@@ -122,8 +122,7 @@ class MoneyModel(PayoutsModel):
         strange = payer not in {None, self.terms["debtor"]} or not (payer or named)
         bankrupt = self.terms["debtor"] in self.insolvent
         if strange or bankrupt:
-            receipt.suspense, receipt.is_too_late = amount, bankrupt
-            receipt.administered = not strange
+            receipt.suspense, receipt.administered = amount, not strange
             return
         first = min(amount, self.room(named, value_date)) if named else 0
         if named:
@@ -320,13 +319,11 @@ class MoneyModel(PayoutsModel):
         """Return value date and amount of what may yet be for what is owed.
 
         What an administrator is to have cannot cover anything any more. Choice
-        cover-insolvent: nor does what came after the debtor's insolvency, and what
-        an insolvent member paid.
+        cover-insolvent: nor does what an insolvent member paid.
         """
         found = []
         for receipt in self.receipts.values():
-            ruined = receipt.payer in self.insolvent - {self.terms["debtor"]}
-            lost = receipt.is_too_late or ruined
+            lost = receipt.administered or receipt.payer in self.insolvent
             amount = receipt.unassigned + (0 if lost else receipt.suspense)
             found.append((receipt.value_date, amount))
         return sorted(found, key=lambda money: money[0])

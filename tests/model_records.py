@@ -144,11 +144,9 @@ class Line:
         return self.principal + self.interest
 
     def give_interest(self, amount: int) -> None:
-        """Let late interest go back. Choice carried-back: what moved last."""
+        """Let late interest go back, from whosever units it went with."""
         self.interest -= amount
-        own = min(amount, self.groups.get((self.holder, self.chain), 0))
-        self.groups[self.holder, self.chain] -= own
-        parts = share(amount - own, [*self.groups.values()])
+        parts = share(amount, [*self.groups.values()])
         for group, part in zip(self.groups, parts, strict=True):
             self.groups[group] -= part
 
@@ -236,7 +234,6 @@ class Receipt:
     deal: str = ""  # the deal whose price it paid
     suspended_ms: int = 0  # since when money of it is in suspense
     held_until: str = ""  # first day on which its owner no longer keeps it
-    is_too_late: bool = False  # after the debtor's insolvency
     administered: bool = False  # in suspense for the debtor's administrator
     waiting: dict[str, int] = field(default_factory=dict)  # by receivable
 
