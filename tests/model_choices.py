@@ -27,6 +27,7 @@ CHAIN_DECIDES = {
     "claim-passing": "claims reduce payouts (§7); silent on passing on meanwhile",
     "deal-lock": "the part is locked; silent on the rest of its tile",
     "deal-misfit": "no move; silent on whether it may be paid again",
+    "disputed-deal": "may not pass; silent on whether that ends the sale",
     "no-premium": "a sale is at a discount; silent on none at all",
     "price-part": "price returned; silent on a part of it",
     "redeem-covered": "silent on redeeming what waiting money will pay",

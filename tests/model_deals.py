@@ -97,11 +97,17 @@ class DealsModel(PassingModel):
         if deal.kind == "recourse":
             return self._triggered(rec)
         bankrupt = deal.buyer == self.terms["debtor"] and deal.buyer in self.insolvent
-        # "Disputed parts may pass only if the receiver signs that it knows" (§5).
-        aware = deal.aware or deal.kind == "redemption"
-        disputed = self.disputed(deal.rid) and not aware
         meanwhile = rec.overdue and not (deal.is_late or deal.aware)
-        return not (meanwhile or disputed or bankrupt)
+        return not (meanwhile or bankrupt)
+
+    def _knows(self, deal: Deal) -> bool:
+        """Tell whether a part is undisputed, or the buyer knows, so that it may pass.
+
+        "Disputed parts may pass only if the receiver signs that it knows" (§5).
+        Choice disputed-deal: it stays open till a price that comes has to go back.
+        """
+        told = deal.aware or deal.kind in {"redemption", "recourse"}
+        return told or not self.disputed(deal.rid)
 
     def _enter_deal(
         self,
@@ -302,8 +308,10 @@ class DealsModel(PassingModel):
         if deal.buyer == self.terms["debtor"] and deal.buyer in self.insolvent:
             receipt.suspense = amount
             receipt.administered = True
-        elif deal.state != "open" or amount != deal.price:
+        elif deal.state != "open" or amount != deal.price or not self._knows(deal):
             self.refund(receipt, amount)
+            if deal.state == "open" and not self._knows(deal):
+                deal.state = "lapsed"
         else:
             receipt.priced = amount
             net = amount - sum(fee for _, fee in deal.fees)
@@ -318,6 +326,7 @@ class DealsModel(PassingModel):
         """The payee signs that it was paid directly, but for a named shortfall."""
         deal = self._find_deal(did)
         need(that=deal.state == "open", reason="not open")
+        need(that=self._knows(deal), reason="disputed")
         net = deal.price - sum(fee for _, fee in deal.fees)
         need(that=0 <= shortfall < net, reason="shortfall")
         deal.shortfall = shortfall
