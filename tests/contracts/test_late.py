@@ -147,6 +147,8 @@ as the programme says      | deal late_close_days=0, live days=3,
 paid without a close       | paid 1000000, wait 9 | told bank_data_late | 0
 paid and taken back        | live days=3, wait 9, receive 1001000,
                            | reverse 1001000 | mark bank_data_late | -2
+and its day closed since   | live days=3, wait 9, receive 1001000, close, wait 10,
+                           | reverse 1001000 | mark bank_data_late | none
 settled, then taken back   | paid 1000000, wait 9, reverse 9 | mark bank_data_late | 0
 before it is late          | paid 1000000, wait 3,
                            | reverse 9 | mark bank_data_late | none

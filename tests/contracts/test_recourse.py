@@ -124,6 +124,10 @@ paid by now            | live, transfer 0 1000 | rebuy 0 9 5 days=0 | bad_pay_by
 without recourse too   | live, transfer 0 1000 | rebuy 0 1000 990 | ok
 a part of it           | live, transfer 0 1000 | rebuy 5 9 3 | ok
 overdue                | live days=3, transfer 0 1000, wait 3, close | rebuy 0 9 5 | ok
+in the record days     | deal record_days=3, live days=10, transfer 0 1000,
+                       | wait 7 | rebuy 0 9 5 days=1 | record_date
+when it is due         | deal record_days=3, live days=10, transfer 0 1000,
+                       | wait 10 | rebuy 0 9 5 days=1 | ok
 back to the transferor | live, transfer 0 1000, rebuy 5 9 3,
                        | price payer=alpha | held alpha | 999004
 paid directly          | live, transfer 0 1000, rebuy 0 1000 9 way=direct,
@@ -142,6 +146,10 @@ at the face         | live | redeem 0 9 9 | ok
 when it is due      | live days=3, wait 3 | redeem 0 9 8 | not_redeemable
 the day before      | live days=3, wait 2 | redeem 0 9 8 days=0 ms=1 | ok
 to be paid when due | live days=3, wait 2 | redeem 0 9 8 days=1 | bad_pay_by
+in the record days  | deal record_days=3, live days=10,
+                    | wait 7 | redeem 0 9 8 days=0 ms=1 | record_date
+before them         | deal record_days=3, live days=10,
+                    | wait 6 | redeem 0 9 8 days=0 ms=1 | ok
 where money waits   | early 999995 | redeem 0 9 8 | not_redeemable
 beside what waits   | early 999991 | redeem 0 9 8 | ok
 locked              | live, offer 0 9 | redeem 0 9 8 | part_locked

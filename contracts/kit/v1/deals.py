@@ -40,7 +40,7 @@ from contracts.kit.v1.parts import (
     return_tile,
     unlock_tile,
 )
-from contracts.kit.v1.passing import check_part, owes_back
+from contracts.kit.v1.passing import check_part, check_record_date, owes_back
 from contracts.kit.v1.records import LIVE, UNSENT, group_key
 from contracts.kit.v1.rule import INTEGER_MAX, Context, Record, Signer, order_key
 from contracts.kit.v1.standing import (
@@ -78,7 +78,7 @@ def open_deal(ctx: Context, record: Record, tile: Record, terms: Record) -> Reco
 
     Raises:
         Refusal: ``bad_cut``, ``part_too_small``; ``bad_receiver``, the units
-            cannot go to the payer; ``bad_pay_by``; ``bad_price``.
+            cannot go to the payer; ``record_date``; ``bad_pay_by``; ``bad_price``.
     """
     programme = ctx.need("programme", record["programme"])
     check_part(ctx, record, tile, terms["lo"], terms["hi"])
@@ -88,6 +88,7 @@ def open_deal(ctx: Context, record: Record, tile: Record, terms: Record) -> Reco
         if link["member"] != terms["payer"]:
             ctx.refuse("bad_receiver", receiver=terms["payer"])
         recourse = link["recourse"]
+    check_record_date(ctx, programme, record)
     check_pay_by(ctx, programme, record, terms["pay_by_ms"])
     fees = sum([fee["amount_minor"] for fee in terms["fees"]])
     price = terms["price_minor"]

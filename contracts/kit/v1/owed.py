@@ -462,8 +462,12 @@ def owe_again(ctx: Context, receivable: Record, after: Record, value_date: str) 
         owed = owed_at(programme, after, value_date)
         if state != "settled" or owed.principal_minor + owed.interest_minor:
             state = paid_state(after)
-            dropped = [name for name in JUDGED if name != "bank_data_late"]
-            after = {name: after[name] for name in after if name not in dropped}
+            closed = ctx.need("account", after["account"])["closed_date"]
+            late = closed < judged_from(programme, after)
+            kept = [name for name in after if name not in JUDGED]
+            if late and "bank_data_late" in after:
+                kept.append("bank_data_late")
+            after = {name: after[name] for name in kept}
             if is_due(ctx, programme, after):
                 late_ms = data_late_ms(programme, after)
                 ctx.schedule(after, "data_late", max(late_ms, ctx.time))

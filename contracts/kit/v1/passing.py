@@ -113,6 +113,11 @@ def check_passing(
         ctx.refuse("disputed_unaware", receivable=record["id"])
     if not papers:
         check_papers(ctx, programme)
+    check_record_date(ctx, programme, record)
+
+
+def check_record_date(ctx: Context, programme: Record, record: Record) -> None:
+    """Refuse to move units in the last business days before they are due."""
     if programme["record_days"]:
         last = record_date(ctx, programme, record)
         if last <= today(ctx, programme) < record["adjusted_date"]:
