@@ -519,6 +519,7 @@ def close(ctx: Context, body: Close) -> None:
             "default_date": record["default_date"],
             "id": holder,
             "kind": "closing",
+            "retired_minor": record["retired_minor"],
             "scope": record["id"],
             "units_minor": held_units(ctx, record["id"], holder),
         }
@@ -544,6 +545,9 @@ def all_agree(ctx: Context, record: Record) -> bool:
     while holder:
         agreed = ctx.read("closing", holder, record["id"])
         if agreed is None or agreed["default_date"] != record["default_date"]:
+            return False
+        if agreed["retired_minor"] > record["retired_minor"]:
+            # What was paid has been taken back since.
             return False
         if agreed["units_minor"] < held_units(ctx, record["id"], holder):
             return False

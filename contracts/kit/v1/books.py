@@ -185,11 +185,27 @@ def take_back(ctx: Context, item: str, amount_minor: int) -> int:
     for payout in list_cuts(ctx, item):
         taken = min(rest, payout["amount_minor"])
         if taken and payout["state"] in UNSENT:
-            ctx.write({**payout, "amount_minor": payout["amount_minor"] - taken})
+            reduce_payout(ctx, payout, taken)
             rest -= taken
-            if "order" in payout:
-                count_taken(ctx, ctx.need("order", payout["order"]), -taken)
     return amount_minor - rest
+
+
+def reduce_payout(ctx: Context, payout: Record, amount_minor: int) -> None:
+    """Take so much of an unsent payout, and of what its order has."""
+    ctx.write({**payout, "amount_minor": payout["amount_minor"] - amount_minor})
+    if "order" in payout:
+        count_taken(ctx, ctx.need("order", payout["order"]), -amount_minor)
+
+
+def undo_cuts(ctx: Context, payout: Record, end: str, most_minor: int) -> int:
+    """Reduce what orders cut from a payout since an attempt; return by how much."""
+    rest = most_minor
+    for cut in list_cuts(ctx, payout["id"]):
+        taken = min(rest, cut["amount_minor"]) if end in cut.get("tried", []) else 0
+        if taken > 0 and cut["state"] in UNSENT:
+            reduce_payout(ctx, cut, taken)
+            rest -= taken
+    return most_minor - rest
 
 
 def _find_growing(

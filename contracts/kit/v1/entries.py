@@ -10,7 +10,7 @@ from contracts.kit.v1.allocation import (
     find_advice,
     find_named,
 )
-from contracts.kit.v1.books import end_attempt, entry_id, move_books
+from contracts.kit.v1.books import end_attempt, entry_id, move_books, undo_cuts
 from contracts.kit.v1.deals import find_deal, settle_deal
 from contracts.kit.v1.discrepancies import (
     OPEN_MAX,
@@ -93,6 +93,9 @@ def apply_payment(
         expected = last and (outcome == "paid" if back else expected or unpaid)
     if not expected:
         return "wrong_state_of_payout", 0
+    if not exact and not back:
+        full += undo_cuts(ctx, payout, end, gross - full)
+        payout = {**payout, "amount_minor": full}
     if back:
         move_books(ctx, entry["account"], paid_minor=-full, payable_minor=full)
         end_attempt(ctx, payout, "returned")

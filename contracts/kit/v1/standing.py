@@ -394,8 +394,9 @@ def place_payout(ctx: Context, payout: Record) -> Record:
     whole = after.get("origin", after["id"])
     for order, shares in portions[:-1]:
         cut = {**bound, **under_order(order), "amount_minor": shares[0]}
-        own = {"id": ctx.allocate("payout"), "origin": whole}
-        ctx.create({**cut, **own, "attempts": [], "outcomes": []})
+        # What a bank rejected it may have paid: then there is nothing to cut.
+        own = {"id": ctx.allocate("payout"), "tried": after["attempts"][-1:]}
+        ctx.create({**cut, **own, "attempts": [], "origin": whole, "outcomes": []})
     order, shares = portions[-1]
     kept = bound if order else after
     return {**kept, **under_order(order), "amount_minor": shares[0]}
