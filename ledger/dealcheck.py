@@ -15,6 +15,7 @@ from ledger.errors import LedgerError
 from ledger.sweepcheck import PPM, late_days
 
 PAID: Final = ("moved", "returned")
+LATE: Final = ("overdue", "default", "recovering")
 
 
 class Records(Protocol):
@@ -79,6 +80,7 @@ def check_deals(books: Records) -> int:
         compare("I8", item, price if "receipt" in deal else 0, due)
         compare("I9", item, due - deal.get("cancelled_minor", 0), paid.pop(item, 0))
     _check_recourse(books)
+    _check_unaware(books)
     for item in (*locked, *paid):
         raise wrong("I3", item, "a deal", "none")
     return len(books["deal"]) + len(books["payout"])
@@ -114,6 +116,16 @@ def _check_recourse(books: Records) -> None:
         if not units <= deal["price_minor"] <= most:
             limits = f"{units} to {most}"
             raise wrong("I9", deal["id"], limits, deal["price_minor"])
+
+
+def _check_unaware(books: Records) -> None:
+    """I11: who has not signed to know it waits for nothing that is overdue."""
+    lapsing = {job["target"] for job in books["job"] if job["what"] == "unaware"}
+    late = {r["id"] for r in books["receivable"] if r["state"] in LATE} - lapsing
+    for deal in books["deal"]:
+        waits = deal["state"] == "open" and not deal["aware_overdue"]
+        if waits and deal["receivable"] in late:
+            raise wrong("I11", deal["id"], "lapsed", "open")
 
 
 def _locked_parts(books: Records) -> dict[str, list[tuple[int, int]]]:

@@ -175,19 +175,15 @@ class CloseWatch:
                 if before < account["closed_date"] and "judged" not in account:
                     closed.append(account)
         moving = any(mark in raw for raw in writes.values() if raw for mark in MOVING)
-        # What insolvent debtors paid covers nothing; whose it is takes the rules.
-        orders = next(scan_records(view, "all", "standing", limit=1), None)
         for account in closed:
             planned = job_id(account["id"], "judge", time)
-            if not moving and not orders and not read_record(view, "job", planned):
+            if not moving and not read_record(view, "job", planned):
                 self._judge_account(view, account, time)
 
     def _judge_account(self, view: View, account: JSONObject, time: int) -> None:
         """Compare what is due on an account with the money that can pay it."""
         item, closed = account["id"], account["closed_date"]
-        shared: Money = Counter()
-        for receipt in scan_records(view, "suspense", item):
-            shared[receipt["value_date"]] += receipt["suspense_minor"]
+        shared = _shared_cover(view, item, time)
         cover: dict[str, Money] = {}
         for record in scan_records(view, "on_account", item):
             programme = read_record(view, "programme", record["programme"])
@@ -211,6 +207,21 @@ class CloseWatch:
 
 
 OVERDUE, DEFAULT = 1, 2
+
+
+def _shared_cover(view: View, account: str, time: int) -> Money:
+    """Return money in suspense but for what is kept for administrators."""
+    insolvent = set()
+    for standing in scan_records(view, "all", "standing"):
+        for item in standing["orders"]:
+            order = read_record(view, "order", item) or {"until_ms": 0}
+            if order["until_ms"] >= time and order["what"] == "insolvency":
+                insolvent.add(standing["id"])
+    sums: Money = Counter()
+    for receipt in scan_records(view, "suspense", account):
+        if not insolvent & {receipt["debtor"], receipt["payer"]}:
+            sums[receipt["value_date"]] += receipt["suspense_minor"]
+    return sums
 
 
 def _is_over(programme: JSONObject, record: JSONObject, closed: str, time: int) -> bool:

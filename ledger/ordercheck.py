@@ -35,13 +35,12 @@ def check_orders(books: Records) -> int:
             compare(
                 "orders", payout["id"], order.get("redirect"), payout.get("redirect")
             )
-            if payout["state"] in UNSENT:
-                taken[order["id"]] += payout["amount_minor"]
-    for item, order in orders.items():
-        if "limit_minor" in order:
-            least, most = taken[item], order["limit_minor"]
-            within = min(max(order["taken_minor"], least), most)
-            compare("orders", item, within, order["taken_minor"])
+            taken[order["id"]] += payout["amount_minor"]
+    for item in running:
+        if "limit_minor" in orders[item]:
+            compare("orders", item, taken[item], orders[item]["taken_minor"])
+            least = min(taken[item], orders[item]["limit_minor"])
+            compare("orders", item, least, taken[item])
     _check_loose(books, standing, orders)
     return len(orders)
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
-from ledger.dealcheck import wrong
+from ledger.dealcheck import compare, wrong
 from ledger.encoding import JSONObject
 from ledger.sealing import Candidate
 from ledger.state import Layer, read_record, scan_records
@@ -86,6 +86,7 @@ def check_signed(candidate: Candidate) -> None:
     block = _Block(layer, candidate.header.time, acts, passed, writes)
     _check_holders(block)
     _check_faces(block)
+    _check_closings(block)
     _check_entries(block)
     _check_accounts(block)
     _check_prices(block)
@@ -204,6 +205,28 @@ def _check_faces(block: _Block) -> None:
         face = after["face_minor"]
         if (after["id"], str(face)) not in stated:
             raise wrong("I2", after["id"], "a face that was signed", face)
+
+
+def _check_closings(block: _Block) -> None:
+    """I11: what is closed is given up by all who hold it, each in an act of its own."""
+    signed = {(act.body.get("receivable"), one) for act in block.acts for one in act.by}
+    for _, agreed in block.writes.get("closing", ()):
+        if agreed is not None and (agreed["scope"], agreed["id"]) not in signed:
+            raise wrong("I11", agreed["scope"], "signed by a holder", agreed["id"])
+    for before, after in block.writes.get("receivable", ()):
+        if after is None or before is None or after["state"] != "closed":
+            continue
+        if before["state"] == "closed":
+            # What is owed again nobody has given up.
+            compare("I11", after["id"], before["live_minor"], after["live_minor"])
+            continue
+        held: dict[str, int] = defaultdict(int)
+        for tile in scan_records(block.view, "live", after["id"]):
+            held[tile["holder"]] += tile["hi"] - tile["lo"]
+        for holder, units in held.items():
+            agreed = read_record(block.view, "closing", holder, after["id"])
+            given = agreed["units_minor"] if agreed else 0
+            compare("I11", after["id"], units, min(units, given))
 
 
 def _check_entries(block: _Block) -> None:

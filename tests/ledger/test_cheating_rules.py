@@ -84,6 +84,39 @@ def twice(stage: Stage) -> None:
     verbs.wait(stage, 2)
 
 
+def sold(stage: Stage) -> None:
+    """Let a receivable become late while a sale of its units waits for its price."""
+    verbs.live(stage, days=3)
+    verbs.wait(stage, 3)
+    sale_verbs.sold(stage, flat=5)
+    verbs.close(stage)
+
+
+def given_up(stage: Stage) -> None:
+    """Let a holder give up, and money that paid some of it be taken back."""
+    order_verbs.lost(stage)
+    verbs.receive(stage, 900)
+    order_verbs.give_up(stage, "alpha")
+    verbs.reverse(stage, 9)
+
+
+def one_of_two(stage: Stage) -> None:
+    """Let one of two holders give up."""
+    verbs.live(stage, days=3)
+    verbs.transfer(stage, 0, 5)
+    verbs.wait(stage, 5)
+    verbs.close(stage, -1)
+    order_verbs.give_up(stage, "alpha")
+
+
+def late(stage: Stage) -> None:
+    """Let nobody pay while an order stands on somebody."""
+    verbs.live(stage, days=3)
+    order_verbs.freeze_member(stage, "gamma")
+    verbs.wait(stage, 5)
+    verbs.close(stage, -1)
+
+
 def frozen(stage: Stage) -> None:
     """Let frozen units be passed on."""
     verbs.live(stage, face=900, days=3)
@@ -191,6 +224,51 @@ CHEATS: dict[str, tuple[dict[str, tuple[str, str]], Story, str]] = {
         },
         twice,
         "orders",
+    ),
+    "an order has had its amount from the beginning": (
+        {
+            "receivable/orders.py": (
+                '"taken_minor": 0,',
+                '"taken_minor": given.get("limit_minor", 0),',
+            )
+        },
+        limited,
+        "orders",
+    ),
+    "who does not know buys what is late": (
+        {
+            "receivable/deals.py": (
+                'ctx.scan("unaware", target["id"], limit=DEALS_PAGE)',
+                'ctx.scan("unaware", target["id"], limit=0)',
+            )
+        },
+        sold,
+        "I11",
+    ),
+    "what was given up stays so": (
+        {"kit/v1/owed.py": ('("closed", "part_paid",', '("part_paid",')},
+        given_up,
+        "I11",
+    ),
+    "one gives up for all": (
+        {
+            "receivable/disputes.py": (
+                "if not all_agree(ctx, record):",
+                "if not record:",
+            )
+        },
+        one_of_two,
+        "I11",
+    ),
+    "nothing is late while an order stands": (
+        {
+            "kit/v1/owed.py": (
+                "    covered = find_cover(programme, receivable, closed, cover)\n",
+                '    covered = -1 + ctx.count_rows("all", "standing")\n',
+            )
+        },
+        late,
+        "I11",
     ),
     "frozen units pass": (
         {
