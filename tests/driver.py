@@ -515,6 +515,10 @@ class Driver(Views):
         mine = [line for line in self.model.lines if line.ref == original_ref]
         if "carried-back" in KNOWN and any(len(x.groups) > 1 for x in mine):
             return "known"
+        # Which units an order for an amount has of a payment is left open.
+        amounts = [x for x in self.model.freezes.values() if x.cover == "amount"]
+        if any(line.taken(order.order_id) for line in mine for order in amounts):
+            return "left open"
         item = self.receipt_item(original_ref)
         act = lambda: self.world.reverse(ref, item, amount)  # noqa: E731
         return self.both("reverse", act, ref, original_ref, amount)

@@ -47,7 +47,7 @@ class Model(ViewsModel):
     def advance_to(self, ms: int) -> None:
         """Let time pass, with every midnight and deadline on the way."""
         need(that=ms >= self.now, reason="time does not go back")
-        for moment in self._midnights(ms) if self.receivables else ():
+        for moment in self._midnights(ms) if self.now else ():
             self.now = moment
             self.expire_orders(moment)
             self.place_idle()

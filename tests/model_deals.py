@@ -106,7 +106,7 @@ class DealsModel(PassingModel):
         "Disputed parts may pass only if the receiver signs that it knows" (§5).
         Choice disputed-deal: it stays open till a price that comes has to go back.
         """
-        told = deal.aware or deal.kind in {"redemption", "recourse"}
+        told = deal.aware or deal.kind != "sale"
         return told or not self.disputed(deal.rid)
 
     def _enter_deal(
@@ -162,7 +162,8 @@ class DealsModel(PassingModel):
         the buyer pays. Choice no-premium: nobody pays more than face and fees.
         """
         rec, tile = self._free_tile(rid, tile_lo)
-        self._sign(tile.holder, buyer)
+        self._sign(tile.holder)
+        self._take_part(buyer)
         self._check_receiver(tile, buyer)
         self._check_agreed(rec, tile, lo, hi, pay_by_ms)
         self._check_passing(rec, tile, aware=aware)
@@ -234,7 +235,8 @@ class DealsModel(PassingModel):
         nor how often the units passed; the price is theirs to agree.
         """
         rec, tile = self._free_tile(rid, tile_lo)
-        self._sign(tile.holder, buyer)
+        self._sign(tile.holder)
+        self._take_part(buyer)
         need(that=bool(tile.chain), reason="nobody passed it on")
         need(that=transferor(tile.chain)[0] == buyer, reason="not the transferor")
         self._check_agreed(rec, tile, lo, hi, pay_by_ms)

@@ -43,7 +43,17 @@ class MoneyModel(PayoutsModel):
                 receipt.suspended_ms = self.now
 
     def place_idle(self) -> None:
-        """Give money that waits for nothing to what is due and needs it."""
+        """Give money that waits for nothing to what is due and needs it.
+
+        Again while that moves any: what a sweep leaves may be for another one.
+        """
+        before = None
+        while before != (now := [x.unassigned for x in self.receipts.values()]):
+            before = now
+            self.place_all()
+
+    def place_all(self) -> None:
+        """Place once what waits for nothing."""
         for receipt in self.receipts.values():
             amount, receipt.unassigned = receipt.unassigned, 0
             self.place(receipt, amount)
