@@ -17,8 +17,6 @@ ELSEWHERE = ("court", *("administrator:" + name for name in (*HOLDERS, "debtor")
 # keeps away from it, each place by its name, until it is mended.
 KNOWN = {
     "carried-back": "2026-11-22: interest taken back stays with units it followed",
-    "record-window": "2026-11-22: redeemed and bought back after the record date",
-    "late-mark-closed": "2026-11-22: marked still if it was settled at the close",
 }
 
 
@@ -171,8 +169,6 @@ class Views:
 
     def is_marked(self, rid: str) -> bool:
         """Tell whether the mark of late bank data says anything."""
-        if "late-mark-closed" in KNOWN and self.model.reversals:
-            return self.model.data_late(rid)
         return self.model.is_open(self.model.receivables[rid])
 
     def said(self, state: str) -> str:

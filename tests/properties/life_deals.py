@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from tests.driver_orders import OrderDriver
-from tests.driver_views import KNOWN
-from tests.model_records import Receivable, transferor
+from tests.model_records import transferor
 from tests.properties.lives import Walker
 from tests.world import DAY_MS
 
@@ -113,7 +112,7 @@ class Returns(Deals):
         """Redeem a part early, or buy it back, before the record date."""
         (rid, tile_lo, lo, hi), _ = self.pick_part(data)
         rec = self.model.receivables.get(rid)
-        if rec is None or self.is_shut(rec):
+        if rec is None:
             return
         chain = next((t.chain for t in rec.live if t.lo == tile_lo), ())
         buyer = transferor(chain)[0] if chain else "beta"
@@ -123,11 +122,6 @@ class Returns(Deals):
         did, price = self.next_id("D"), hi - lo - cheaper
         what = did, rid, tile_lo, lo, hi, "debtor" if debtor else buyer
         self.driver.agree_back(*what, price, pay_by_ms, way=way)
-
-    def is_shut(self, rec: Receivable) -> bool:
-        """Tell whether the record date of a receivable is over, but it is not due."""
-        shut = self.model.record_date(rec) <= self.model.today
-        return "record-window" in KNOWN and shut and not self.model.is_due(rec)
 
     def counts_all(self) -> bool:
         """Tell whether transfers that were undone do not matter to the count.
