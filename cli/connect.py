@@ -10,7 +10,8 @@ from typing import Any, Final
 import click
 
 from cli.client import NodeClient
-from cli.folder import fingerprint, open_folder
+from cli.folder import WalletConfig, fingerprint, open_folder
+from cli.following import follow_log
 from cli.terminal import (
     json_option,
     print_facts,
@@ -19,6 +20,7 @@ from cli.terminal import (
     unread_option,
     wallet_options,
 )
+from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
 _URL: Final = re.compile(r"https?://[!-~]{1,240}")
@@ -34,6 +36,11 @@ FINGERPRINT_DIGITS: Final = 12
     help="The chain's hash or its first 12 digits, from a member you trust.",
 )
 @click.option("--member", metavar="HASH", help="The member this key signs for.")
+@click.option(
+    "--forget-log",
+    is_flag=True,
+    help="Forget what was seen of the log, if the members agreed to begin anew.",
+)
 @wallet_options
 @unread_option
 @json_option
@@ -41,7 +48,8 @@ def connect(url: str, *, wallet: str, home: str | None, **given: Any) -> None:
     """Pin the chain of a node to this wallet, for good, and the node's URL.
 
     The fingerprint comes from a member you trust and not from the node. A
-    wallet that has signed the genesis knows chain and member already.
+    wallet that has signed the genesis knows chain and member already. From then
+    on it refuses a node whose log does not go on from what it has seen.
     """
     chain, member = given["chain"], given["member"]
     if not _URL.fullmatch(url):
@@ -55,16 +63,12 @@ def connect(url: str, *, wallet: str, home: str | None, **given: Any) -> None:
         raise LedgerError("usage", found="--chain has 12 to 64 hexadecimal digits")
     with closing(NodeClient(url)) as client:
         found = client.node()
-    _check_chain(config.chain or digits, found["chain"])
-    settings: dict[str, Any] = {"node_url": url}
-    if not config.chain:
-        settings["chain"] = found["chain"]
-        settings["test_chain"] = found.get("test_chain") is True
-    if not config.log_key and isinstance(found.get("log_key"), str):
-        settings["log_key"] = found["log_key"]
-    if member is not None:
-        settings["member"] = member.lower()
-    stored = folder.save_config(replace(config, **settings))
+        _check_chain(config.chain or digits, found["chain"])
+        wanted = _pin(config, found, url, (member or config.member).lower())
+        if given["forget_log"]:
+            wanted = replace(wanted, head=None, checkpoint="")
+            folder.save_config(wanted, anew=True)
+        stored = folder.save_config(follow_log(folder, wanted, client))
     facts: dict[str, Any] = {
         "chain": stored.chain,
         "fingerprint": stored.genesis_fingerprint,
@@ -76,6 +80,18 @@ def connect(url: str, *, wallet: str, home: str | None, **given: Any) -> None:
         print_json(facts)
         return
     print_facts({name.replace("_", " "): value for name, value in facts.items()})
+
+
+def _pin(
+    config: WalletConfig, found: JSONObject, url: str, member: str
+) -> WalletConfig:
+    settings: dict[str, Any] = {"member": member, "node_url": url}
+    if not config.chain:
+        settings["chain"] = found["chain"]
+        settings["test_chain"] = found.get("test_chain") is True
+    if not config.log_key and isinstance(found.get("log_key"), str):
+        settings["log_key"] = found["log_key"]
+    return replace(config, **settings)
 
 
 def _check_chain(expected: str, found: str) -> None:

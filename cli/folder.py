@@ -41,15 +41,13 @@ _LOG_KEY: Final = re.compile(r"[!-~]{1,256}")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The newest point of the ledger that a wallet has verified.
+    """The newest point of the log that a wallet has verified.
 
     Attributes:
-        height: of the block, from 0.
-        size: leaves of the log just after that block's header.
+        size: leaves of the log.
         log_root: root of the log at that size, 64 hexadecimal digits.
     """
 
-    height: int
     size: int
     log_root: str
 
@@ -88,7 +86,6 @@ class WalletConfig:
             value = getattr(self, field.name)
             if isinstance(value, Head):
                 record[field.name] = {
-                    "height": value.height,
                     "log_root": value.log_root,
                     "size": value.size,
                 }
@@ -150,9 +147,9 @@ def check_config(config: WalletConfig) -> None:
 
 
 def _check_head(head: Head) -> None:
-    for name, value in (("height", head.height), ("size", head.size)):
-        if type(value) is not int or not 0 <= value <= INTEGER_MAX:
-            raise LedgerError("wallet_damaged", found=f"head.{name}")
+    size: object = head.size
+    if type(size) is not int or not 0 <= size <= INTEGER_MAX:
+        raise LedgerError("wallet_damaged", found="head.size")
     root: object = head.log_root
     if not isinstance(root, str) or not _HASH.fullmatch(root):
         raise LedgerError("wallet_damaged", found="head.log_root")
@@ -268,11 +265,15 @@ class WalletFolder:
                 "wallet_damaged", found=error.row.title, path=self.config_path
             ) from error
 
-    def save_config(self, config: WalletConfig) -> WalletConfig:
+    def save_config(self, config: WalletConfig, *, anew: bool = False) -> WalletConfig:
         """Store settings and return what now stands.
 
         A head behind the stored one is not taken over, so two commands at
         once cannot move the wallet back.
+
+        Args:
+            config: the settings.
+            anew: forget the stored head first.
 
         Raises:
             LedgerError: ``wallet_damaged``, a field lacks its form;
@@ -281,7 +282,10 @@ class WalletFolder:
         """
         check_config(config)
         with self._locked():
-            merged = _merge_config(self.load_config(), config)
+            old = self.load_config()
+            if anew:
+                old = replace(old, head=None, checkpoint="")
+            merged = _merge_config(old, config)
             raw = encode(merged.to_record())
             write_private(self.config_path, raw, replace=True)
         return merged

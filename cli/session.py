@@ -19,6 +19,7 @@ import click
 
 from cli.client import NodeClient, NodeError, grant_header
 from cli.folder import WalletConfig, WalletFolder, open_folder
+from cli.following import follow_log
 from cli.private import read_private, write_private
 from cli.terminal import (
     amount_option,
@@ -97,17 +98,19 @@ class Session:
 
     @property
     def client(self) -> NodeClient:
-        """The node, which has been asked for its chain.
+        """The node, whose log goes on from what the wallet has seen.
 
         Raises:
             LedgerError: ``not_connected``; ``node_unreachable``;
-                ``chain_pinned``, it serves another chain than the pinned one.
+                ``chain_pinned``, it serves another chain than the pinned one;
+                those of ``follow_log``.
         """
         if self._client is None:
             url = _need(self.node_url or self.config.node_url, "node")
             client = NodeClient(url, self._authorise)
             try:
                 self._check_chain(client.node())
+                self._config = follow_log(self.folder, self.config, client)
             except LedgerError:
                 client.close()
                 raise

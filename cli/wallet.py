@@ -145,7 +145,7 @@ def _print_wallet(folder: WalletFolder, *, as_json: bool) -> None:
     if config.chain:
         facts["test_chain"] = config.test_chain
     if config.head is not None:
-        facts |= {"height": config.head.height, "log_root": config.head.log_root}
+        facts |= {"log_size": config.head.size, "log_root": config.head.log_root}
     _print_set(facts, as_json=as_json)
     if header.is_test:
         print_note("TEST KEY: it opens cheaply and signs on test chains only.")

@@ -21,7 +21,13 @@ from ledger.encoding import encode
 from ledger.export import ExportFacts
 from ledger.store import Store
 from tests.lives import flip, replay_here
-from tests.node.serving import Served, close_world, serve_world, tick
+from tests.node.serving import (
+    Served,
+    close_world,
+    serve_world,
+    tick,
+    wait_for_checkpoint,
+)
 from tests.world import World
 
 
@@ -73,16 +79,6 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kept]:
                 world.chain.header.height + 1,
             )
         yield found._replace(served=served)
-
-
-def wait_for_checkpoint(served: Served) -> None:
-    """Return when the node has signed its head."""
-    for _ in range(200):
-        known = served.node.store.latest_checkpoint()
-        if known is not None and known[0] == served.world.chain.header.size:
-            return
-        time.sleep(0.01)
-    raise AssertionError("no checkpoint")
 
 
 def genesis(kept: Kept) -> str:

@@ -24,7 +24,7 @@ from ledger.encoding import encode
 from ledger.errors import LedgerError
 
 CHAIN = "ab" * 32
-HEAD = Head(height=7, size=41, log_root="cd" * 32)
+HEAD = Head(size=41, log_root="cd" * 32)
 CONFIG = WalletConfig(
     node_url="https://node.example:8443",
     chain=CHAIN,
@@ -121,7 +121,7 @@ def test_a_wallet_is_made_once(folder: WalletFolder) -> None:
         b'{"member":"","t":"allonge.wallet.v1"}',
         b'{"more":1,"t":"allonge.wallet.v1"}',
         b'{"head":[],"t":"allonge.wallet.v1"}',
-        b'{"head":{"height":1},"t":"allonge.wallet.v1"}',
+        b'{"head":{"size":1},"t":"allonge.wallet.v1"}',
         b"\xff" * 8,
         b" " * (CONFIG_BYTES_MAX + 1),
     ],
@@ -143,9 +143,9 @@ def test_damaged_settings_are_named(folder: WalletFolder, raw: bytes) -> None:
         ("member", "ef"),
         ("log_key", "two words"),
         ("test_chain", 1),
-        ("head", {"height": -1, "size": 1, "log_root": CHAIN}),
-        ("head", {"height": True, "size": 1, "log_root": CHAIN}),
-        ("head", {"height": 1, "size": 1, "log_root": "x"}),
+        ("head", {"size": -1, "log_root": CHAIN}),
+        ("head", {"size": True, "log_root": CHAIN}),
+        ("head", {"size": 1, "log_root": "x"}),
         ("checkpoint", "x" * 16_385),
         ("chain", ""),
     ],
@@ -198,10 +198,10 @@ def test_what_is_pinned_stays(folder: WalletFolder, change: dict[str, object]) -
 def test_the_head_moves_forward_only(folder: WalletFolder) -> None:
     """An older head is not taken over; other settings are."""
     folder.save_config(CONFIG)
-    older = Head(height=6, size=40, log_root="11" * 32)
+    older = Head(size=40, log_root="11" * 32)
     changed = replace(CONFIG, node_url="http://b", head=older, checkpoint="old")
     assert folder.save_config(changed) == replace(CONFIG, node_url="http://b")
-    newer = Head(height=8, size=50, log_root="22" * 32)
+    newer = Head(size=50, log_root="22" * 32)
     forward = replace(changed, head=newer, checkpoint="new")
     assert folder.save_config(forward) == forward
 
@@ -220,7 +220,7 @@ def test_commands_at_once_leave_the_newest_head(folder: WalletFolder) -> None:
     folder.save_config(CONFIG)
 
     def save(size: int) -> None:
-        head = Head(height=size, size=size, log_root=f"{size:064x}")
+        head = Head(size=size, log_root=f"{size:064x}")
         folder.save_config(replace(CONFIG, head=head))
 
     threads = [threading.Thread(target=save, args=(100 - n,)) for n in range(20)]

@@ -108,6 +108,16 @@ def write_clock(path: Path, time_ms: int) -> None:
     part.replace(path)
 
 
+def wait_for_checkpoint(served: Served) -> None:
+    """Return when the node has signed its head."""
+    for _ in range(200):
+        known = served.node.store.latest_checkpoint()
+        if known is not None and known[0] == served.world.chain.header.size:
+            return
+        time.sleep(0.01)
+    raise AssertionError("no checkpoint")
+
+
 @contextmanager
 def serve_world(world: World, folder: Path) -> Iterator[Served]:
     """Serve a world that was founded in a folder of its own; stop at the end."""
