@@ -194,6 +194,7 @@ class CloseWatch:
                 cover[debtor] = Counter(shared)
                 for receipt in scan_records(view, "unassigned", f"{item}/{debtor}"):
                     cover[debtor][receipt["value_date"]] += receipt["unassigned_minor"]
+                cover[debtor] = _join_dates(cover[debtor])
             apart = _count_contested(view, record, time)
             late, used = _judge(programme, record, closed, (apart, cover[debtor]))
             for value_date in sorted(cover[debtor]):
@@ -207,6 +208,17 @@ class CloseWatch:
 
 
 OVERDUE, DEFAULT = 1, 2
+DATES_MAX: Final = 16
+
+
+def _join_dates(cover: Money) -> Money:
+    """Return money by value dates, of which no more than so many are told apart."""
+    dates = sorted(cover)
+    last = dates[:DATES_MAX][-1:]
+    joined: Money = Counter({it: cover[it] for it in dates[:DATES_MAX]})
+    for value_date in dates[DATES_MAX:]:
+        joined[last[0]] += cover[value_date]
+    return joined
 
 
 def _shared_cover(view: View, account: str, time: int) -> Money:

@@ -9,6 +9,7 @@ import pytest
 from tests.order_verbs import calm
 from tests.rows import Row, rows
 from tests.stage import Stage
+from tests.verbs import close, live, receive, state, wait
 from tests.world import make_actor
 
 # A bank rejects an attempt, an order takes a part, and it was paid after all.
@@ -89,3 +90,18 @@ def test_all_agree_anew(stage: Stage, row: Row) -> None:
     """What is taken back takes their agreement from those who had given up."""
     calm(stage)
     assert row.answer(stage) == row.code
+
+
+def test_small_sums_do_not_keep_a_day_open(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Money of many value dates that nearly pays a debt takes little to judge."""
+    calm(stage)
+    stage.begin()
+    live(stage, face=400_000, days=3)
+    wait(stage, 50)
+    for n in range(40):
+        receive(stage, 10_000, f"k{n}", payer="nobody", value=-1 - n)
+    monkeypatch.setattr("ledger.automatic.JOB_GAS_MAX", 25_000)
+    close(stage, -1)
+    assert state(stage) == "default"

@@ -35,6 +35,8 @@ JUDGED = {
     "short_date": "paid_short",
 }
 OWED_PAGE = 50
+# Value dates of cover that are told apart.
+DATES_MAX = 16
 # Sums of money by value date.
 Money = dict[str, int]
 DATES = {
@@ -257,11 +259,19 @@ def shared_cover(ctx: Context, account: Record) -> Money:
 
 
 def add_cover(ctx: Context, account: Record, debtor: str, shared: Money) -> Money:
-    """Return shared money and what waits for what a debtor owes, oldest first."""
+    """Return shared money and what waits for what a debtor owes, oldest first.
+
+    Of many value dates the later ones count as the last that has a place: a day is
+    judged whatever money comes in small sums.
+    """
     sums = {**shared}
     for receipt in ctx.scan("unassigned", account["id"] + "/" + debtor, limit=10_000):
         add_money(sums, receipt["value_date"], receipt["unassigned_minor"])
-    return {date: sums[date] for date in sorted(sums)}
+    cover: Money = {}
+    for date in sorted(sums):
+        last = list(cover)[-1:] if len(cover) == DATES_MAX else [date]
+        add_money(cover, last[0], sums[date])
+    return cover
 
 
 def add_money(sums: Money, value_date: str, amount_minor: int) -> None:
@@ -435,7 +445,8 @@ def judge_lateness(
     if waited <= programme["grace_days"]:
         return Judged("overdue", 0)
     disputed = disputed_minor(ctx, receivable)
-    covered = find_cover(programme, receivable, closed, cover, disputed)
+    if disputed:
+        covered = find_cover(programme, receivable, closed, cover, disputed)
     return Judged("default", 0) if covered < 0 else Judged("overdue", covered)
 
 
