@@ -3,8 +3,8 @@
 Whenever a wallet speaks to its node it takes the signed checkpoint, and unless
 that is the one it knows, the proof that the log goes on from there. A node that
 has rewritten history, or has lost some, is refused before anything it says is
-believed; two checkpoints that contradict each other are kept, for they convince
-everybody who knows the log key.
+believed. Both signed checkpoints are kept: of one size they convince everybody
+who knows the log key, else the node owes others the same proof.
 """
 
 # ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
