@@ -161,13 +161,15 @@ def judge_payto(ctx: Context, target: Record) -> None:
 def find_objection(ctx: Context, payto: Record, record: Record) -> str:
     """Return why an account stays as it is, "" if it changes.
 
-    ``busy``: money is on its way to holders, or all is paid, when nobody is left to
-    ask and a bank may still recall it. ``holders``: not all of them are for it, units
-    are pledged, or a holder owes the old account; the debtor is not to know which.
+    ``busy``: money is on its way to holders, a bank may still recall what paid a part,
+    for which the new account keeps nothing, or all is paid and nobody is left to ask.
+    ``holders``: not all of them are for it, units are pledged, or a holder owes the old
+    account; the debtor is not to know which.
     """
     coming = record["waiting_minor"] + record["undistributed_minor"]
     asks = is_open(record) and record["live_minor"]
-    if not asks or coming or "sweep" in record:
+    recallable = record.get("final_ms", 0) > ctx.time
+    if not asks or coming or recallable or "sweep" in record:
         return "busy"
     old = ctx.need("account", record["account"])
     new = ctx.need("account", payto["account"])
