@@ -112,6 +112,10 @@ before its days are over | deal payout_min_minor=10 payout_days=5, paid 9,
                         | wait 4                                 | payouts | small/9
 after its days          | deal payout_min_minor=10 payout_days=5, paid 9,
                         | wait 5                                 | payouts | due/9
+emptied: its days anew  | deal payout_min_minor=10 payout_days=5, paid 9, reverse 9,
+                        | wait 3, receive 5 k2, wait 2       | payouts | small/5 due/0
+and after them          | deal payout_min_minor=10 payout_days=5, paid 9, reverse 9,
+                        | wait 3, receive 5 k2, wait 5       | payouts | due/0 due/5
 shrinking               | deal payout_min_minor=10, paid 9, reverse 4,
                         | | payouts | small/5
 with no claim           | deal payout_min_minor=10, paid 9, reverse 4,

@@ -218,7 +218,9 @@ def _find_growing(
     partition = account + "/" + like["payee"] + "/"
     for state, after in places:
         for payout in ctx.scan("payouts", partition + state, after, 10):
-            same = payout["date"] == like["date"] or state == "small"
+            # What is left of one that a reversal emptied is its days only.
+            small = state == "small" and payout["amount_minor"] > 0
+            same = small or payout["date"] == like["date"]
             same = same and not payout["attempts"]
             for name in ("charges_to", "locks", "order", "purpose", "redirect"):
                 same = same and payout.get(name, "") == like.get(name, "")
