@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from cli import connect, session
 from cli.client import Answer
 from cli.folder import WalletConfig, WalletFolder, open_folder
 from cli.following import follow_log
+from cli.main import allonge
 from ledger.checkpoint import LogKey, encode_checkpoint, origin, sign_note
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey
@@ -40,6 +43,13 @@ class Shown:
         self.note = sign_note(text, origin(chain), key)
         self.asked: list[str] = []
         self.answer: Any = None
+
+    def node(self) -> dict[str, Any]:
+        """Return what a node says of its chain."""
+        return {"chain": CHAIN, "log_key": LogKey(origin(CHAIN), KEY.public).to_vkey()}
+
+    def close(self) -> None:
+        """Nothing is open."""
 
     def request(self, _method: str, path: str) -> Answer:
         """Answer as a node does."""
@@ -163,6 +173,30 @@ def test_members_may_begin_anew(folder: WalletFolder) -> None:
     assert folder.save_config(begun) == config
     assert folder.save_config(begun, anew=True) == begun
     assert follow(folder, Shown("XY")).head is not None
+
+
+def test_a_command_stops_until_members_begin_anew(
+    folder: WalletFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading, signing and connecting all refuse; a person may say otherwise."""
+    shown = Shown("abXdef")
+    monkeypatch.setattr(session, "NodeClient", lambda *_: shown)
+    monkeypatch.setattr(connect, "NodeClient", lambda *_: shown)
+    line = ["wallet", "connect", "http://x", "--wallet", folder.name]
+    line += ["--home", str(folder.home), "--json"]
+
+    def run(*words: str) -> tuple[int, str]:
+        ended = CliRunner().invoke(allonge, [*line, *words])
+        return ended.exit_code, json.loads(ended.stdout).get("code", "")
+
+    with pytest.raises(LedgerError) as caught:
+        _ = session.Session(folder, node_url="http://x").client
+    assert caught.value.code == "head_conflict"
+    assert run() == (20, "head_conflict")
+    assert folder.load_config().node_url == ""
+    assert run("--forget-log") == (0, "")
+    assert session.Session(folder).client is shown
+    assert folder.load_config().checkpoint.encode() == shown.note
 
 
 class Real:
