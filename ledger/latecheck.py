@@ -25,6 +25,8 @@ DEFAULTED: Final = ("default", "recovering")
 Table = Mapping[str, JSONObject]
 # Sums by value date.
 Money = Counter[str]
+# Value dates of one debtor's cover that are told apart.
+DATES_MAX: Final = 16
 
 
 class Terms(NamedTuple):
@@ -208,7 +210,6 @@ class CloseWatch:
 
 
 OVERDUE, DEFAULT = 1, 2
-DATES_MAX: Final = 16
 
 
 def _join_dates(cover: Money) -> Money:

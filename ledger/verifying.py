@@ -33,7 +33,7 @@ from contextlib import suppress
 from typing import IO, Any, Final, NamedTuple, Self
 
 from ledger.children import start_child
-from ledger.errors import Code, LedgerError, register
+from ledger.errors import LedgerError
 from ledger.keys import check_verifier, key_id, verify_signature
 from ledger.transactions import (
     SIGNATURES_MAX,
@@ -53,16 +53,6 @@ NICENESS: Final = 5
 
 _LENGTH: Final = struct.Struct(">I")
 _BROKEN: Final = (OSError, EOFError, ValueError, TypeError, struct.error)
-
-register(
-    Code(
-        "verifier_failed",
-        "internal",
-        "a process that verifies signatures has ended",
-        "It was stopped or has failed; nothing it had left was accepted.",
-        "Start the node again; if it comes again, report it with the log.",
-    ),
-)
 
 
 class Verdict(NamedTuple):
