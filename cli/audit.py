@@ -258,7 +258,7 @@ def open_source(text: str, wallet_of: JSONObject) -> Iterator[Source]:
 
 
 def _download(url: str, wallet_of: JSONObject, stream: Any) -> None:
-    from cli.folder import open_folder
+    from cli.wallet.folder import open_folder
     from cli.session import Session, is_missing
 
     session = Session(open_folder(wallet_of["wallet"], wallet_of["home"]))
@@ -449,7 +449,7 @@ def show_balances(session: Any, day: str, zone: str, text: str | None) -> int:
             ledger begins later; those of ``open_source`` and of the replay.
     """
     from cli.lookup import Lookup
-    from cli.screen import show_moment
+    from cli.signing.screen import show_moment
     from cli.tables import Column, print_rows
     from cli.typed import end_of_day
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from cli.amounts import format_amount, parse_minor
-from cli.cards import Cards
+from cli.wallet.cards import Cards
 from cli.command import argument, only_with, reads, signs
 from cli.incoming import list_incoming, spread_incoming
 from cli.lookup import Lookup

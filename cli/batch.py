@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from cli.acting import Act
+from cli.signing.acting import Act
 from cli.amounts import format_amount, parse_minor
-from cli.batch_run import Line, run_batch
+from cli.signing.batch import Line, run_batch
 from cli.formats.rows import read_table
 from cli.lookup import Lookup
 from cli.parts import make_acceptance

@@ -43,7 +43,7 @@ def signs(act: str, check: Run | None = None) -> Callable[[Run], Run]:
     def decorate(function: Run) -> Run:
         def run(lookup: Lookup, **found: Any) -> None:
             # Not before it is needed: rules take longer to load than help to print.
-            from cli.acting import Act, run_acts  # noqa: PLC0415
+            from cli.signing.acting import Act, run_acts  # noqa: PLC0415
 
             made = function(lookup, **found)
             bodies = [as_body(row) for row in (made if type(made) is list else [made])]

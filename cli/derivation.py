@@ -7,7 +7,7 @@ from typing import Final
 
 from cli.amounts import format_amount
 from cli.people import FULL, find_id, name_id
-from cli.screen import Facts, draw, show_moment
+from cli.signing.screen import Facts, draw, show_moment
 from cli.terminal import print_note, print_text
 from ledger.audit import Source
 from ledger.blocks import Block, Header

@@ -109,8 +109,8 @@ def _warn_of_accounts(
     accounts: list[dict[str, Any]], wallet: str, home: str | None
 ) -> list[dict[str, Any]]:
     """Return a warning for each account that is on none of the cards that are kept."""
-    from cli.cards import Cards
-    from cli.folder import open_folder
+    from cli.wallet.cards import Cards
+    from cli.wallet.folder import open_folder
     from cli.formats.identifiers import compact_number
     from cli.formats.invoices import Warned
     from cli.session import Session

@@ -12,12 +12,12 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from cli.acting import Act, run_acts
+from cli.signing.acting import Act, run_acts
 from cli.amounts import format_amount
 from cli.bank import has_moved
-from cli.batch_run import Line, run_batch
-from cli.batch_send import read_batch, send_files
-from cli.cards import Cards
+from cli.signing.batch import Line, run_batch
+from cli.signing.sending import read_batch, send_files
+from cli.wallet.cards import Cards
 from cli.formats.identifiers import compact_number, is_same_number
 from cli.formats.iso20022 import SCALE
 from cli.formats.markup import SIZE_BYTES_MAX

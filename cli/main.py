@@ -29,7 +29,7 @@ class Lazy(NamedTuple):
 
 # In the order of the help. To add a command, add its line.
 COMMANDS: Final = {
-    "demo": Lazy("cli.demo:demo", "See an invoice become money, and an audit."),
+    "demo": Lazy("cli.demo.command:demo", "See an invoice become money, and an audit."),
     "help": Lazy("cli.help:help_command", "Explain exit codes or a command."),
     "errors": Lazy("cli.explain:errors", "Explain an error code."),
     "completion": Lazy("cli.help:completion", "Complete words in your shell."),
@@ -73,15 +73,15 @@ COMMANDS: Final = {
     "close": Lazy("cli.disputes:close", "Agree that a default is uncollectable."),
     "freeze": Lazy("cli.orders:freeze", "Orders of an authority: place, release."),
     "insolvency": Lazy("cli.orders:insolvency", "Declare it, report to the court."),
-    "sign": Lazy("cli.sign:sign", "Sign a prepared file, offline."),
-    "send": Lazy("cli.sign:send", "Send a signed file."),
-    "wallet": Lazy("cli.wallet:wallet", "Make, restore, show and back up keys."),
+    "sign": Lazy("cli.signing.command:sign", "Sign a prepared file, offline."),
+    "send": Lazy("cli.signing.command:send", "Send a signed file."),
+    "wallet": Lazy("cli.wallet.command:wallet", "Make, restore, show and back up keys."),
     "member": Lazy("cli.members:member", "Members, keys, policies, accounts."),
     "programme": Lazy("cli.programme:programme", "Agree on terms, show them."),
     "calendar": Lazy("cli.calendar:calendar", "Business days, published years."),
     "node": Lazy("cli.nodes:node", "Found a chain, run and check its node."),
     "audit": Lazy("cli.audit:audit", "Verify, export and explain a ledger."),
-    "bench": Lazy("cli.bench:bench", "Measure this machine against the budgets."),
+    "bench": Lazy("cli.bench.command:bench", "Measure this machine against the budgets."),
 }
 # Headings of the help, each before the command that it begins with.
 SECTIONS: Final = {

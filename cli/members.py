@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from cli.cards import Cards
+from cli.wallet.cards import Cards
 from cli.command import argument, reads, signs
 from cli.keyring import (
     ROLES,
@@ -271,7 +271,7 @@ def veto_account(lookup: Lookup, *, currency: str) -> JSONObject:
 @with_signing
 def verify_account(session: Session, card: JSONObject) -> None:
     """Verify, as attester, the account on a member's CARD, and keep the card."""
-    from cli.acting import Act, run_acts  # noqa: PLC0415 - as in ``signs``
+    from cli.signing.acting import Act, run_acts  # noqa: PLC0415 - as in ``signs``
 
     member_id = card["member"]
     if not isinstance(member_id, str) or not FULL.fullmatch(member_id):

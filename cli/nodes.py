@@ -104,9 +104,9 @@ def genesis() -> None:
 @with_wallet
 def sign_genesis(session: Session, file: Path) -> None:
     """Sign the genesis in FILE and trust its chain from then on."""
-    from cli.acting import print_pages
+    from cli.signing.acting import print_pages
     from cli.genesis import draw_genesis, read_genesis_file
-    from cli.keyheader import read_header
+    from cli.wallet.keyheader import read_header
     from cli.terminal import confirm_amount
 
     found = read_genesis_file(file)
@@ -280,7 +280,7 @@ def restore(source: Path, folder: Path, *, as_json: bool, **given: Any) -> None:
     exported FILE has no log key, and the node makes a new one.
     """
     from cli import backup as copies
-    from cli.folder import open_folder
+    from cli.wallet.folder import open_folder
     from ledger.confined import Limits
 
     wallet = open_folder(given["wallet"], given["home"])
@@ -302,7 +302,7 @@ def doctor(*, folder: Path | None, node_url: str, **given: Any) -> int:
     A FOLDER that no node is serving is read whole: both its copies agree.
     """
     from cli.backup import check_backup
-    from cli.folder import open_folder
+    from cli.wallet.folder import open_folder
 
     as_json = given["as_json"]
     session = Session(open_folder(given["wallet"], given["home"]), as_json=as_json)
@@ -354,7 +354,7 @@ def _check_folder(folder: Path) -> list[tuple[str, str, str]]:
 
 def _check_copies(folder: Path) -> list[tuple[str, str, str]]:
     from cli.audit import open_source
-    from cli.yardstick import describe_machine
+    from cli.bench.yardstick import describe_machine
 
     rows = [_row("SQLite", describe_machine()["sqlite"], ok=True)]
     try:

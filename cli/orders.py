@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from cli.amounts import parse_minor
-from cli.cards import Cards
+from cli.wallet.cards import Cards
 from cli.command import add_options, argument, only_with, reads, signs
 from cli.lookup import Lookup
 from cli.people import check_id

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cli.cards import Cards
+from cli.wallet.cards import Cards
 from cli.formats.identifiers import (
     UNNAMED,
     compact_number,

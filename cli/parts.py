@@ -132,7 +132,7 @@ def withdraw(_: Lookup, offer: JSONObject) -> JSONObject:
 
 def end_offer(session: Session, act: str, text: str) -> None:
     """Decline an offer."""
-    from cli.acting import Act, run_acts  # noqa: PLC0415 - as in ``signs``
+    from cli.signing.acting import Act, run_acts  # noqa: PLC0415 - as in ``signs``
 
     lookup = Lookup(session)
     found = lookup.find("offer", text)
@@ -141,7 +141,7 @@ def end_offer(session: Session, act: str, text: str) -> None:
 
 def accept_offer(session: Session, text: str, *, aware: bool) -> None:
     """Accept an offer exactly as it stands."""
-    from cli.acting import run_acts  # noqa: PLC0415 - as in ``signs``
+    from cli.signing.acting import run_acts  # noqa: PLC0415 - as in ``signs``
 
     lookup = Lookup(session)
     found = lookup.find("offer", text)
@@ -150,7 +150,7 @@ def accept_offer(session: Session, text: str, *, aware: bool) -> None:
 
 def make_acceptance(lookup: Lookup, offer: JSONObject, *, aware: bool) -> Any:
     """Return the act that accepts an offer exactly as it stands."""
-    from cli.acting import Act  # noqa: PLC0415 - as in ``signs``
+    from cli.signing.acting import Act  # noqa: PLC0415 - as in ``signs``
 
     body = {
         "aware_overdue": aware,

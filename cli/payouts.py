@@ -19,7 +19,7 @@ from cli.bank import (
     find_account,
     only_account,
 )
-from cli.cards import Cards
+from cli.wallet.cards import Cards
 from cli.command import argument, reads, signs
 from cli.lookup import Lookup
 from cli.people import check_id, find_id, name_id
@@ -261,7 +261,7 @@ def import_statuses(session: Session, raw: bytes, account: str | None) -> None:
     Raises:
         LedgerError: those of ``parse_pain002`` and of acting; ``nothing_new``.
     """
-    from cli.acting import Act, run_acts
+    from cli.signing.acting import Act, run_acts
     from cli.formats.pain import is_pain002, parse_pain002
 
     if not is_pain002(raw):

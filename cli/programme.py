@@ -116,7 +116,7 @@ def new_programme(session: Session, terms: Path, *, preset: str | None) -> None:
     if preset is not None and preset not in PRESETS:
         raise LedgerError("usage", found=f"presets: {', '.join(sorted(PRESETS))}")
     given = read_terms(terms, preset or "")
-    from cli.acting import Act, run_acts
+    from cli.signing.acting import Act, run_acts
 
     lookup = Lookup(session)
     body, members = name_parties(lookup, given)

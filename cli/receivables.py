@@ -126,7 +126,7 @@ def _propose(session: Session, act: str, given: dict[str, Any]) -> None:
     if given["programme"] is not None:
         check_id(given["programme"], "programme")
     deductions = read_deductions(given["deduct"], claim["currency"])
-    from cli.acting import Act, run_acts
+    from cli.signing.acting import Act, run_acts
 
     lookup = Lookup(session)
     programme = _find_programme(lookup, given, claim)
@@ -353,7 +353,7 @@ def _answer_batch(session: Session, verb: str, given: dict[str, Any]) -> int:
 
 
 def _decide(session: Session, act: str, text: str, given: dict[str, Any]) -> None:
-    from cli.acting import Act, run_acts
+    from cli.signing.acting import Act, run_acts
 
     answers = _answers(given)
     lookup = Lookup(session)
@@ -499,7 +499,7 @@ def pay_early(_: Lookup, receivable: JSONObject) -> JSONObject:
 
 
 def _end(session: Session, act: str, text: str) -> None:
-    from cli.acting import Act, run_acts
+    from cli.signing.acting import Act, run_acts
 
     lookup = Lookup(session)
     found = lookup.find("receivable", text)

@@ -221,7 +221,7 @@ def _figures(price: JSONObject) -> JSONObject:
 @json_option
 def estimate(amount: Amount, *, as_json: bool, **given: Any) -> None:
     """Say what selling an AMOUNT would bring; asks no node and signs nothing."""
-    from cli.screen_lines import annual_cost
+    from cli.signing.lines import annual_cost
 
     face, currency = amount
     due, start = given["due"], given["start"] or f"{datetime.now(UTC):%F}"

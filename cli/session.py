@@ -18,8 +18,8 @@ from typing import Any, Final
 import click
 
 from cli.client import NodeClient, NodeError, grant_header
-from cli.folder import WalletConfig, WalletFolder, open_folder
-from cli.following import follow_log
+from cli.wallet.folder import WalletConfig, WalletFolder, open_folder
+from cli.wallet.following import follow_log
 from cli.private import read_private, write_private
 from cli.terminal import (
     amount_option,
@@ -131,7 +131,7 @@ class Session:
             LedgerError: those of ``unlock`` and ``read_passphrase``.
         """
         if self._key is None:
-            from cli.keyfile import unlock
+            from cli.wallet.keyfile import unlock
 
             self.folder.require()
             for tries_left in reversed(range(PASSPHRASE_TRIES_MAX)):

@@ -282,7 +282,7 @@ def print_error(error: LedgerError, *, as_json: bool = False) -> None:
 def _detail(name: str, facts: JSONObject) -> str:
     """Return a detail as people read it, by the unit that its name ends in."""
     from cli.amounts import format_amount
-    from cli.screen import show_moment
+    from cli.signing.screen import show_moment
 
     value = facts[name]
     if value is True:

@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cli.batch_send import read_batch
+from cli.signing.sending import read_batch
 from cli.incoming import list_incoming, spread_incoming
-from cli.keyheader import read_header
+from cli.wallet.keyheader import read_header
 from cli.lookup import name_holding
 from cli.session import is_missing
-from cli.signing import read_signing_file
+from cli.signing.file import read_signing_file
 from cli.tables import Column, table
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError

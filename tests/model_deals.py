@@ -46,6 +46,7 @@ class DealsModel(PassingModel):
 
         "A claim on the buyer" (§5): choice unpaid-seller, later payouts to it on
         that receivable reduce it, as they do what is owed to the account (§7).
+        What an order covers of them it has first: it "is held until release" (§2).
         """
         super().pay_out(line)
         if self.receipts[line.ref].priced:
@@ -53,7 +54,8 @@ class DealsModel(PassingModel):
         self._end_calls(line)
         for deal in self.agreed.values():
             if deal.owed and (deal.buyer, deal.rid) == (line.holder, line.rid):
-                part = line.cancel(deal.owed)
+                self.seize()
+                part = line.cancel(min(deal.owed, line.due))
                 deal.owed -= part
                 deal.claim -= part
                 self.charged[line.holder] = self.charged.get(line.holder, 0) + part

@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli import keyfile
-from cli.keyheader import TEST_COST
+from cli.wallet import keyfile
+from cli.wallet.keyheader import TEST_COST
 from cli.main import allonge
 from cli.terminal import run_command
 from cli.trust import load_installed

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cli.acting import Act, run_acts
+from cli.signing.acting import Act, run_acts
 from cli.client import NodeClient
-from cli.folder import open_folder
+from cli.wallet.folder import open_folder
 from cli.main import allonge
 from cli.session import Session
 from ledger.encoding import decode, decode_base64, encode, encode_base64

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli import backup
-from cli.folder import WalletConfig, open_folder
+from cli.wallet.folder import WalletConfig, open_folder
 from cli.main import allonge
 from ledger.encoding import encode
 from ledger.export import ExportFacts

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-import cli.batch_send
+import cli.signing.sending
 from ledger.encoding import decode
 from ledger.names import short_id
 from ledger.state import scan_records
@@ -250,9 +250,9 @@ def test_lines_out_of_their_window_are_signed_anew(
 ) -> None:
     """What was never sent and can never count any more is shown and typed again."""
     file = write(tmp_path / "late.csv", [line("M-1"), line("M-2")])
-    monkeypatch.setattr(cli.batch_send, "PAUSE_S", 0)
+    monkeypatch.setattr(cli.signing.sending, "PAUSE_S", 0)
     with monkeypatch.context() as patch:
-        patch.setattr(cli.batch_send, "_send_chunk", lambda *_: {})
+        patch.setattr(cli.signing.sending, "_send_chunk", lambda *_: {})
         stage.run("debtor", "issue", "--file", file, typed="2 CNY 20.00")
     stage.served.advance(stage.world.time + 2 * 86_400_000)
     assert stage.refusal("debtor", "issue", "--file", file) == "no_terminal"
@@ -272,7 +272,7 @@ def test_a_crash_in_the_middle_issues_nothing_twice(
     """Half was sent when it stopped; the same command sends the same bytes."""
     rows = [line(f"G-{n}") for n in range(6)]
     file = write(tmp_path / "crash.csv", rows)
-    real = cli.batch_send._send_chunk
+    real = cli.signing.sending._send_chunk
     sent: list[Any] = []
 
     def stop(session: Any, chunk: Any) -> Any:
@@ -282,11 +282,11 @@ def test_a_crash_in_the_middle_issues_nothing_twice(
         real(session, chunk)
         return {}
 
-    monkeypatch.setattr(cli.batch_send, "CHUNK_LINES", 3)
-    monkeypatch.setattr(cli.batch_send, "_send_chunk", stop)
+    monkeypatch.setattr(cli.signing.sending, "CHUNK_LINES", 3)
+    monkeypatch.setattr(cli.signing.sending, "_send_chunk", stop)
     ended = stage.run("debtor", "issue", "--file", file, typed="6 CNY 60.00")
     assert (ended.exit_code, issued(stage, "G-")) == (1, ["G-0", "G-1", "G-2"])
-    monkeypatch.setattr(cli.batch_send, "_send_chunk", real)
+    monkeypatch.setattr(cli.signing.sending, "_send_chunk", real)
     told = stage.do("debtor", "issue", "--file", file)
     assert (told["committed"], told["refused"]) == (6, 0)
     assert issued(stage, "G-") == [f"G-{n}" for n in range(6)]
@@ -297,8 +297,8 @@ def test_a_busy_or_silent_node_leaves_the_outcome_open(
 ) -> None:
     """What was never answered is unknown, and said so by exit code 8."""
     file = write(tmp_path / "busy.csv", [line("H-1")])
-    monkeypatch.setattr(cli.batch_send, "PAUSE_S", 0)
-    monkeypatch.setattr(cli.batch_send, "_send_chunk", lambda *_: {})
+    monkeypatch.setattr(cli.signing.sending, "PAUSE_S", 0)
+    monkeypatch.setattr(cli.signing.sending, "_send_chunk", lambda *_: {})
     words = ["issue", "--file", file, "--json"]
     ended = stage.run("debtor", *words, typed="1 CNY 10.00")
     assert (ended.exit_code, ended.facts["unknown"]) == (8, 1)
@@ -329,9 +329,9 @@ def test_a_line_is_decoded_strictly() -> None:
         {"status": "refused"},
         {"status": "refused", "problem": {"code": "node_busy", "kind": "busy"}},
     ):
-        assert cli.batch_send._outcome(row) == {}
+        assert cli.signing.sending._outcome(row) == {}
     late = {"status": "committed", "receipt": {"code": "past_due"}}
-    found = cli.batch_send._outcome(late)
+    found = cli.signing.sending._outcome(late)
     assert (found["code"], found["is_final"]) == ("past_due", True)
 
 

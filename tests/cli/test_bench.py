@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from cli.bench import BUDGETS, MEASUREMENTS, run_bench
-from cli.bench_ledger import (
+from cli.bench.command import BUDGETS, MEASUREMENTS, run_bench
+from cli.bench.ledger import (
     Bench,
     Plan,
     build,
     check_run,
     submit_load,
 )
-from cli.workload import Workload
+from cli.bench.workload import Workload
 from ledger.encoding import decode, encode
 from ledger.errors import LedgerError
 

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cli.demo import demo
-from cli.demo_stage import Stage, expect
-from cli.demo_voice import Voice
+from cli.demo.command import demo
+from cli.demo.stage import Stage, expect
+from cli.demo.voice import Voice
 from cli.formats.sample_invoice import write_sample_invoice
 from cli.terminal import run_command
 from ledger.errors import LedgerError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.folder import (
+from cli.wallet.folder import (
     CONFIG_BYTES_MAX,
     Head,
     WalletConfig,

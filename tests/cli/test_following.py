@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cli import connect, session
+from cli import session
+
+from cli.wallet import connect
 from cli.client import Answer
-from cli.folder import WalletConfig, WalletFolder, open_folder
-from cli.following import follow_log
+from cli.wallet.folder import WalletConfig, WalletFolder, open_folder
+from cli.wallet.following import follow_log
 from cli.main import allonge
 from ledger.checkpoint import LogKey, encode_checkpoint, origin, sign_note
 from ledger.errors import LedgerError

@@ -12,13 +12,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from cli.keyfile import (
+from cli.wallet.keyfile import (
     DEFAULT_COST,
     check_passphrase,
     load_key,
     save_key,
 )
-from cli.keyheader import (
+from cli.wallet.keyheader import (
     BOUNDS,
     KEY_FILE_BYTES_MAX,
     TEST_COST,
@@ -274,7 +274,7 @@ def test_each_bound_of_the_cost_holds_on_both_sides(
     kdf, field = name.split(".")
     costs: dict[str, KeyCost] = {"argon2id": Argon2idCost(), "scrypt": ScryptCost()}
     bound = BOUNDS[name]
-    monkeypatch.setattr("cli.keyfile._derive", lambda *_: pytest.fail("worked"))
+    monkeypatch.setattr("cli.wallet.keyfile._derive", lambda *_: pytest.fail("worked"))
     for value, code in (
         (bound.min - 1, "key_cost_weak"),
         (bound.max + 1, "key_cost_high"),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.recovery import (
+from cli.wallet.recovery import (
     ALPHABET,
     GROUPS,
     _encode_group,

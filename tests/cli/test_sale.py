@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from cli.main import allonge
 from cli.sale import read_rate
-from cli.screen_lines import annual_cost
+from cli.signing.lines import annual_cost
 from ledger.errors import LedgerError
 
 ESTIMATE = ("quote", "estimate", "CNY 1000000.00", "--due", "2027-03-01")

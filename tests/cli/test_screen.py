@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.acting import print_pages
+from cli.signing.acting import print_pages
 from cli.amounts import format_amount
-from cli.screen import (
+from cli.signing.screen import (
     Facts,
     draw,
     leaves,
@@ -21,7 +21,7 @@ from cli.screen import (
     show_minute,
     show_moment,
 )
-from cli.signing import SigningFile
+from cli.signing.file import SigningFile
 from cli.trust import check_rule, find_installed, load_installed
 from ledger import kernel
 from ledger.encoding import decode, encode

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.folder import open_folder
-from cli.keyfile import save_key
-from cli.keyheader import TEST_COST
+from cli.wallet.folder import open_folder
+from cli.wallet.keyfile import save_key
+from cli.wallet.keyheader import TEST_COST
 from cli.main import allonge
-from cli.signing import (
+from cli.signing.file import (
     SigningFile,
     decode_signing_file,
     keep_facts,

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli import main as main_module
-from cli.acting import wrap_line
+from cli.signing.acting import wrap_line
 from cli.main import COMMANDS, SECTIONS, Lazy, allonge
 from cli.terminal import (
     EXIT,

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.client import NodeClient
-from cli.folder import open_folder
+from cli.wallet.folder import open_folder
 from cli.main import allonge
 from cli.watch import follow
 from ledger.encoding import encode

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from cli.client import NodeClient
-from cli.folder import open_folder
-from cli.keyfile import save_key
-from cli.keyheader import TEST_COST
+from cli.wallet.folder import open_folder
+from cli.wallet.keyfile import save_key
+from cli.wallet.keyheader import TEST_COST
 from cli.main import allonge
 from cli.terminal import exit_code
 from ledger.encoding import encode

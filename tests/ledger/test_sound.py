@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from cli.workload import key_of
+from cli.bench.workload import key_of
 from ledger import transactions
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError

@@ -10,8 +10,8 @@ from typing import Any, Final
 import click
 
 from cli.client import NodeClient
-from cli.folder import WalletConfig, fingerprint, open_folder
-from cli.following import follow_log
+from cli.wallet.folder import WalletConfig, fingerprint, open_folder
+from cli.wallet.following import follow_log
 from cli.terminal import (
     json_option,
     print_facts,

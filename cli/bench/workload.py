@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from cli.yardstick import Signed
+from cli.bench.yardstick import Signed
 from contracts import read_sources
 from ledger.chain import Chain
 from ledger.encoding import JSONObject

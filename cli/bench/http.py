@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from cli.bench_ledger import (
+from cli.bench.ledger import (
     BLOCK_TRANSACTIONS,
     Bench,
     Figure,
@@ -30,7 +30,7 @@ from cli.bench_ledger import (
     percentile,
     submit_load,
 )
-from cli.yardstick import Watch
+from cli.bench.yardstick import Watch
 from ledger.chain import Chain
 from ledger.errors import LedgerError
 

@@ -1,7 +1,7 @@
 """Seal a signing key in a file under a passphrase, and open it again.
 
 The seed is encrypted by ChaCha20-Poly1305 under a key derived by Argon2id (or
-scrypt) from the passphrase and a fresh salt; ``cli.keyheader`` describes the
+scrypt) from the passphrase and a fresh salt; ``cli.wallet.keyheader`` describes the
 container. Nothing here ever writes an unencrypted seed, and no message holds
 a passphrase, a seed or a part of one.
 """
@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from cli.folder import WalletFolder
-from cli.keyheader import (
+from cli.wallet.folder import WalletFolder
+from cli.wallet.keyheader import (
     NONCE_BYTES,
     SALT_BYTES,
     Argon2idCost,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from shlex import quote
 
 from cli.amounts import format_amount
-from cli.demo_cast import CAST, SUPPLIERS, TITLES
-from cli.demo_stage import Stage, expect
+from cli.demo.cast import CAST, SUPPLIERS, TITLES
+from cli.demo.stage import Stage, expect
 from cli.terminal import called_name
 from ledger.encoding import JSONObject
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from cli.demo_audit import verify_export
-from cli.demo_cast import CAST as USUAL
-from cli.demo_cast import Actor
-from cli.demo_stage import Stage, expect
-from cli.demo_steps import (
+from cli.demo.audit import verify_export
+from cli.demo.cast import CAST as USUAL
+from cli.demo.cast import Actor
+from cli.demo.stage import Stage, expect
+from cli.demo.steps import (
     Step,
     agree,
     close_day,

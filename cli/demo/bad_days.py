@@ -12,10 +12,10 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
-from cli.demo_audit import verify_export
-from cli.demo_cast import TITLES
-from cli.demo_stage import Stage, expect
-from cli.demo_steps import (
+from cli.demo.audit import verify_export
+from cli.demo.cast import TITLES
+from cli.demo.stage import Stage, expect
+from cli.demo.steps import (
     Step,
     agree,
     close_day,

@@ -23,12 +23,12 @@ def sign(session: Session, file: Path) -> None:
     a copy; allonge send takes them all.
     """
     if _is_batch(file):
-        from cli.batch_run import sign_batch  # noqa: PLC0415
+        from cli.signing.batch import sign_batch  # noqa: PLC0415
 
         sign_batch(session, file)
         return
-    from cli.acting import check_named, confirm_files, print_ready  # noqa: PLC0415
-    from cli.signing import read_signing_file  # noqa: PLC0415
+    from cli.signing.acting import check_named, confirm_files, print_ready  # noqa: PLC0415
+    from cli.signing.file import read_signing_file  # noqa: PLC0415
 
     found = read_signing_file(file)
     check_named(session, found)
@@ -61,11 +61,11 @@ def send(session: Session, files: tuple[Path, ...]) -> int:
     Sending the same transaction twice changes nothing: it counts once.
     """
     if _is_batch(files[0]):
-        from cli.batch_run import send_batch  # noqa: PLC0415
+        from cli.signing.batch import send_batch  # noqa: PLC0415
 
         return send_batch(session, files)
-    from cli.acting import print_result, send_file, who_signs  # noqa: PLC0415
-    from cli.signing import read_signing_file  # noqa: PLC0415
+    from cli.signing.acting import print_result, send_file, who_signs  # noqa: PLC0415
+    from cli.signing.file import read_signing_file  # noqa: PLC0415
 
     merged = read_signing_file(files[0])
     for path in files[1:]:

@@ -24,12 +24,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.amounts import format_amount
-from cli.demo_cast import CAST, Actor, found_chain
-from cli.demo_voice import Voice
-from cli.folder import open_folder
+from cli.demo.cast import CAST, Actor, found_chain
+from cli.demo.voice import Voice
+from cli.wallet.folder import open_folder
 from cli.private import make_private_directory, write_private
 from cli.session import Session
-from cli.signing import read_signing_file
+from cli.signing.file import read_signing_file
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -258,7 +258,7 @@ class Stage:
 
     def sign(self, wallet: str, path: Path) -> None:
         """Sign a file: its screen is read, and what it amounts to is typed."""
-        from cli.acting import show_file
+        from cli.signing.acting import show_file
 
         screen = show_file(self.session(wallet), read_signing_file(path))
         self.screen = screen.lines

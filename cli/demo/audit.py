@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from cli.demo_stage import Stage, expect
+from cli.demo.stage import Stage, expect
 from ledger.blocks import Block
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError

@@ -15,9 +15,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cli.acting import CREATED, check_own_authority, prepare_act, show_file
+from cli.signing.acting import CREATED, check_own_authority, prepare_act, show_file
 from cli.amounts import format_amount
-from cli.batch_send import (
+from cli.signing.sending import (
     ITEMS_MAX,
     describe_refusal,
     read_batch,
@@ -27,9 +27,9 @@ from cli.batch_send import (
 )
 from cli.people import name_id
 from cli.private import write_private
-from cli.screen import LABEL_COLUMNS, Facts, Screen
+from cli.signing.screen import LABEL_COLUMNS, Facts, Screen
 from cli.session import Session
-from cli.signing import SigningFile
+from cli.signing.file import SigningFile
 from cli.terminal import confirm_amount, print_json, print_note, print_text
 from ledger.encoding import JSONObject, encode
 from ledger.errors import LedgerError

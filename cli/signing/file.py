@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.private import OTHERS_WRITE, read_private, write_private
-from cli.screen import Facts, Screen, draw
+from cli.signing.screen import Facts, Screen, draw
 from ledger.encoding import (
     JSONObject,
     decode,
@@ -101,7 +101,7 @@ class SigningFile:
         """Return the signing screen for a member.
 
         Raises:
-            LedgerError: those of ``open`` and of ``cli.screen.draw``.
+            LedgerError: those of ``open`` and of ``cli.signing.screen.draw``.
         """
         given = {**self.facts, "member": member, "test_chain": test_chain}
         return draw(self.open(), Facts(given), self.transaction)

@@ -244,7 +244,7 @@ def draw(payload: JSONObject, facts: Facts, transaction: str) -> Screen:
         LedgerError: ``bad_payload``; ``unknown_act``; ``bad_body``;
             ``fact_missing``; ``field_not_shown``, naming the field.
     """
-    from cli.screen_lines import show_act  # noqa: PLC0415 - it writes on this page
+    from cli.signing.lines import show_act  # noqa: PLC0415 - it writes on this page
 
     if set(payload) != set(FRAME) or not isinstance(payload["body"], dict):
         raise LedgerError("bad_payload", expected="exactly the fields of v1")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Final
 
 from cli.client import NodeClient
-from cli.folder import Head, WalletConfig, WalletFolder
+from cli.wallet.folder import Head, WalletConfig, WalletFolder
 from cli.private import write_private
 from ledger.encoding import encode
 from ledger.errors import LedgerError

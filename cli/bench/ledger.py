@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from cli.workload import Load, Workload, signatures_of
-from cli.yardstick import VerifyLimit, Watch
+from cli.bench.workload import Load, Workload, signatures_of
+from cli.bench.yardstick import VerifyLimit, Watch
 from ledger.chain import Chain, settle_memory
 from ledger.errors import LedgerError
 from ledger.sealing import BlockInput, Candidate

@@ -25,7 +25,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Any, Final
 
-from cli.screen import Page, Place, quote, show_offset, show_rate
+from cli.signing.screen import Page, Place, quote, show_offset, show_rate
 from contracts.kit.v1.arithmetic import annual_cost_ppm
 from ledger.errors import LedgerError
 

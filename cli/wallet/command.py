@@ -13,9 +13,9 @@ from pathlib import Path
 
 import click
 
-from cli.connect import connect
-from cli.folder import WalletFolder, fingerprint, list_wallets, open_folder
-from cli.keyheader import KeyHeader, check_label, read_header
+from cli.wallet.connect import connect
+from cli.wallet.folder import WalletFolder, fingerprint, list_wallets, open_folder
+from cli.wallet.keyheader import KeyHeader, check_label, read_header
 from cli.private import read_private
 from cli.session import Session, with_wallet
 from cli.terminal import (
@@ -78,7 +78,7 @@ def restore_wallet(
 def _write_key(
     session: Session, label: str | None, read_seed: Callable[[], bytes | None]
 ) -> None:
-    from cli.keyfile import check_passphrase, save_key
+    from cli.wallet.keyfile import check_passphrase, save_key
     from ledger.keys import SigningKey
 
     # Whatever can be refused is refused before anything is asked.
@@ -99,7 +99,7 @@ def _write_key(
 
 
 def _read_recovery(recovery_file: Path | None) -> bytes:
-    from cli.recovery import decode_recovery
+    from cli.wallet.recovery import decode_recovery
 
     if recovery_file is not None:
         raw = read_private(
@@ -196,8 +196,8 @@ def export_wallet(session: Session, *, recovery_code: bool) -> None:
 
 
 def _recovery_code(session: Session) -> str:
-    from cli.keyfile import load_key
-    from cli.recovery import encode_recovery
+    from cli.wallet.keyfile import load_key
+    from cli.wallet.recovery import encode_recovery
 
     # A backup signs nothing, so a test key may be backed up on any chain.
     passphrase = read_passphrase(session.passphrase_file)

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from cli.amounts import format_amount
-from cli.demo_audit import verify_export
-from cli.demo_cast import SUPPLIERS, TITLES
-from cli.demo_refusals import refuse
-from cli.demo_stage import Stage, expect
+from cli.demo.audit import verify_export
+from cli.demo.cast import SUPPLIERS, TITLES
+from cli.demo.refusals import refuse
+from cli.demo.stage import Stage, expect
 from cli.people import name_id
 from ledger.encoding import INTEGER_MAX, JSONObject, encode, hex_digest
 from ledger.errors import LedgerError

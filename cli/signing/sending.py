@@ -19,7 +19,7 @@ import click
 from cli.client import NodeError
 from cli.private import OTHERS_WRITE, read_private, write_private
 from cli.session import WAIT_S, Session
-from cli.signing import SigningFile, decode_signing_file
+from cli.signing.file import SigningFile, decode_signing_file
 from cli.terminal import describe_error
 from ledger.encoding import JSONObject, decode, encode
 from ledger.errors import LedgerError

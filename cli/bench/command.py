@@ -118,7 +118,7 @@ def bench(
     loaded, paid out, replayed and audited. Rates are shares of the rate at
     which this machine verifies signatures on two cores and does nothing else.
     """
-    from cli.bench_ledger import QUICK, Plan
+    from cli.bench.ledger import QUICK, Plan
 
     plan = QUICK if quick else Plan()
     if holdings is not None:
@@ -142,7 +142,7 @@ def run_bench(
     """Return the rows of the named measurements and what they depend on.
 
     Args:
-        plan: how much is measured, a ``cli.bench_ledger.Plan``.
+        plan: how much is measured, a ``cli.bench.ledger.Plan``.
         names: out of ``MEASUREMENTS``.
         folder: where ledgers are kept meanwhile; the system's if None.
         note: told what is going on.
@@ -151,9 +151,9 @@ def run_bench(
         LedgerError: ``bench_contradiction``, a count or total is wrong, so
             that no figure can be trusted; ``storage_failed``.
     """
-    from cli.bench_ledger import Bench, build
-    from cli.bench_rows import measure
-    from cli.workload import Workload
+    from cli.bench.ledger import Bench, build
+    from cli.bench.rows import measure
+    from cli.bench.workload import Workload
 
     began = time.monotonic()
     # Clean-up may lag behind an interrupt while processes still end.
@@ -177,7 +177,7 @@ def run_bench(
 
 def describe_run(made: Any) -> JSONObject:
     """Return machine, sizes and the bare costs measured beside the rows."""
-    from cli.yardstick import describe_machine, sync_p50_ms
+    from cli.bench.yardstick import describe_machine, sync_p50_ms
 
     one = made.bare.measure(made.plan.limit_seconds, cores=1)
     two = made.bare.measure(made.plan.limit_seconds)

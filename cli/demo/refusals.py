@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from cli.client import ENVELOPE_TYPE
-from cli.demo_stage import Stage, expect
+from cli.demo.stage import Stage, expect
 from cli.people import name_id
 from cli.session import WAIT_S
-from cli.signing import SigningFile, read_signing_file
+from cli.signing.file import SigningFile, read_signing_file
 from ledger.encoding import JSONObject, decode, encode
 from ledger.errors import LedgerError
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cli.folder import open_folder
+from cli.wallet.folder import open_folder
 from cli.private import make_private_directory, write_private
 from ledger.encoding import JSONObject
 
@@ -105,8 +105,8 @@ def found_chain(
 
 
 def _make_wallet(home: Path, name: str) -> Any:
-    from cli.keyfile import load_key, save_key
-    from cli.keyheader import TEST_COST
+    from cli.wallet.keyfile import load_key, save_key
+    from cli.wallet.keyheader import TEST_COST
     from ledger.keys import SigningKey
 
     folder = open_folder(name, home)

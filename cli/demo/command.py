@@ -25,9 +25,9 @@ from ledger.encoding import JSONObject
 # What can be played, by name: modules with ``STEPS``, and a ``CAST`` of their own
 # if the usual one does not do.
 CHAPTERS: Final = {
-    "life": "cli.demo_steps",
-    "sale": "cli.demo_sale",
-    "bad-days": "cli.demo_bad_days",
+    "life": "cli.demo.steps",
+    "sale": "cli.demo.sale",
+    "bad-days": "cli.demo.bad_days",
 }
 
 
@@ -62,9 +62,9 @@ def demo(
     what must be refused is tried, and an auditor finds one forged byte. It
     takes some seconds, needs nothing and leaves nothing behind.
     """
-    from cli.demo_cast import CAST
-    from cli.demo_stage import Stage
-    from cli.demo_voice import Voice
+    from cli.demo.cast import CAST
+    from cli.demo.stage import Stage
+    from cli.demo.voice import Voice
 
     # With --json stdout is for the one object; who waits reads stderr.
     with _end_on_signals(), Voice(sys.stderr if as_json else sys.stdout) as voice:
@@ -88,9 +88,9 @@ def _play(
 ) -> JSONObject:
     from datetime import UTC, datetime, timedelta
 
-    from cli.demo_report import sum_up
-    from cli.demo_stage import OFFSET_MINUTES
-    from cli.demo_steps import choose_invoice
+    from cli.demo.report import sum_up
+    from cli.demo.stage import OFFSET_MINUTES
+    from cli.demo.steps import choose_invoice
 
     here = datetime.now(UTC) + timedelta(minutes=OFFSET_MINUTES)
     choose_invoice(stage, invoice, here.date())
@@ -113,7 +113,7 @@ def _play(
 
 
 def _show_end(stage: Any, result: JSONObject, *, is_kept: bool) -> None:
-    from cli.demo_report import draw_interest, draw_lineage, draw_table, suggest
+    from cli.demo.report import draw_interest, draw_lineage, draw_table, suggest
 
     currency = result["currency"]
     stage.voice.show(

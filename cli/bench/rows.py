@@ -17,9 +17,9 @@ from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
 
-from cli.bench import decimal
-from cli.bench_http import measure_http
-from cli.bench_ledger import (
+from cli.bench.command import decimal
+from cli.bench.http import measure_http
+from cli.bench.ledger import (
     BLOCK_TRANSACTIONS,
     Bench,
     Figure,
@@ -31,9 +31,9 @@ from cli.bench_ledger import (
     seal,
     submit_load,
 )
-from cli.sampler import OTHER, Stages, sampled
-from cli.workload import DAY_MS, DUE_DAYS, Load, Workload
-from cli.yardstick import Watch, resident_bytes
+from cli.bench.sampler import OTHER, Stages, sampled
+from cli.bench.workload import DAY_MS, DUE_DAYS, Load, Workload
+from cli.bench.yardstick import Watch, resident_bytes
 from ledger.chain import Chain
 from ledger.state import read_record, scan_records
 from ledger.store import Store

@@ -1,0 +1,1 @@
+"""From an act to its signatures: prepare, show, confirm, sign, send."""
