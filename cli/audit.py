@@ -258,8 +258,8 @@ def open_source(text: str, wallet_of: JSONObject) -> Iterator[Source]:
 
 
 def _download(url: str, wallet_of: JSONObject, stream: Any) -> None:
-    from cli.wallet.folder import open_folder
     from cli.session import Session, is_missing
+    from cli.wallet.folder import open_folder
 
     session = Session(open_folder(wallet_of["wallet"], wallet_of["home"]))
     session.node_url = url

@@ -19,10 +19,10 @@ from typing import Final
 import click
 
 from cli.audit import read_checkpoint, read_genesis, run_audit, tell_report
-from cli.wallet.folder import WalletFolder
 from cli.private import read_private, sync_directory, write_private
 from cli.signing.screen import show_moment
 from cli.terminal import print_facts, print_json, print_note
+from cli.wallet.folder import WalletFolder
 from ledger.audit import VALID, StoredSource, Trust, check_history
 from ledger.checkpoint import LogKey, origin, parse_checkpoint, parse_note
 from ledger.confined import Limits

@@ -10,7 +10,6 @@ from typing import Any, Final
 import click
 
 from cli.amounts import format_amount, parse_minor
-from cli.wallet.cards import Cards
 from cli.command import argument, only_with, reads, signs
 from cli.incoming import list_incoming, spread_incoming
 from cli.lookup import Lookup
@@ -32,6 +31,7 @@ from cli.typed import (
     Asked,
     an_id,
 )
+from cli.wallet.cards import Cards
 from ledger.encoding import JSONObject, encode
 from ledger.errors import LedgerError
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from cli.signing.acting import Act
 from cli.amounts import format_amount, parse_minor
-from cli.signing.batch import Line, run_batch
 from cli.formats.rows import read_table
 from cli.lookup import Lookup
 from cli.parts import make_acceptance
 from cli.people import check_id, find_id, name_id
 from cli.receivables import agreed_terms, read_deductions
 from cli.session import Session
+from cli.signing.acting import Act
+from cli.signing.batch import Line, run_batch
 from cli.typed import read_date, read_hash
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError

@@ -11,8 +11,8 @@ import click
 from cli.command import argument, signs
 from cli.lookup import Lookup
 from cli.private import read_private
-from cli.signing.screen import show_moment
 from cli.session import Session, with_node
+from cli.signing.screen import show_moment
 from cli.tables import print_list, table
 from cli.terminal import json_option, print_facts, print_json, print_text
 from cli.typed import MEMBER, Argument

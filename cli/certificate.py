@@ -23,8 +23,8 @@ from cli.command import argument, reads
 from cli.lookup import Holding, Lookup, name_holding
 from cli.people import name_id
 from cli.private import read_private, write_private
-from cli.signing.screen import leaves, name_path, show_moment
 from cli.session import Session, node_option
+from cli.signing.screen import leaves, name_path, show_moment
 from cli.terminal import json_option, print_facts, print_json, print_note
 from cli.typed import HOLDING, PATH
 from ledger.encoding import JSONObject, decode_base64, encode

@@ -109,11 +109,11 @@ def _warn_of_accounts(
     accounts: list[dict[str, Any]], wallet: str, home: str | None
 ) -> list[dict[str, Any]]:
     """Return a warning for each account that is on none of the cards that are kept."""
-    from cli.wallet.cards import Cards
-    from cli.wallet.folder import open_folder
     from cli.formats.identifiers import compact_number
     from cli.formats.invoices import Warned
     from cli.session import Session
+    from cli.wallet.cards import Cards
+    from cli.wallet.folder import open_folder
 
     known = Cards(Session(open_folder(wallet, home))).owners() if accounts else {}
     text = (

@@ -16,8 +16,16 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from cli.private import OTHERS_WRITE, read_private, write_private
-from cli.signing.screen import Facts, Page, leaves, name_path, quote, show_moment, show_rate
 from cli.signing.lines import show_block
+from cli.signing.screen import (
+    Facts,
+    Page,
+    leaves,
+    name_path,
+    quote,
+    show_moment,
+    show_rate,
+)
 from cli.trust import load_installed
 from ledger.encoding import (
     JSONObject,

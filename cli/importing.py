@@ -12,12 +12,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from cli.signing.acting import Act, run_acts
 from cli.amounts import format_amount
 from cli.bank import has_moved
-from cli.signing.batch import Line, run_batch
-from cli.signing.sending import read_batch, send_files
-from cli.wallet.cards import Cards
 from cli.formats.identifiers import compact_number, is_same_number
 from cli.formats.iso20022 import SCALE
 from cli.formats.markup import SIZE_BYTES_MAX
@@ -28,8 +24,12 @@ from cli.lookup import Lookup
 from cli.people import FULL, check_id
 from cli.private import read_private
 from cli.session import Session
+from cli.signing.acting import Act, run_acts
+from cli.signing.batch import Line, run_batch
+from cli.signing.sending import read_batch, send_files
 from cli.tables import print_rows, table
 from cli.terminal import print_json, print_note
+from cli.wallet.cards import Cards
 from ledger.encoding import JSONObject, encode, hex_digest
 from ledger.errors import LedgerError
 

@@ -75,13 +75,17 @@ COMMANDS: Final = {
     "insolvency": Lazy("cli.orders:insolvency", "Declare it, report to the court."),
     "sign": Lazy("cli.signing.command:sign", "Sign a prepared file, offline."),
     "send": Lazy("cli.signing.command:send", "Send a signed file."),
-    "wallet": Lazy("cli.wallet.command:wallet", "Make, restore, show and back up keys."),
+    "wallet": Lazy(
+        "cli.wallet.command:wallet", "Make, restore, show and back up keys."
+    ),
     "member": Lazy("cli.members:member", "Members, keys, policies, accounts."),
     "programme": Lazy("cli.programme:programme", "Agree on terms, show them."),
     "calendar": Lazy("cli.calendar:calendar", "Business days, published years."),
     "node": Lazy("cli.nodes:node", "Found a chain, run and check its node."),
     "audit": Lazy("cli.audit:audit", "Verify, export and explain a ledger."),
-    "bench": Lazy("cli.bench.command:bench", "Measure this machine against the budgets."),
+    "bench": Lazy(
+        "cli.bench.command:bench", "Measure this machine against the budgets."
+    ),
 }
 # Headings of the help, each before the command that it begins with.
 SECTIONS: Final = {

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import click
 
-from cli.wallet.cards import Cards
 from cli.command import argument, reads, signs
 from cli.keyring import (
     ROLES,
@@ -37,6 +36,7 @@ from cli.requests import (
 from cli.session import Session, is_missing, with_node, with_signing, with_wallet
 from cli.terminal import print_facts, print_json, print_note, print_table
 from cli.typed import MEMBER, PATH, Argument
+from cli.wallet.cards import Cards
 from ledger.currency import exponent
 from ledger.encoding import JSONObject, encode
 from ledger.errors import LedgerError

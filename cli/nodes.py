@@ -104,10 +104,10 @@ def genesis() -> None:
 @with_wallet
 def sign_genesis(session: Session, file: Path) -> None:
     """Sign the genesis in FILE and trust its chain from then on."""
-    from cli.signing.acting import print_pages
     from cli.genesis import draw_genesis, read_genesis_file
-    from cli.wallet.keyheader import read_header
+    from cli.signing.acting import print_pages
     from cli.terminal import confirm_amount
+    from cli.wallet.keyheader import read_header
 
     found = read_genesis_file(file)
     session.folder.require()

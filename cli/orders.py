@@ -8,7 +8,6 @@ from typing import Any, Final
 import click
 
 from cli.amounts import parse_minor
-from cli.wallet.cards import Cards
 from cli.command import add_options, argument, only_with, reads, signs
 from cli.lookup import Lookup
 from cli.people import check_id
@@ -17,6 +16,7 @@ from cli.session import Session, with_node
 from cli.tables import print_list, print_rows, table
 from cli.terminal import print_json, print_note
 from cli.typed import AMOUNT, HASH, MEMBER, MOMENT, Amount, Argument, Asked, an_id
+from cli.wallet.cards import Cards
 from ledger.encoding import JSONObject, decode_base64
 from ledger.errors import LedgerError
 from ledger.transactions import parse_transaction

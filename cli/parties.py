@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from cli.wallet.cards import Cards
 from cli.formats.identifiers import (
     UNNAMED,
     compact_number,
@@ -20,6 +19,7 @@ from cli.formats.identifiers import (
 )
 from cli.formats.invoices import Invoice
 from cli.lookup import Lookup
+from cli.wallet.cards import Cards
 from ledger.errors import LedgerError
 
 Row = Mapping[str, Any]

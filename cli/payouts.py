@@ -19,7 +19,6 @@ from cli.bank import (
     find_account,
     only_account,
 )
-from cli.wallet.cards import Cards
 from cli.command import argument, reads, signs
 from cli.lookup import Lookup
 from cli.people import check_id, find_id, name_id
@@ -28,6 +27,7 @@ from cli.session import Session, with_signing
 from cli.tables import print_rows, safe_cell, table
 from cli.terminal import print_json, print_note
 from cli.typed import DATE, PATH, an_id
+from cli.wallet.cards import Cards
 from ledger.encoding import JSONObject, encode, hex_digest
 from ledger.errors import LedgerError
 
@@ -261,8 +261,8 @@ def import_statuses(session: Session, raw: bytes, account: str | None) -> None:
     Raises:
         LedgerError: those of ``parse_pain002`` and of acting; ``nothing_new``.
     """
-    from cli.signing.acting import Act, run_acts
     from cli.formats.pain import is_pain002, parse_pain002
+    from cli.signing.acting import Act, run_acts
 
     if not is_pain002(raw):
         raise LedgerError("unknown_bank_file", expected="pain.002")

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from cli.amounts import format_amount
 from cli.people import FULL, name_id
-from cli.signing.screen import show_minute, show_offset, show_rate
 from cli.signing.lines import label_of, read_words
+from cli.signing.screen import show_minute, show_offset, show_rate
 from ledger.encoding import JSONObject
 
 SHOWN_KINDS: Final = (

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.amounts import parse_amount, parse_minor
+from cli.private import OTHERS_WRITE, read_private
 from cli.wallet.folder import WalletFolder
 from cli.wallet.keyheader import read_header
-from cli.private import OTHERS_WRITE, read_private
 from ledger.encoding import JSONObject, decode, encode, hex_digest
 from ledger.errors import LedgerError
 

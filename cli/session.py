@@ -18,8 +18,6 @@ from typing import Any, Final
 import click
 
 from cli.client import NodeClient, NodeError, grant_header
-from cli.wallet.folder import WalletConfig, WalletFolder, open_folder
-from cli.wallet.following import follow_log
 from cli.private import read_private, write_private
 from cli.terminal import (
     amount_option,
@@ -29,6 +27,8 @@ from cli.terminal import (
     read_passphrase,
     wallet_options,
 )
+from cli.wallet.folder import WalletConfig, WalletFolder, open_folder
+from cli.wallet.following import follow_log
 from ledger.encoding import JSONObject, decode, decode_base64, encode, encode_base64
 from ledger.errors import LedgerError
 

@@ -16,8 +16,8 @@ from cli.incoming import spread_incoming
 from cli.lookup import Lookup
 from cli.people import check_id, find_id, name_id
 from cli.records import SHOWN_KINDS, describe_record
-from cli.signing.screen import show_minute
 from cli.session import Session, with_node
+from cli.signing.screen import show_minute
 from cli.tables import Column, print_rows, save_csv, table, write_csv
 from cli.terminal import (
     called_name,

@@ -18,8 +18,8 @@ from cli.amounts import format_amount
 from cli.lookup import Lookup
 from cli.people import name_id
 from cli.private import write_private
-from cli.signing.screen import show_minute
 from cli.session import Session
+from cli.signing.screen import show_minute
 from cli.terminal import print_json, print_note, print_table
 from ledger.encoding import JSONObject
 

@@ -7,13 +7,13 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cli.signing.sending import read_batch
 from cli.incoming import list_incoming, spread_incoming
-from cli.wallet.keyheader import read_header
 from cli.lookup import name_holding
 from cli.session import is_missing
 from cli.signing.file import read_signing_file
+from cli.signing.sending import read_batch
 from cli.tables import Column, table
+from cli.wallet.keyheader import read_header
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cli.wallet.folder import open_folder
 from cli.private import make_private_directory, write_private
+from cli.wallet.folder import open_folder
 from ledger.encoding import JSONObject
 
 PASSPHRASE: Final = "only for the demo"  # noqa: S105 - it protects nothing

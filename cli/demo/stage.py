@@ -26,10 +26,10 @@ from typing import Any, Final
 from cli.amounts import format_amount
 from cli.demo.cast import CAST, Actor, found_chain
 from cli.demo.voice import Voice
-from cli.wallet.folder import open_folder
 from cli.private import make_private_directory, write_private
 from cli.session import Session
 from cli.signing.file import read_signing_file
+from cli.wallet.folder import open_folder
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 

@@ -15,9 +15,9 @@ from shutil import get_terminal_size
 from typing import Final, NamedTuple
 
 from cli.people import name_id
-from cli.signing.screen import LABEL_COLUMNS, Screen
 from cli.session import WAIT_S, Session
 from cli.signing.file import SigningFile, keep_facts, keep_signers
+from cli.signing.screen import LABEL_COLUMNS, Screen
 from cli.terminal import (
     confirm_amount,
     print_facts,

@@ -15,8 +15,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from cli.signing.acting import CREATED, check_own_authority, prepare_act, show_file
 from cli.amounts import format_amount
+from cli.people import name_id
+from cli.private import write_private
+from cli.session import Session
+from cli.signing.acting import CREATED, check_own_authority, prepare_act, show_file
+from cli.signing.file import SigningFile
+from cli.signing.screen import LABEL_COLUMNS, Facts, Screen
 from cli.signing.sending import (
     ITEMS_MAX,
     describe_refusal,
@@ -25,11 +30,6 @@ from cli.signing.sending import (
     send_files,
     show_progress,
 )
-from cli.people import name_id
-from cli.private import write_private
-from cli.signing.screen import LABEL_COLUMNS, Facts, Screen
-from cli.session import Session
-from cli.signing.file import SigningFile
 from cli.terminal import confirm_amount, print_json, print_note, print_text
 from ledger.encoding import JSONObject, encode
 from ledger.errors import LedgerError

@@ -13,9 +13,6 @@ from pathlib import Path
 
 import click
 
-from cli.wallet.connect import connect
-from cli.wallet.folder import WalletFolder, fingerprint, list_wallets, open_folder
-from cli.wallet.keyheader import KeyHeader, check_label, read_header
 from cli.private import read_private
 from cli.session import Session, with_wallet
 from cli.terminal import (
@@ -29,6 +26,9 @@ from cli.terminal import (
     wallet_options,
 )
 from cli.typed import PATH
+from cli.wallet.connect import connect
+from cli.wallet.folder import WalletFolder, fingerprint, list_wallets, open_folder
+from cli.wallet.keyheader import KeyHeader, check_label, read_header
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 

@@ -10,8 +10,6 @@ from typing import Any, Final
 import click
 
 from cli.client import NodeClient
-from cli.wallet.folder import WalletConfig, fingerprint, open_folder
-from cli.wallet.following import follow_log
 from cli.terminal import (
     json_option,
     print_facts,
@@ -20,6 +18,8 @@ from cli.terminal import (
     unread_option,
     wallet_options,
 )
+from cli.wallet.folder import WalletConfig, fingerprint, open_folder
+from cli.wallet.following import follow_log
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import Final
 
 from cli.client import NodeClient
-from cli.wallet.folder import Head, WalletConfig, WalletFolder
 from cli.private import write_private
+from cli.wallet.folder import Head, WalletConfig, WalletFolder
 from ledger.encoding import encode
 from ledger.errors import LedgerError
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from cli.private import write_private
 from cli.wallet.folder import WalletFolder
 from cli.wallet.keyheader import (
     NONCE_BYTES,
@@ -30,7 +31,6 @@ from cli.wallet.keyheader import (
     encode_container,
     read_container,
 )
-from cli.private import write_private
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey
 

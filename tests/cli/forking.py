@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.wallet import keyfile
-from cli.wallet.keyheader import TEST_COST
 from cli.main import allonge
 from cli.terminal import run_command
 from cli.trust import load_installed
+from cli.wallet import keyfile
+from cli.wallet.keyheader import TEST_COST
 
 PROGRAM = """#!/bin/sh
 if [ "$1 $2" = 'node start' ]; then

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from cli.signing.acting import Act, run_acts
 from cli.client import NodeClient
-from cli.wallet.folder import open_folder
 from cli.main import allonge
 from cli.session import Session
+from cli.signing.acting import Act, run_acts
+from cli.wallet.folder import open_folder
 from ledger.encoding import decode, decode_base64, encode, encode_base64
 from ledger.errors import LedgerError
 from tests.cli.wallets import Stage, open_stage

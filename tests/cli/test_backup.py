@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli import backup
-from cli.wallet.folder import WalletConfig, open_folder
 from cli.main import allonge
+from cli.wallet.folder import WalletConfig, open_folder
 from ledger.encoding import encode
 from ledger.export import ExportFacts
 from ledger.store import Store

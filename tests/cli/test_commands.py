@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from cli import main as program
 from cli.client import NodeClient
 from cli.explain import all_codes
-from cli.wallet.folder import open_folder
-from cli.wallet.keyfile import save_key
-from cli.wallet.keyheader import TEST_COST
 from cli.keyring import ROLES
 from cli.main import COMMANDS, allonge
 from cli.terminal import EXIT_MEANINGS
+from cli.wallet.folder import open_folder
+from cli.wallet.keyfile import save_key
+from cli.wallet.keyheader import TEST_COST
 from ledger.encoding import encode
 from ledger.errors import KINDS, LedgerError
 from ledger.forms import Role

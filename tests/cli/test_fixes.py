@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from cli.explain import all_codes
-from cli.wallet.folder import open_folder
 from cli.formats.sample_invoice import write_sample_invoice
+from cli.main import allonge
+from cli.wallet.folder import open_folder
 from cli.wallet.keyfile import save_key
 from cli.wallet.keyheader import TEST_COST
-from cli.main import allonge
 from cli.wallet.recovery import encode_recovery
 from ledger.keys import SigningKey
 from ledger.names import short_id

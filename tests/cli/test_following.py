@@ -11,12 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from cli import session
-
-from cli.wallet import connect
 from cli.client import Answer
+from cli.main import allonge
+from cli.wallet import connect
 from cli.wallet.folder import WalletConfig, WalletFolder, open_folder
 from cli.wallet.following import follow_log
-from cli.main import allonge
 from ledger.checkpoint import LogKey, encode_checkpoint, origin, sign_note
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey

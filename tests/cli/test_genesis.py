@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner
 
 from cli import genesis as module
-from cli.wallet.folder import open_folder
 from cli.genesis import draw_genesis, read_genesis_file
+from cli.main import allonge
+from cli.wallet.folder import open_folder
 from cli.wallet.keyfile import save_key
 from cli.wallet.keyheader import TEST_COST
-from cli.main import allonge
 from ledger.chain import Chain
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey

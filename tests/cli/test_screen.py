@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.signing.acting import print_pages
 from cli.amounts import format_amount
+from cli.signing.acting import print_pages
+from cli.signing.file import SigningFile
 from cli.signing.screen import (
     Facts,
     draw,
@@ -21,7 +22,6 @@ from cli.signing.screen import (
     show_minute,
     show_moment,
 )
-from cli.signing.file import SigningFile
 from cli.trust import check_rule, find_installed, load_installed
 from ledger import kernel
 from ledger.encoding import decode, encode

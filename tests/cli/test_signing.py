@@ -11,9 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cli.wallet.folder import open_folder
-from cli.wallet.keyfile import save_key
-from cli.wallet.keyheader import TEST_COST
 from cli.main import allonge
 from cli.signing.file import (
     SigningFile,
@@ -23,6 +20,9 @@ from cli.signing.file import (
     read_signing_file,
 )
 from cli.terminal import run_command
+from cli.wallet.folder import open_folder
+from cli.wallet.keyfile import save_key
+from cli.wallet.keyheader import TEST_COST
 from ledger.encoding import decode, encode
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey, verify_signature

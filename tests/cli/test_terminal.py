@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli import main as main_module
-from cli.signing.acting import wrap_line
 from cli.main import COMMANDS, SECTIONS, Lazy, allonge
+from cli.signing.acting import wrap_line
 from cli.terminal import (
     EXIT,
     EXIT_MEANINGS,

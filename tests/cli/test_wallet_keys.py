@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from cli.main import allonge
+from cli.session import Session
 from cli.wallet.folder import WalletConfig, open_folder
 from cli.wallet.keyfile import save_key, unlock
 from cli.wallet.keyheader import TEST_COST
-from cli.main import allonge
 from cli.wallet.recovery import encode_recovery
-from cli.session import Session
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey
 

@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.client import NodeClient
-from cli.wallet.folder import open_folder
 from cli.main import allonge
+from cli.wallet.folder import open_folder
 from cli.watch import follow
 from ledger.encoding import encode
 from ledger.errors import LedgerError

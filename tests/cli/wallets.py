@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from cli.client import NodeClient
+from cli.main import allonge
+from cli.terminal import exit_code
 from cli.wallet.folder import open_folder
 from cli.wallet.keyfile import save_key
 from cli.wallet.keyheader import TEST_COST
-from cli.main import allonge
-from cli.terminal import exit_code
 from ledger.encoding import encode
 from tests.node.serving import Served, serve_world
 from tests.world import World, default_actors, make_actor, ms_of
