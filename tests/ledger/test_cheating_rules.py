@@ -74,6 +74,24 @@ def due(stage: Stage) -> None:
     order_verbs.freeze_amount(stage, 100)
 
 
+def cut_and_sent(stage: Stage) -> None:
+    """Let money be taken back of a payout of which an order held a part."""
+    due(stage)
+    verbs.pick(stage, state="due")
+    verbs.instruct(stage)
+    verbs.reverse(stage, 50)
+
+
+def frozen_late(stage: Stage) -> None:
+    """Let late interest be paid for units of which some are frozen."""
+    verbs.live(stage, face=900_000, days=3)
+    order_verbs.freeze_units(stage, 0, 300_000, days=60)
+    verbs.wait(stage, 13)
+    verbs.receive(stage, 450_000)
+    verbs.wait(stage, 10)
+    verbs.receive(stage, 455_000, "k2")
+
+
 def twice(stage: Stage) -> None:
     """Let money come in for units that two orders freeze."""
     verbs.live(stage, face=900, days=3)
@@ -136,6 +154,7 @@ NO_ORDERS = {
         "    if True:\n        return []\n    subjects",
     )
 }
+WEIGHED = "count_days(ctx, sweep, own[name]) if paid[1] else 0"
 # what is changed where, the story, what it breaks
 CHEATS: dict[str, tuple[dict[str, tuple[str, str]], Story, str]] = {
     "who is contested is not told": (
@@ -234,6 +253,36 @@ CHEATS: dict[str, tuple[dict[str, tuple[str, str]], Story, str]] = {
         },
         limited,
         "orders",
+    ),
+    "frozen units get no late interest": (
+        {"receivable/sweep.py": (WEIGHED, f"{WEIGHED[:-7]} and not name else 0")},
+        frozen_late,
+        "orders",
+    ),
+    "frozen units get it by units, not by days": (
+        {"receivable/sweep.py": (WEIGHED, "count_units(own[name])")},
+        frozen_late,
+        "orders",
+    ),
+    "what an order holds of a payout is claimed, not cancelled": (
+        {
+            "kit/v1/books.py": (
+                "in list_cuts(ctx, item):",
+                'in [ctx.need("payout", item)]:',
+            )
+        },
+        cut_and_sent,
+        "I9",
+    ),
+    "what was sent of a payout is cancelled, not claimed": (
+        {
+            "kit/v1/books.py": (
+                'if taken and payout["state"] in UNSENT:',
+                "if taken:",
+            )
+        },
+        cut_and_sent,
+        "I9",
     ),
     "who does not know buys what is late": (
         {
