@@ -8,7 +8,7 @@ from cli.command import signs
 from cli.lookup import Lookup
 from cli.session import Session, with_node
 from cli.tables import Column, print_list
-from cli.typed import AMOUNT, MOMENT, RECEIVABLE, Amount
+from cli.typed import AMOUNT, MOMENT, RECEIVABLE, Amount, option
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -19,16 +19,15 @@ def advice() -> None:
 
 
 @advice.command("give")
-@click.option(
-    "--for",
-    "rows",
-    type=(RECEIVABLE, AMOUNT),
+@option(
+    "--for rows",
+    (RECEIVABLE, AMOUNT),
+    "What it pays, in this order; may repeat.",
+    metavar='RECEIVABLE "CNY 600.00"',
     multiple=True,
     required=True,
-    metavar='RECEIVABLE "CNY 600.00"',
-    help="What it pays, in this order; may repeat.",
 )
-@click.option("--until", type=MOMENT, default="30d", show_default=True)
+@option("--until", MOMENT, default="30d")
 @signs("payment.advise")
 def give(
     lookup: Lookup, *, rows: tuple[tuple[JSONObject, Amount], ...], until: int

@@ -30,6 +30,8 @@ from cli.typed import (
     Argument,
     Asked,
     an_id,
+    flag,
+    option,
 )
 from cli.wallet.cards import Cards
 from ledger.encoding import JSONObject, encode
@@ -38,12 +40,10 @@ from ledger.errors import LedgerError
 MESSAGES: Final = ("camt_053", "camt_054", "csv")
 
 ACCOUNT_HELP: Final = "Which collection account, if there are several."
-account_option = click.option(
-    "--account", type=an_id("account"), metavar="ID", help=ACCOUNT_HELP
-)
+account_option = option("--account", an_id("account"), ACCOUNT_HELP, metavar="ID")
 # For commands that look it up later, or where it may not be seen.
-account_name_option = click.option("--account", metavar="ID", help=ACCOUNT_HELP)
-document_option = click.option("--document", type=HASH, required=True)
+account_name_option = option("--account", "ID", ACCOUNT_HELP)
+document_option = option("--document", HASH, required=True)
 
 
 @click.group("bank")
@@ -57,24 +57,24 @@ def _check_holder(given: dict[str, Any]) -> None:
 
 
 @bank.command("open")
-@click.option("--currency", required=True, metavar="CODE", help="ISO 4217 code.")
-@click.option("--commitment", type=HASH, help="If it is known already.")
-@click.option("--holder", metavar="NAME", help="Name on the account.")
-@click.option("--number", help="IBAN or account number; only its hash is recorded.")
-@click.option("--bic", default="", help="BIC or national bank code.")
-@click.option(
+@option("--currency", "CODE", "ISO 4217 code.", required=True)
+@option("--commitment", HASH, "If it is known already.")
+@option("--holder", "NAME", "Name on the account.")
+@option("--number", str, "IBAN or account number; only its hash is recorded.")
+@option("--bic", str, "BIC or national bank code.", default="")
+@option(
     "--message",
-    type=click.Choice(MESSAGES),
-    help="The one type of message that counts; the others are compared.",
+    click.Choice(MESSAGES),
+    "The one type of message that counts; the others are compared.",
 )
-@click.option("--closed", type=DATE, required=True, help="Last day closed.")
-@click.option("--opening", default="0", metavar="NUMBER", help="Balance after it.")
-@click.option("--owner", type=MEMBER, help="Legal owner, if not the attester.")
-@click.option(
+@option("--closed", DATE, "Last day closed.", required=True)
+@option("--opening", "NUMBER", "Balance after it.", default="0", show_default=False)
+@option("--owner", MEMBER, "Legal owner, if not the attester.")
+@option(
     "--mandate",
-    type=(str, DATE, HASH),
+    (str, DATE, HASH),
+    "Standing order for payout lists: limit, end, document.",
     metavar="LIMIT DATE SHA256|@FILE",
-    help="Standing order for payout lists: limit, end, document.",
 )
 @signs("account.open", _check_holder)
 def open_account(lookup: Lookup, *, currency: str, **given: Any) -> JSONObject:
@@ -109,7 +109,7 @@ def open_account(lookup: Lookup, *, currency: str, **given: Any) -> JSONObject:
 
 @bank.command("card")
 @account_option
-@click.option("-o", "--output", type=PATH, required=True)
+@option("-o --output", PATH, required=True)
 @reads
 def write_card(lookup: Lookup, *, account: JSONObject | None, output: Path) -> None:
     """Write the card of a collection account, for debtors and suppliers.
@@ -136,7 +136,7 @@ def write_card(lookup: Lookup, *, account: JSONObject | None, output: Path) -> N
     default=True,
     help="Close the day with the statement's closing balance; so it is by default.",
 )
-@click.option("--skip-number", is_flag=True, help="The bank left out a number.")
+@flag("--skip-number", "The bank left out a number.")
 @with_signing
 def import_entries(
     session: Session, file: Path, account: str | None, *, close: bool, skip_number: bool
@@ -210,9 +210,9 @@ def only_account(lookup: Lookup, currency: str = "") -> JSONObject:
 
 @bank.command("close-day")
 @argument("day", DATE, metavar="DATE")
-@click.option("--closing", type=AMOUNT, required=True, help="Its balance.")
-@click.option("--no-movement", is_flag=True, help="Nothing was booked on it.")
-@click.option("--document", type=HASH, help="The bank's file.")
+@option("--closing", AMOUNT, "Its balance.", required=True)
+@flag("--no-movement", "Nothing was booked on it.")
+@option("--document", HASH, "The bank's file.")
 @account_option
 @signs("bank.close")
 def close_day(
@@ -270,9 +270,9 @@ def _read_discrepancy(text: str) -> Asked:
 
 @bank.command("clear")
 @argument("discrepancy", Argument("DISCREPANCY", _read_discrepancy))
-@click.option("--own", is_flag=True, help="It is the account owner's own money.")
-@click.option("--end-to-end", metavar="ID", help="The payout it was really about.")
-@click.option("--original", metavar="KEY", help="The receipt it really takes back.")
+@flag("--own", "It is the account owner's own money.")
+@option("--end-to-end", "ID", "The payout it was really about.")
+@option("--original", "KEY", "The receipt it really takes back.")
 @signs("discrepancy.clear")
 def clear(
     lookup: Lookup, discrepancy: JSONObject, *, own: bool, **names: Any
@@ -298,7 +298,7 @@ def mandate() -> None:
 
 @mandate.command("set")
 @argument("limit", AMOUNT, metavar='"CNY 1000000.00"')
-@click.option("--until", type=DATE, required=True, help="Its last day.")
+@option("--until", DATE, "Its last day.", required=True)
 @document_option
 @account_option
 @signs("mandate.set")
@@ -346,8 +346,8 @@ def list_receipts(session: Session, account: str | None) -> None:
 
 @bank.command("match")
 @argument("receipt", an_id("receipt"))
-@click.option("--to", "receivable", type=RECEIVABLE, required=True)
-@click.option("--amount", type=AMOUNT, required=True)
+@option("--to receivable", RECEIVABLE, required=True)
+@option("--amount", AMOUNT, required=True)
 @signs("bank.match")
 def match(
     lookup: Lookup, receipt: JSONObject, *, receivable: JSONObject, amount: Amount
@@ -360,8 +360,8 @@ def match(
 
 @bank.command("return")
 @argument("receipt", an_id("receipt"))
-@click.option("--amount", type=AMOUNT, required=True)
-@click.option("--early", is_flag=True, help="Money that waits, not in suspense.")
+@option("--amount", AMOUNT, required=True)
+@flag("--early", "Money that waits, not in suspense.")
 @signs("bank.return")
 def return_money(
     lookup: Lookup, receipt: JSONObject, *, amount: Amount, early: bool
@@ -377,8 +377,8 @@ def return_money(
 
 @bank.command("hold")
 @argument("receipt", an_id("receipt"))
-@click.option("--until", type=DATE, required=True, help="First day without it.")
-@click.option("--document", type=HASH, required=True, help="The reason.")
+@option("--until", DATE, "First day without it.", required=True)
+@option("--document", HASH, "The reason.", required=True)
 @signs("bank.hold")
 def hold(lookup: Lookup, receipt: JSONObject, **given: Any) -> JSONObject:
     """Keep money of a RECEIPT in suspense, as owner, although it has aged."""

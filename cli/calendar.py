@@ -15,7 +15,7 @@ from cli.session import Session, with_node
 from cli.signing.screen import show_moment
 from cli.tables import print_list, table
 from cli.terminal import json_option, print_facts, print_json, print_text
-from cli.typed import MEMBER, Argument
+from cli.typed import MEMBER, Argument, option
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -54,7 +54,7 @@ def calendar() -> None:
 
 @calendar.command("publish")
 @argument("file", Argument("FILE", lambda text: read_calendar(Path(text))))
-@click.option("--guardian", type=MEMBER, required=True, help="Signs too.")
+@option("--guardian", MEMBER, "Signs too.", required=True)
 @signs("calendar.publish")
 def publish(lookup: Lookup, file: JSONObject, guardian: JSONObject) -> JSONObject:
     """Publish years of a calendar from a TOML or JSON FILE, as operator.

@@ -20,20 +20,19 @@ from cli.typed import (
     RECEIVABLE,
     Amount,
     an_id,
+    option,
 )
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
-document_option = click.option(
-    "--document", type=HASH, required=True, help="What it rests on."
-)
+document_option = option("--document", HASH, "What it rests on.", required=True)
 ORDERED = "If an authority ordered it."
 # The words of an order, none of them needed unless an authority gave it.
 order_options = add_options(
-    click.option("--authority", metavar="NAME", help=ORDERED),
-    click.option("--reference", metavar="TEXT", help=ORDERED),
-    click.option("--order", type=HASH, help=ORDERED),
-    click.option("--guardian", type=MEMBER, help=ORDERED),
+    option("--authority", "NAME", ORDERED),
+    option("--reference", "TEXT", ORDERED),
+    option("--order", HASH, ORDERED),
+    option("--guardian", MEMBER, ORDERED),
 )
 
 
@@ -54,14 +53,14 @@ def _read_order(lookup: Lookup, given: dict[str, Any]) -> JSONObject | None:
 @argument("receivable", RECEIVABLE)
 @argument("amount", AMOUNT, metavar='"CNY 1000.00"')
 @document_option
-@click.option(
+@option(
     "--take",
-    multiple=True,
-    type=(str, AMOUNT),
+    (str, AMOUNT),
+    "Then from another holder's part, which signs too.",
     metavar='START "CNY 500.00"',
-    help="Then from another holder's part, which signs too.",
+    multiple=True,
 )
-@click.option("--dispute", type=an_id("dispute"), help="The dispute that this settles.")
+@option("--dispute", an_id("dispute"), "The dispute that this settles.")
 @order_options
 @signs("receivable.reduce", _check_order)
 def reduce(
@@ -87,7 +86,7 @@ def reduce(
 
 @click.command("close")
 @argument("receivable", RECEIVABLE)
-@click.option("--with", "others", type=MEMBER, multiple=True, help="Sign as well.")
+@option("--with others", MEMBER, "Sign as well.", multiple=True)
 @signs("receivable.close")
 def close(
     lookup: Lookup, receivable: JSONObject, others: tuple[JSONObject, ...]
@@ -106,12 +105,11 @@ def dispute() -> None:
 @argument("receivable", RECEIVABLE)
 @argument("amount", AMOUNT, metavar='"CNY 1000.00"')
 @document_option
-@click.option(
-    "--of",
-    "holding",
-    type=HOLDING,
+@option(
+    "--of holding",
+    HOLDING,
+    "Limit it to the highest units of your holding; prepare it for the debtor.",
     metavar="HOLDING",
-    help="Limit it to the highest units of your holding; prepare it for the debtor.",
 )
 @signs("dispute.open")
 def open_dispute(
@@ -136,12 +134,12 @@ def open_dispute(
 
 @dispute.command("extend")
 @argument("dispute", an_id("dispute"))
-@click.option("--until", type=MOMENT, required=True, help="A span, or a moment.")
-@click.option(
+@option("--until", MOMENT, "A span, or a moment.", required=True)
+@option(
     "--case",
-    type=(str, str, HASH),
+    (str, str, HASH),
+    "The case that is pending.",
     metavar="COURT REFERENCE SHA256|@FILE",
-    help="The case that is pending.",
 )
 @order_options
 @signs("dispute.extend", _check_order)

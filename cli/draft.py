@@ -25,7 +25,7 @@ from cli.terminal import (
     unread_option,
     wallet_options,
 )
-from cli.typed import PATH
+from cli.typed import PATH, flag, option
 from ledger.encoding import encode
 from ledger.errors import LedgerError
 
@@ -46,25 +46,19 @@ def _check_due(
 
 @click.command("draft")
 @click.argument("file", type=PATH)
-@click.option(
-    "--due",
-    metavar="YYYY-MM-DD",
-    callback=_check_due,
-    help="Due date, if the invoice states none.",
+@option(
+    "--due", "YYYY-MM-DD", "Due date, if the invoice states none.", callback=_check_due
 )
-@click.option(
+@option(
     "--submitter",
-    metavar="SCHEME:NUMBER",
+    "SCHEME:NUMBER",
+    "Your identifier, if you are the payee named on the invoice.",
     default="",
-    help="Your identifier, if you are the payee named on the invoice.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=PATH,
-    help="Where to write the draft; FILE.draft.json here by default.",
+@option(
+    "-o --output", PATH, "Where to write the draft; FILE.draft.json here by default."
 )
-@click.option("--dry-run", is_flag=True, help="Show the draft, write nothing.")
+@flag("--dry-run", "Show the draft, write nothing.")
 @wallet_options
 @unread_option
 @json_option

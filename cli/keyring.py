@@ -16,7 +16,7 @@ from cli.requests import KEY_VERSION, make_key, read_new_key, read_policy
 from cli.session import Session, is_missing, with_node, with_wallet
 from cli.tables import print_list, print_rows, table
 from cli.terminal import print_json, print_note
-from cli.typed import HASH, MEMBER, MOMENT, PATH, Argument, Asked
+from cli.typed import HASH, MEMBER, MOMENT, PATH, Argument, Asked, flag, option
 from ledger.encoding import JSONObject, encode
 from ledger.errors import LedgerError
 from ledger.transactions import object_id, prove_possession
@@ -30,19 +30,15 @@ ROLES: Final = (
 DUTIES: Final = ("admin", "checker", "maker")
 PROPOSED: Final = ("submitted", "countered", "issued")
 
-output_option = click.option(
-    "-o", "--output", type=PATH, required=True, help="Where to write it."
-)
-duty_option = click.option(
+output_option = option("-o --output", PATH, "Where to write it.", required=True)
+duty_option = option(
     "--duty",
+    click.Choice(DUTIES),
+    "What the key may do; all three by default.",
     multiple=True,
-    type=click.Choice(DUTIES),
-    help="What the key may do; all three by default.",
 )
-guardian_option = click.option(
-    "--guardian",
-    type=MEMBER,
-    help="Lender or regulator of another group, who signs too.",
+guardian_option = option(
+    "--guardian", MEMBER, "Lender or regulator of another group, who signs too."
 )
 
 
@@ -109,12 +105,11 @@ def add_key(lookup: Lookup, file: JSONObject) -> JSONObject:
 
 @key_group.command("revoke")
 @argument("item", KEY, metavar="ID")
-@click.option(
-    "--compromised-since",
-    "since",
-    type=HEIGHT,
+@option(
+    "--compromised-since since",
+    HEIGHT,
+    "Flag what the key did since this block.",
     metavar="HEIGHT",
-    help="Flag what the key did since this block.",
 )
 @signs("key.revoke")
 def revoke_key(lookup: Lookup, item: str, *, since: int | None) -> JSONObject:
@@ -125,7 +120,7 @@ def revoke_key(lookup: Lookup, item: str, *, since: int | None) -> JSONObject:
 
 @key_group.command("compromised")
 @argument("item", KEY, metavar="ID")
-@click.option("--since", type=HEIGHT, metavar="HEIGHT", required=True)
+@option("--since", HEIGHT, metavar="HEIGHT", required=True)
 @signs("key.compromised")
 def flag_key(lookup: Lookup, item: str, *, since: int) -> JSONObject:
     """Flag what a key of your member did since a block; it is not undone."""
@@ -135,9 +130,9 @@ def flag_key(lookup: Lookup, item: str, *, since: int) -> JSONObject:
 
 @key_group.command("recover")
 @argument("files", KEY_FILE, nargs=-1, required=True)
-@click.option("--lost", type=KEY, multiple=True, required=True, help="May repeat.")
-@click.option("--member", "whose", type=MEMBER, help="As operator: whose keys.")
-@click.option("--document", type=HASH, help="Identity check: SHA-256 or @FILE.")
+@option("--lost", KEY, "May repeat.", multiple=True, required=True)
+@option("--member whose", MEMBER, "As operator: whose keys.")
+@option("--document", HASH, "Identity check: SHA-256 or @FILE.")
 @guardian_option
 @signs("recovery.start")
 def recover_keys(
@@ -172,13 +167,10 @@ def veto_recovery(lookup: Lookup) -> JSONObject:
 
 @key_group.command("report")
 @argument("item", KEY, metavar="ID")
-@click.option(
-    "--since",
-    type=HEIGHT,
-    metavar="HEIGHT",
-    help="From this block; the flagged one by default.",
+@option(
+    "--since", HEIGHT, "From this block; the flagged one by default.", metavar="HEIGHT"
 )
-@click.option("--member", "whose", type=MEMBER, help="Yours by default.")
+@option("--member whose", MEMBER, "Yours by default.")
 @reads
 def report_key(
     lookup: Lookup, item: str, *, since: int | None, whose: JSONObject | None
@@ -307,7 +299,7 @@ def _read_policy_file(path: str) -> JSONObject:
 
 @policy_group.command("set")
 @argument("file", Argument("FILE", _read_policy_file))
-@click.option("--from", "start", type=MOMENT, required=True, help="E.g. 8d.")
+@option("--from start", MOMENT, "E.g. 8d.", required=True)
 @signs("policy.set")
 def set_policy(lookup: Lookup, file: JSONObject, *, start: int) -> JSONObject:
     """Replace your member's policy by that of a TOML or JSON FILE.
@@ -332,8 +324,8 @@ def _role_command(name: str, act: str, text: str) -> None:
     @role_group.command(name, help=text)
     @argument("member", MEMBER, metavar="ID")
     @click.argument("role", nargs=-1, required=True, type=click.Choice(ROLES))
-    @click.option("--guardian", type=MEMBER, required=True, help="Signs too.")
-    @click.option("--reason", required=True, help="Why; it is recorded.")
+    @option("--guardian", MEMBER, "Signs too.", required=True)
+    @option("--reason", str, "Why; it is recorded.", required=True)
     @signs(act)
     def change(lookup: Lookup, *, role: tuple[str, ...], **given: Any) -> JSONObject:
         return {**given, "operator": lookup.own, "roles": sorted(set(role))}
@@ -366,19 +358,12 @@ def _named(kind: str) -> Argument:
 
 @grant_group.command("give")
 @argument("auditor", MEMBER, metavar="MEMBER")
-@click.option("--until", type=MOMENT, required=True, help="E.g. 30d, at most 400d.")
-@click.option("--all", "everything", is_flag=True, help="All; operator and guardian.")
-@click.option(
-    "--programme", type=_named("programme"), help="One; operator and guardian."
-)
-@click.option("--receivable", type=_named("receivable"), help="One; by the same two.")
-@click.option(
-    "--member",
-    type=MEMBER,
-    metavar="ID",
-    help="A member's data; your own is it.",
-)
-@click.option("--document", type=HASH, help="Engagement: SHA-256 or @FILE.")
+@option("--until", MOMENT, "E.g. 30d, at most 400d.", required=True)
+@flag("--all everything", "All; operator and guardian.")
+@option("--programme", _named("programme"), "One; operator and guardian.")
+@option("--receivable", _named("receivable"), "One; by the same two.")
+@option("--member", MEMBER, "A member's data; your own is it.", metavar="ID")
+@option("--document", HASH, "Engagement: SHA-256 or @FILE.")
 @guardian_option
 @signs("grant.give")
 def give_grant(lookup: Lookup, auditor: JSONObject, **given: Any) -> JSONObject:

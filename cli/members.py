@@ -35,7 +35,7 @@ from cli.requests import (
 )
 from cli.session import Session, is_missing, with_node, with_signing, with_wallet
 from cli.terminal import print_facts, print_json, print_note, print_table
-from cli.typed import MEMBER, PATH, Argument
+from cli.typed import MEMBER, PATH, Argument, option
 from cli.wallet.cards import Cards
 from ledger.currency import exponent
 from ledger.encoding import JSONObject, encode
@@ -114,23 +114,23 @@ def show_member(lookup: Lookup, item: JSONObject | None) -> None:
 
 
 @member.command("request")
-@click.option("--name", help="The member's name.")
-@click.option("--role", multiple=True, type=click.Choice(ROLES), help="May repeat.")
-@click.option("--identifier", multiple=True, metavar="SCHEME:VALUE", help="May repeat.")
-@click.option("--group", metavar="WORD", help="Group of related companies.")
-@click.option(
+@option("--name", str, "The member's name.")
+@option("--role", click.Choice(ROLES), "May repeat.", multiple=True)
+@option("--identifier", "SCHEME:VALUE", "May repeat.", multiple=True)
+@option("--group", "WORD", "Group of related companies.")
+@option(
     "--two-above",
-    metavar='"CNY 100000.00"',
-    help="Two persons sign above this amount a day; one always by default.",
+    '"CNY 100000.00"',
+    "Two persons sign above this amount a day; one always by default.",
 )
-@click.option(
+@option(
     "--add",
-    type=PATH,
+    PATH,
+    "Add this wallet's key to the member file of a colleague.",
     metavar="FILE",
-    help="Add this wallet's key to the member file of a colleague.",
 )
 @duty_option
-@click.option("-o", "--output", type=PATH, metavar="FILE")
+@option("-o --output", PATH, metavar="FILE")
 @with_wallet
 def request_member(session: Session, **given: Any) -> None:
     """Write a member file with this wallet's key, for genesis or admission.
@@ -176,7 +176,7 @@ def _new_member(given: dict[str, Any]) -> JSONObject:
 
 @member.command("admit")
 @argument("file", Argument("FILE", lambda text: read_member(Path(text))))
-@click.option("--guardian", type=MEMBER, help="Lender or regulator who vouches.")
+@option("--guardian", MEMBER, "Lender or regulator who vouches.")
 @signs("member.admit")
 def admit(
     lookup: Lookup, file: JSONObject, *, guardian: JSONObject | None
@@ -189,7 +189,7 @@ def admit(
     return {"guardian": guardian, "member": file, "operator": lookup.own}
 
 
-reason_option = click.option("--reason", required=True, help="Why; it is recorded.")
+reason_option = option("--reason", str, "Why; it is recorded.", required=True)
 
 
 @member.command("suspend")
@@ -226,11 +226,11 @@ def _warn_of_number(lookup: Lookup, number: str) -> None:
 
 
 @account_group.command("register")
-@click.option("--currency", required=True, metavar="CODE", help="ISO 4217 code.")
-@click.option("--attester", type=MEMBER, required=True, help="Bank or agent.")
-@click.option("--holder", required=True, metavar="NAME", help="Name on the account.")
-@click.option("--number", required=True, help="IBAN or account number.")
-@click.option("--bic", default="", help="BIC or national bank code.")
+@option("--currency", "CODE", "ISO 4217 code.", required=True)
+@option("--attester", MEMBER, "Bank or agent.", required=True)
+@option("--holder", "NAME", "Name on the account.", required=True)
+@option("--number", str, "IBAN or account number.", required=True)
+@option("--bic", str, "BIC or national bank code.", default="")
 @output_option
 @signs("payout_account.register", lambda given: exponent(given["currency"]))
 def register_account(lookup: Lookup, **given: Any) -> JSONObject:
@@ -259,7 +259,7 @@ def register_account(lookup: Lookup, **given: Any) -> JSONObject:
 
 
 @account_group.command("veto")
-@click.option("--currency", required=True, metavar="CODE", help="ISO 4217 code.")
+@option("--currency", "CODE", "ISO 4217 code.", required=True)
 @signs("payout_account.veto")
 def veto_account(lookup: Lookup, *, currency: str) -> JSONObject:
     """Stop a planned change of where your member is paid; one person signs."""

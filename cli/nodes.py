@@ -22,7 +22,7 @@ from cli.terminal import (
     print_note,
     wallet_options,
 )
-from cli.typed import PATH, read_moment
+from cli.typed import PATH, flag, option, read_moment
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -46,18 +46,17 @@ def node() -> None:
 
 @node.command("init")
 @folder_argument
-@click.option(
-    "--member",
-    "members",
-    type=PATH,
+@option(
+    "--member members",
+    PATH,
+    "Member file of a founder; may repeat.",
+    metavar="FILE",
     multiple=True,
     required=True,
-    metavar="FILE",
-    help="Member file of a founder; may repeat.",
 )
-@click.option("--config", type=PATH)
-@click.option("--test", "test_chain", is_flag=True, help="A chain without value.")
-@click.option("--time", "begins", metavar="MOMENT", help="When a test chain begins.")
+@option("--config", PATH)
+@flag("--test test_chain", "A chain without value.")
+@option("--time begins", "MOMENT", "When a test chain begins.")
 @json_option
 def init(folder: Path, *, as_json: bool, **given: Any) -> None:
     """Make the genesis of a new chain in FOLDER from its founders' files.
@@ -198,12 +197,12 @@ def _found_ledger(folder: Path) -> None:
 
 @node.command("start")
 @folder_argument
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", type=click.IntRange(0, 65535), default=8047, show_default=True)
-@click.option("--clock", metavar="FILE", help="Time of a test chain, UTC ms.")
-@click.option("--certificate", metavar="FILE", help="TLS certificate chain, PEM.")
-@click.option("--key", metavar="FILE", help="Its private key, PEM.")
-@click.option("--metrics", is_flag=True, help="Show /metrics to other machines too.")
+@option("--host", str, default="127.0.0.1")
+@option("--port", click.IntRange(0, 65535), default=8047)
+@option("--clock", "FILE", "Time of a test chain, UTC ms.")
+@option("--certificate", "FILE", "TLS certificate chain, PEM.")
+@option("--key", "FILE", "Its private key, PEM.")
+@flag("--metrics", "Show /metrics to other machines too.")
 @json_option
 def start(folder: Path, *, as_json: bool, metrics: bool, **given: Any) -> None:
     """Serve the ledger in FOLDER until it is stopped (Ctrl-C).
@@ -248,26 +247,20 @@ def backup(folder: Path, target: Path, *, as_json: bool) -> None:
 @node.command("restore")
 @click.argument("source", metavar="DIR|FILE", type=PATH)
 @folder_argument
-@click.option(
+@option(
     "--genesis",
-    metavar="HEX|FILE",
+    "HEX|FILE",
+    "The chain's hash; otherwise what your wallet has pinned.",
     default="",
-    help="The chain's hash; otherwise what your wallet has pinned.",
 )
-@click.option(
-    "--checkpoint", type=PATH, help="A checkpoint you kept: the backup must reach it."
-)
-@click.option(
+@option("--checkpoint", PATH, "A checkpoint you kept: the backup must reach it.")
+@option(
     "--log-key",
-    metavar="VKEY",
+    "VKEY",
+    "The node's log key, as a backup told it; otherwise your wallet's.",
     default="",
-    help="The node's log key, as a backup told it; otherwise your wallet's.",
 )
-@click.option(
-    "--unconfined",
-    is_flag=True,
-    help="Run the ledger's rules where this system cannot confine them.",
-)
+@flag("--unconfined", "Run the ledger's rules where this system cannot confine them.")
 @wallet_options
 @json_option
 def restore(source: Path, folder: Path, *, as_json: bool, **given: Any) -> None:
@@ -293,7 +286,7 @@ def restore(source: Path, folder: Path, *, as_json: bool, **given: Any) -> None:
 
 @node.command("doctor")
 @click.argument("folder", type=PATH, required=False)
-@click.option("--node", "node_url", metavar="URL", default="", help="Which node.")
+@option("--node node_url", "URL", "Which node.", default="")
 @wallet_options
 @json_option
 def doctor(*, folder: Path | None, node_url: str, **given: Any) -> int:

@@ -10,43 +10,28 @@ import click
 from cli.command import argument, only_with, signs
 from cli.lookup import Holding, Lookup
 from cli.session import Session
-from cli.typed import AMOUNT, HASH, HOLDING, MEMBER, MOMENT, Amount, an_id
+from cli.typed import AMOUNT, HASH, HOLDING, MEMBER, MOMENT, Amount, an_id, flag, option
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
 OFFER_DAYS: Final = "7d"
 
-recourse_option = click.option(
+recourse_option = option(
     "--recourse",
-    type=click.Choice(["with", "without"]),
+    click.Choice(["with", "without"]),
+    "Whether the receiver may claim the price back on default.",
     default="without",
-    show_default=True,
-    help="Whether the receiver may claim the price back on default.",
 )
-to_option = click.option(
-    "--to",
-    "receiver",
-    type=MEMBER,
-    required=True,
-    help="Who is to receive it.",
+to_option = option("--to receiver", MEMBER, "Who is to receive it.", required=True)
+part_option = option("--amount", AMOUNT, "How much; the whole holding by default.")
+at_option = option(
+    "--at", "START", "Where the part starts, if not where the holding does."
 )
-part_option = click.option(
-    "--amount",
-    type=AMOUNT,
-    help="How much; the whole holding by default.",
+document_option = option(
+    "--document", HASH, "The trade document, where the programme demands one."
 )
-at_option = click.option(
-    "--at",
-    metavar="START",
-    help="Where the part starts, if not where the holding does.",
-)
-document_option = click.option(
-    "--document",
-    type=HASH,
-    help="The trade document, where the programme demands one.",
-)
-purpose_option = click.option(
-    "--purpose", metavar="TEXT", help="What it is for, where the programme asks."
+purpose_option = option(
+    "--purpose", "TEXT", "What it is for, where the programme asks."
 )
 
 
@@ -85,12 +70,11 @@ def merge(_: Lookup, left: Holding, right: Holding) -> JSONObject:
 @recourse_option
 @document_option
 @purpose_option
-@click.option(
+@option(
     "--until",
-    type=MOMENT,
+    MOMENT,
+    "When it lapses: a span such as 3d or 12h, or a date and time.",
     default=OFFER_DAYS,
-    show_default=True,
-    help="When it lapses: a span such as 3d or 12h, or a date and time.",
 )
 @signs("receivable.offer")
 def offer(_: Lookup, holding: Holding, until: int, **given: Any) -> JSONObject:
@@ -106,7 +90,7 @@ def offer(_: Lookup, holding: Holding, until: int, **given: Any) -> JSONObject:
 @recourse_option
 @document_option
 @purpose_option
-@click.option("--aware", is_flag=True, help="The receiver takes it even if overdue.")
+@flag("--aware", "The receiver takes it even if overdue.")
 @signs("receivable.transfer")
 def transfer(_: Lookup, holding: Holding, *, aware: bool, **given: Any) -> JSONObject:
     """Pass a HOLDING on at once; giver and receiver sign one file (--prepare)."""

@@ -26,7 +26,7 @@ from cli.private import write_private
 from cli.session import Session, with_signing
 from cli.tables import print_rows, safe_cell, table
 from cli.terminal import print_json, print_note
-from cli.typed import DATE, PATH, an_id
+from cli.typed import DATE, PATH, an_id, flag, option
 from cli.wallet.cards import Cards
 from ledger.encoding import JSONObject, encode, hex_digest
 from ledger.errors import LedgerError
@@ -38,10 +38,10 @@ COLUMNS: Final = (
     *("end_to_end", "purpose", "payout_id", "payee_id"),
 )
 
-state_option = click.option(
+state_option = option(
     "--state",
-    type=click.Choice(["small", "due", "held", "instructed", "accepted", "paid"]),
-    help="Only payouts in this state.",
+    click.Choice(["small", "due", "held", "instructed", "accepted", "paid"]),
+    "Only payouts in this state.",
 )
 
 
@@ -97,21 +97,20 @@ def _check_state(given: dict[str, Any]) -> None:
 @payout.command("export")
 @state_option
 @account_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["csv", "pain001"]),
+@option(
+    "--format form",
+    click.Choice(["csv", "pain001"]),
+    "A table, or the file that tells a bank to pay what is instructed.",
     default="csv",
-    help="A table, or the file that tells a bank to pay what is instructed.",
+    show_default=False,
 )
-@click.option(
-    "--statement",
-    "statements",
+@option(
+    "--statement statements",
+    PATH,
+    "Where money that goes back came from; may repeat.",
     multiple=True,
-    type=PATH,
-    help="Where money that goes back came from; may repeat.",
 )
-@click.option("-o", "--output", type=PATH)
+@option("-o --output", PATH)
 @reads
 def export_payouts(lookup: Lookup, *, output: Path | None, **given: Any) -> None:
     """Write payouts to stdout or a FILE: as CSV, one row each, or for a bank.
@@ -335,7 +334,7 @@ def _check_named(given: dict[str, Any]) -> None:
 
 @payout.command("instruct")
 @argument("payouts", an_id("payout"), nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All that are due.")
+@flag("--all every", "All that are due.")
 @account_option
 @signs("payout.instruct", _check_named)
 def instruct(
@@ -358,9 +357,9 @@ def instruct(
 
 @payout.command("attest")
 @argument("payouts", an_id("payout"), nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All instructed or accepted.")
-@click.option("--date", "day", type=DATE, required=True, help="Booked on.")
-@click.option("--returned", is_flag=True, help="They came back.")
+@flag("--all every", "All instructed or accepted.")
+@option("--date day", DATE, "Booked on.", required=True)
+@flag("--returned", "They came back.")
 @account_option
 @signs("bank.record", _check_named)
 def attest(

@@ -17,7 +17,7 @@ from cli.private import read_private
 from cli.session import Session, with_signing
 from cli.tables import print_list, table
 from cli.terminal import print_facts, print_json
-from cli.typed import an_id, read_hash
+from cli.typed import an_id, option, read_hash
 from ledger.currency import exponent
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
@@ -84,7 +84,7 @@ def programme() -> None:
 
 @programme.command("new")
 @click.argument("terms", type=click.Path(path_type=Path))
-@click.option("--preset", metavar="NAME", help="Named terms, e.g. cn_2025.")
+@option("--preset", "NAME", "Named terms, e.g. cn_2025.")
 @with_signing
 def new_programme(session: Session, terms: Path, *, preset: str | None) -> None:
     """Create a programme from a TOML or JSON file of TERMS.

@@ -15,7 +15,7 @@ from cli.lookup import Lookup, read_amount
 from cli.people import check_id
 from cli.private import OTHERS_WRITE, read_private
 from cli.session import Session, with_signing
-from cli.typed import DATE, PATH, RECEIVABLE, read_date, read_hash
+from cli.typed import DATE, PATH, RECEIVABLE, flag, option, read_date, read_hash
 from ledger.encoding import JSONObject, decode
 from ledger.errors import LedgerError
 
@@ -24,60 +24,53 @@ DRAFT_BYTES_MAX: Final = 1_048_576
 WANTED: Final = ("only", "giver", "currency")
 DEDUCTION_TYPES: Final = ("withholding_tax", "retention", "advance", "other")
 
-deduct_option = click.option(
+deduct_option = option(
     "--deduct",
-    type=(str, str, str),
-    multiple=True,
+    (str, str, str),
+    "Less what is withheld; TYPE is one of " + ", ".join(DEDUCTION_TYPES) + ".",
     metavar="TYPE AMOUNT SHA256|@FILE",
-    help="Less what is withheld; TYPE is one of " + ", ".join(DEDUCTION_TYPES) + ".",
-)
-reason_option = click.option(
-    "--reason", metavar="WORD", help="Why the tenor is over the programme's norm."
-)
-different_option = click.option(
-    "--different",
     multiple=True,
-    metavar="SHA256",
-    help="Invoice that looks like another one and is not; the refusal names it.",
 )
-parties_option = click.option(
+reason_option = option(
+    "--reason", "WORD", "Why the tenor is over the programme's norm."
+)
+different_option = option(
+    "--different",
+    "SHA256",
+    "Invoice that looks like another one and is not; the refusal names it.",
+    multiple=True,
+)
+parties_option = flag(
     "--parties-agreed",
-    is_flag=True,
-    help="The invoice's parties are these members, whatever numbers it has.",
+    "The invoice's parties are these members, whatever numbers it has.",
 )
-delivery_option = click.option(
+delivery_option = option(
     "--delivery",
-    metavar="SHA256|@FILE",
-    help="The goods receipt it rests on, where the programme demands one.",
+    "SHA256|@FILE",
+    "The goods receipt it rests on, where the programme demands one.",
 )
-file_option = click.option(
-    "--file",
-    type=PATH,
-    help="Do all lines of a CSV file; the wallet's README lists its columns.",
+file_option = option(
+    "--file", PATH, "Do all lines of a CSV file; the wallet's README lists its columns."
 )
-all_option = click.option("--all", "every", is_flag=True, help="All that wait for you.")
-from_option = click.option(
-    "--from", "giver", metavar="MEMBER", help="Of --all, what this member asks of you."
+all_option = flag("--all every", "All that wait for you.")
+from_option = option(
+    "--from giver", "MEMBER", "Of --all, what this member asks of you."
 )
-currency_option = click.option(
-    "--currency", metavar="CODE", help="Of --all, what is in this currency."
-)
-only_option = click.option(
+currency_option = option("--currency", "CODE", "Of --all, what is in this currency.")
+only_option = option(
     "--only",
-    type=click.Choice(["claims", "offers"]),
-    help="Of --all, claims on debtors or offers of parts.",
+    click.Choice(["claims", "offers"]),
+    "Of --all, claims on debtors or offers of parts.",
 )
-keep_going_option = click.option(
-    "--keep-going", is_flag=True, help="Leave out refused lines and do the others."
-)
+keep_going_option = flag("--keep-going", "Leave out refused lines and do the others.")
 claim_options: Final = add_options(
     click.argument("draft", type=PATH, required=False),
-    click.option("--programme", metavar="ID", help="Under which terms."),
-    click.option("--invoice", metavar="NUMBER", help="Instead of a draft."),
-    click.option("--issued", metavar="DATE", help="Date of that invoice."),
-    click.option("--amount", metavar='"CNY 1000.00"', help="Amount of that invoice."),
-    click.option("--due", metavar="DATE", help="When it is to be paid."),
-    click.option("--use", metavar='"CNY 1000.00"', help="Draw on a part of it only."),
+    option("--programme", "ID", "Under which terms."),
+    option("--invoice", "NUMBER", "Instead of a draft."),
+    option("--issued", "DATE", "Date of that invoice."),
+    option("--amount", '"CNY 1000.00"', "Amount of that invoice."),
+    option("--due", "DATE", "When it is to be paid."),
+    option("--use", '"CNY 1000.00"', "Draw on a part of it only."),
     parties_option,
     deduct_option,
 )
@@ -93,7 +86,7 @@ def submit(session: Session, **given: Any) -> None:
 
 @click.command("issue")
 @claim_options
-@click.option("--supplier", metavar="MEMBER", help="Whose invoice it is.")
+@option("--supplier", "MEMBER", "Whose invoice it is.")
 @reason_option
 @different_option
 @delivery_option
@@ -305,10 +298,8 @@ def _find_programme(lookup: Any, given: dict[str, Any], claim: JSONObject) -> An
 @reason_option
 @different_option
 @delivery_option
-@click.option(
-    "--invoice",
-    type=PATH,
-    help="Compare the invoice you have: number, amount, bytes, account.",
+@option(
+    "--invoice", PATH, "Compare the invoice you have: number, amount, bytes, account."
 )
 @parties_option
 @file_option
@@ -406,7 +397,7 @@ def _compare_invoice(
 
 @click.command("counter")
 @argument("receivable", RECEIVABLE)
-@click.option("--due", type=DATE, help="Another due date.")
+@option("--due", DATE, "Another due date.")
 @deduct_option
 @reason_option
 @different_option
@@ -426,7 +417,7 @@ def counter(lookup: Lookup, receivable: JSONObject, **given: Any) -> JSONObject:
 
 @click.command("accept")
 @click.argument("item", required=False)
-@click.option("--aware", is_flag=True, help="Take an overdue holding knowingly.")
+@flag("--aware", "Take an overdue holding knowingly.")
 @reason_option
 @parties_option
 @file_option

@@ -12,33 +12,26 @@ from cli.command import add_options, argument, signs
 from cli.lookup import Holding, Lookup
 from cli.parts import at_option, part_option
 from cli.session import Session, is_missing
-from cli.typed import AMOUNT, HOLDING, MOMENT, RECEIVABLE
+from cli.typed import AMOUNT, HOLDING, MOMENT, RECEIVABLE, flag, option
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
 PAY_DAYS: Final = "5d"
 
-pay_by_option = click.option(
+pay_by_option = option(
     "--pay-by",
-    type=MOMENT,
+    MOMENT,
+    "Until when it is to be paid: a span such as 3d, or a date and time.",
     default=PAY_DAYS,
-    show_default=True,
-    help="Until when it is to be paid: a span such as 3d, or a date and time.",
 )
-direct_option = click.option(
+direct_option = flag(
     "--direct",
-    is_flag=True,
-    help="Paid directly; the units move when the payee signs: allonge deal received.",
+    "Paid directly; the units move when the payee signs: allonge deal received.",
 )
 # What two sides agree on, for a part that goes back.
 agreed = add_options(
     argument("holding", HOLDING),
-    click.option(
-        "--price",
-        type=AMOUNT,
-        required=True,
-        help="What is paid for it.",
-    ),
+    option("--price", AMOUNT, "What is paid for it.", required=True),
     part_option,
     at_option,
     pay_by_option,

@@ -34,6 +34,8 @@ from cli.typed import (
     Amount,
     Argument,
     an_id,
+    flag,
+    option,
 )
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
@@ -59,26 +61,19 @@ def read_rate(text: str) -> int:
 
 
 RATE: Final = Argument("RATE", read_rate)
-method_option = click.option(
+method_option = option(
     "--method",
-    type=click.Choice(list(METHODS)),
+    click.Choice(list(METHODS)),
+    "Discount as a rate on the face, or on the price.",
     default="bank",
-    show_default=True,
-    help="Discount as a rate on the face, or on the price.",
 )
-basis_option = click.option(
+basis_option = option(
     "--basis",
-    type=click.Choice(["act360", "act365f", "30e360"]),
+    click.Choice(["act360", "act365f", "30e360"]),
+    "How days are counted.",
     default="act360",
-    show_default=True,
-    help="How days are counted.",
 )
-from_option = click.option(
-    "--from",
-    "start",
-    type=DATE,
-    help="First day of the discount; today.",
-)
+from_option = option("--from start", DATE, "First day of the discount; today.")
 
 
 @click.group("quote", short_help="Ask for a price, give one, estimate one.")
@@ -88,17 +83,16 @@ def quote() -> None:
 
 @quote.command("request")
 @argument("holding", HOLDING)
-@click.option(
-    "--to",
-    "lenders",
-    type=MEMBER,
+@option(
+    "--to lenders",
+    MEMBER,
+    "A lender to ask; repeat it. None learns whom else you ask.",
     multiple=True,
     required=True,
-    help="A lender to ask; repeat it. None learns whom else you ask.",
 )
 @part_option
 @at_option
-@click.option("--until", type=MOMENT, default="7d", show_default=True)
+@option("--until", MOMENT, default="7d")
 @signs("sale.request")
 def request(_: Lookup, holding: Holding, **given: Any) -> JSONObject:
     """Ask lenders for a price of a HOLDING, or a part; nothing is locked."""
@@ -118,20 +112,16 @@ def _check_price(given: dict[str, Any]) -> None:
 
 @quote.command("give")
 @argument("request", an_id("request"))
-@click.option("--rate", type=RATE, help="A year, for example 4.5%.")
-@click.option(
-    "--flat",
-    type=AMOUNT,
-    help="A discount instead of a rate.",
-)
+@option("--rate", RATE, "A year, for example 4.5%.")
+@option("--flat", AMOUNT, "A discount instead of a rate.")
 @method_option
 @basis_option
 @from_option
-@click.option("--until", type=MOMENT, default="1d", show_default=True)
-@click.option("--pay-by", type=MOMENT, default="3d", show_default=True)
-@click.option("--recourse", is_flag=True, help="You may claim the price back.")
-@click.option("--direct", is_flag=True, help="You pay the seller directly.")
-@click.option("--aware", is_flag=True, help="You take it even if it is overdue.")
+@option("--until", MOMENT, default="1d")
+@option("--pay-by", MOMENT, default="3d")
+@flag("--recourse", "You may claim the price back.")
+@flag("--direct", "You pay the seller directly.")
+@flag("--aware", "You take it even if it is overdue.")
 @signs("sale.quote", _check_price)
 def give(lookup: Lookup, request: JSONObject, **given: Any) -> JSONObject:
     """Give a firm price on a REQUEST; the figures follow from its terms."""
@@ -207,17 +197,13 @@ def _figures(price: JSONObject) -> JSONObject:
 
 @quote.command("estimate")
 @argument("amount", AMOUNT, metavar='"CNY 40000.00"')
-@click.option("--due", type=DATE, required=True, help="Adjusted due date.")
-@click.option("--rate", type=RATE, required=True, help="A year, like 4.5%.")
+@option("--due", DATE, "Adjusted due date.", required=True)
+@option("--rate", RATE, "A year, like 4.5%.", required=True)
 @method_option
 @basis_option
 @from_option
-@click.option("--fee-rate", type=RATE, default="0%", help="Of the amount.")
-@click.option(
-    "--fee",
-    type=AMOUNT,
-    help="Beside what depends on the amount.",
-)
+@option("--fee-rate", RATE, "Of the amount.", default="0%", show_default=False)
+@option("--fee", AMOUNT, "Beside what depends on the amount.")
 @json_option
 def estimate(amount: Amount, *, as_json: bool, **given: Any) -> None:
     """Say what selling an AMOUNT would bring; asks no node and signs nothing."""
@@ -260,11 +246,11 @@ def estimate(amount: Amount, *, as_json: bool, **given: Any) -> None:
 
 @click.command("take")
 @argument("quote", an_id("quote"))
-@click.option(
+@option(
     "--registered",
-    type=(str, str, DATE, HASH),
+    (str, str, DATE, HASH),
+    "Where the sale is registered; the hash of what a search there found.",
     metavar="REGISTER NUMBER DATE SHA256",
-    help="Where the sale is registered; the hash of what a search there found.",
 )
 @signs("sale.take")
 def take(
@@ -312,8 +298,8 @@ def _check_shortfall(given: dict[str, Any]) -> None:
 
 @deal.command("received")
 @argument("deal", an_id("deal"))
-@click.option("--shortfall", type=AMOUNT, help="What you let go.")
-@click.option("--reason", metavar="TEXT", help="Why, such as bank charges.")
+@option("--shortfall", AMOUNT, "What you let go.")
+@option("--reason", "TEXT", "Why, such as bank charges.")
 @signs("deal.received", _check_shortfall)
 def received(
     _: Lookup, deal: JSONObject, *, shortfall: Amount | None, reason: str | None
@@ -330,9 +316,9 @@ def received(
 @deal.command("register")
 @argument("deal", an_id("deal"))
 @argument("change", click.Choice(["amended", "discharged"]))
-@click.option("--registry", required=True, metavar="NAME", help="Which register.")
-@click.option("--number", required=True, metavar="TEXT", help="Of the change there.")
-@click.option("--date", type=DATE, required=True, help="Of it.")
+@option("--registry", "NAME", "Which register.", required=True)
+@option("--number", "TEXT", "Of the change there.", required=True)
+@option("--date", DATE, "Of it.", required=True)
 @signs("deal.register")
 def register(_: Lookup, **given: Any) -> JSONObject:
     """Note, as buyer, how the registry record of a DEAL changed or ended."""

@@ -27,6 +27,7 @@ from cli.terminal import (
     read_passphrase,
     wallet_options,
 )
+from cli.typed import flag, option
 from cli.wallet.folder import WalletConfig, WalletFolder, open_folder
 from cli.wallet.following import follow_log
 from ledger.encoding import JSONObject, decode, decode_base64, encode, encode_base64
@@ -224,25 +225,20 @@ def _need(value: str, name: str) -> str:
 
 Run = Callable[..., Any]
 
-node_option = click.option(
-    "--node", "node_url", metavar="URL", default="", help="Another node to ask."
-)
-prepare_option = click.option(
+node_option = option("--node node_url", "URL", "Another node to ask.", default="")
+prepare_option = option(
     "--prepare",
-    type=click.Path(path_type=Path),
+    click.Path(path_type=Path),
+    "Write it unsigned, to be signed by several or offline.",
     metavar="FILE",
-    help="Write it unsigned, to be signed by several or offline.",
 )
-valid_option = click.option(
+valid_option = option(
     "--valid-days",
-    type=click.IntRange(1, 29),
-    default=None,
+    click.IntRange(1, 29),
+    "How long signatures may be collected; a day by default.",
     metavar="DAYS",
-    help="How long signatures may be collected; a day by default.",
 )
-quiet_option = click.option(
-    "-q", "--quiet", is_flag=True, help="Print only the full id of what was made."
-)
+quiet_option = flag("-q --quiet", "Print only the full id of what was made.")
 _TAKEN: Final = ("passphrase_file", "as_json", "prepare", "node_url", "quiet")
 
 

@@ -27,7 +27,7 @@ from cli.terminal import (
     print_table,
     print_text,
 )
-from cli.typed import PATH, RECEIVABLE, an_id
+from cli.typed import PATH, RECEIVABLE, an_id, flag, option
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 from ledger.names import short_id
@@ -41,16 +41,11 @@ BALANCE: Final = (*VIEW_NAMES[:4], "funding")
 
 @click.command("balance")
 @click.argument("view", type=click.Choice(VIEW_NAMES), required=False)
-@click.option(
-    "--csv",
-    "output",
-    type=PATH,
-    help="Write the VIEW for spreadsheets, to a new file.",
-)
-@click.option("--bom", is_flag=True, help="Begin that file with a byte order mark.")
-@click.option("--as-at", metavar="DATE", help="All members at the end of that date.")
-@click.option("--zone", default="UTC", metavar="ZONE", help="Whose date it is.")
-@click.option("--source", metavar="SOURCE", help="An export, instead of your node.")
+@option("--csv output", PATH, "Write the VIEW for spreadsheets, to a new file.")
+@flag("--bom", "Begin that file with a byte order mark.")
+@option("--as-at", "DATE", "All members at the end of that date.")
+@option("--zone", "ZONE", "Whose date it is.", default="UTC", show_default=False)
+@option("--source", "SOURCE", "An export, instead of your node.")
 @with_node
 def balance(session: Session, view: str | None, **given: Any) -> int | None:
     """Show what is owed to you, due, in suspense and paid, and what you owe.
@@ -112,11 +107,11 @@ ANSWERS: Final = {
 
 
 @click.command("inbox")
-@click.option(
+@option(
     "--files",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    click.Path(path_type=Path, exists=True, file_okay=False),
+    "Also list the signing files there, and who is missing.",
     metavar="DIR",
-    help="Also list the signing files there, and who is missing.",
 )
 @with_node
 def inbox(session: Session, files: Path | None) -> None:
@@ -303,11 +298,10 @@ def holder_of(lookup: Any, node: JSONObject) -> str:
 
 @click.command("receipt")
 @click.argument("transaction", metavar="ID")
-@click.option(
-    "--html",
-    "paper",
-    type=PATH,
-    help="Write it as a paper, with all that was signed, to a new file.",
+@option(
+    "--html paper",
+    PATH,
+    "Write it as a paper, with all that was signed, to a new file.",
 )
 @with_node
 def receipt(session: Session, transaction: str, paper: Path | None) -> None:

@@ -112,6 +112,28 @@ def read_hash(text: str) -> str:
     return text.lower()
 
 
+# --- options ---
+
+
+def option(names: str, kind: Any, text: str = "", **more: Any) -> Callable[[Any], Any]:
+    """Return an option that takes a value; a default is shown in the help.
+
+    Args:
+        names: as typed, and as the function calls it: ``--from giver``.
+        kind: a type, or for a plain text how help shows it.
+        text: of the help.
+        more: what ``click.option`` takes besides.
+    """
+    typed = {"metavar": kind} if isinstance(kind, str) else {"type": kind}
+    given = {"show_default": bool(more.get("default"))} | typed | more
+    return click.option(*names.split(), help=text or None, **given)
+
+
+def flag(names: str, text: str) -> Callable[[Any], Any]:
+    """Return an option without a value."""
+    return click.option(*names.split(), is_flag=True, help=text)
+
+
 # --- as types of arguments ---
 
 

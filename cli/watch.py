@@ -18,7 +18,7 @@ from cli.client import NodeError
 from cli.private import read_private, write_private
 from cli.session import Session, with_node
 from cli.terminal import print_note
-from cli.typed import PATH
+from cli.typed import PATH, option
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
@@ -28,9 +28,9 @@ ID_BYTES_MAX: Final = 64
 
 
 @click.command("watch")
-@click.option("--after", metavar="ID", help="Begin behind this event.")
-@click.option("--keep", type=PATH, help="Keep the last id there, and begin behind it.")
-@click.option("--count", type=click.IntRange(1), help="End after so many events.")
+@option("--after", "ID", "Begin behind this event.")
+@option("--keep", PATH, "Keep the last id there, and begin behind it.")
+@option("--count", click.IntRange(1), "End after so many events.")
 @with_node
 def watch(
     session: Session, *, after: str | None, keep: Path | None, count: int | None

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 import click
 
 from cli.terminal import json_option, print_facts, print_json, print_note, print_table
+from cli.typed import flag, option
 from ledger.encoding import JSONObject
 
 TILES_A_HOLDER: Final = 20
@@ -80,28 +81,27 @@ BUDGETS: Final = {
 
 @click.command("bench")
 @json_option
-@click.option("--quick", is_flag=True, help="Smaller sizes: under a minute.")
-@click.option(
+@flag("--quick", "Smaller sizes: under a minute.")
+@option(
     "--seconds",
-    type=click.FloatRange(0.1, 120),
-    help="Seconds a round of the throughput rows; 3, or 0.8 if quick.",
+    click.FloatRange(0.1, 120),
+    "Seconds a round of the throughput rows; 3, or 0.8 if quick.",
 )
-@click.option(
+@option(
     "--holdings",
-    type=click.IntRange(400, 2_000_000),
-    help="How many holdings; 100000, or 10000 if quick.",
+    click.IntRange(400, 2_000_000),
+    "How many holdings; 100000, or 10000 if quick.",
 )
-@click.option(
-    "--row",
-    "names",
-    type=click.Choice(MEASUREMENTS),
+@option(
+    "--row names",
+    click.Choice(MEASUREMENTS),
+    "Only these measurements; may be repeated.",
     multiple=True,
-    help="Only these measurements; may be repeated.",
 )
-@click.option(
+@option(
     "--folder",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Where to keep the ledgers meanwhile; it decides what a sync costs.",
+    click.Path(path_type=Path, exists=True, file_okay=False),
+    "Where to keep the ledgers meanwhile; it decides what a sync costs.",
 )
 def bench(
     *,

@@ -19,7 +19,7 @@ from typing import Any, Final
 import click
 
 from cli.terminal import json_option, print_json
-from cli.typed import PATH
+from cli.typed import PATH, option
 from ledger.encoding import JSONObject
 
 # What can be played, by name: modules with ``STEPS``, and a ``CAST`` of their own
@@ -32,25 +32,23 @@ CHAPTERS: Final = {
 
 
 @click.command("demo")
-@click.option(
+@option(
     "--keep",
-    type=PATH,
+    PATH,
+    "Keep ledger, wallets and files in DIR, which must be empty.",
     metavar="DIR",
-    help="Keep ledger, wallets and files in DIR, which must be empty.",
 )
-@click.option(
-    "--file",
-    "invoice",
-    type=PATH,
+@option(
+    "--file invoice",
+    PATH,
+    "An invoice of yours (UBL 2.1 or CII) instead of a made-up one.",
     metavar="INVOICE",
-    help="An invoice of yours (UBL 2.1 or CII) instead of a made-up one.",
 )
-@click.option(
+@option(
     "--chapter",
-    type=click.Choice(list(CHAPTERS)),
+    click.Choice(list(CHAPTERS)),
+    "What is played: the usual life of an invoice, or something else.",
     default="life",
-    show_default=True,
-    help="What is played: the usual life of an invoice, or something else.",
 )
 @json_option
 def demo(

@@ -25,7 +25,7 @@ from cli.terminal import (
     unread_option,
     wallet_options,
 )
-from cli.typed import PATH
+from cli.typed import PATH, flag, option
 from cli.wallet.connect import connect
 from cli.wallet.folder import WalletFolder, fingerprint, list_wallets, open_folder
 from cli.wallet.keyheader import KeyHeader, check_label, read_header
@@ -41,8 +41,8 @@ def wallet() -> None:
     """Make, restore, show and back up the keys you sign with."""
 
 
-label_option = click.option(
-    "--label", help="A name for the key, readable without the passphrase."
+label_option = option(
+    "--label", str, "A name for the key, readable without the passphrase."
 )
 
 
@@ -61,10 +61,10 @@ def init_wallet(session: Session, *, label: str | None) -> None:
 
 @wallet.command("restore")
 @label_option
-@click.option(
+@option(
     "--recovery-file",
-    type=PATH,
-    help="Read the recovery code from a file of mode 600, or a pipe.",
+    PATH,
+    "Read the recovery code from a file of mode 600, or a pipe.",
 )
 @with_wallet
 def restore_wallet(
@@ -177,10 +177,9 @@ def _print_set(facts: JSONObject, *, as_json: bool) -> None:
 
 
 @wallet.command("export")
-@click.option(
+@flag(
     "--recovery-code",
-    is_flag=True,
-    help="Also print the secret recovery code, after asking the passphrase.",
+    "Also print the secret recovery code, after asking the passphrase.",
 )
 @with_wallet
 def export_wallet(session: Session, *, recovery_code: bool) -> None:

@@ -18,6 +18,7 @@ from cli.terminal import (
     unread_option,
     wallet_options,
 )
+from cli.typed import flag, option
 from cli.wallet.folder import WalletConfig, fingerprint, open_folder
 from cli.wallet.following import follow_log
 from ledger.encoding import JSONObject
@@ -30,16 +31,15 @@ FINGERPRINT_DIGITS: Final = 12
 
 @click.command("connect")
 @click.argument("url")
-@click.option(
+@option(
     "--chain",
-    metavar="HASH",
-    help="The chain's hash or its first 12 digits, from a member you trust.",
+    "HASH",
+    "The chain's hash or its first 12 digits, from a member you trust.",
 )
-@click.option("--member", metavar="HASH", help="The member this key signs for.")
-@click.option(
+@option("--member", "HASH", "The member this key signs for.")
+@flag(
     "--forget-log",
-    is_flag=True,
-    help="Forget what was seen of the log, if the members agreed to begin anew.",
+    "Forget what was seen of the log, if the members agreed to begin anew.",
 )
 @wallet_options
 @unread_option
