@@ -1,4 +1,7 @@
-"""A small UBL 2.1 invoice with one line, for the demo and for tests."""
+"""A small UBL 2.1 invoice with one line, for the demo and for tests.
+
+The file of the same name beside this one is its form.
+"""
 
 from __future__ import annotations
 
@@ -8,55 +11,6 @@ from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
 from cli.amounts import format_amount, parse_amount
-
-_SCHEMA: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
-
-_DOCUMENT: Final = """\
-<?xml version="1.0" encoding="UTF-8"?>
-<Invoice xmlns="{schema}Invoice-2"
-    xmlns:cac="{schema}CommonAggregateComponents-2"
-    xmlns:cbc="{schema}CommonBasicComponents-2">
-  <cbc:CustomizationID>urn:cen.eu:en16931:2017</cbc:CustomizationID>
-  <cbc:ID>{number}</cbc:ID>
-  <cbc:IssueDate>{issue_date}</cbc:IssueDate>
-  <cbc:DueDate>{due_date}</cbc:DueDate>
-  <cbc:InvoiceTypeCode>380</cbc:InvoiceTypeCode>
-  <cbc:DocumentCurrencyCode>{currency}</cbc:DocumentCurrencyCode>
-  <cac:AccountingSupplierParty>{seller}</cac:AccountingSupplierParty>
-  <cac:AccountingCustomerParty>{buyer}</cac:AccountingCustomerParty>
-  <cac:TaxTotal>
-    <cbc:TaxAmount currencyID="{currency}">0</cbc:TaxAmount>
-  </cac:TaxTotal>
-  <cac:LegalMonetaryTotal>
-    <cbc:LineExtensionAmount currencyID="{currency}">{major}</cbc:LineExtensionAmount>
-    <cbc:TaxExclusiveAmount currencyID="{currency}">{major}</cbc:TaxExclusiveAmount>
-    <cbc:TaxInclusiveAmount currencyID="{currency}">{major}</cbc:TaxInclusiveAmount>
-    <cbc:PayableAmount currencyID="{currency}">{major}</cbc:PayableAmount>
-  </cac:LegalMonetaryTotal>
-  <cac:InvoiceLine>
-    <cbc:ID>1</cbc:ID>
-    <cbc:InvoicedQuantity unitCode="C62">1</cbc:InvoicedQuantity>
-    <cbc:LineExtensionAmount currencyID="{currency}">{major}</cbc:LineExtensionAmount>
-    <cac:Item><cbc:Name>Goods as ordered</cbc:Name></cac:Item>
-    <cac:Price>
-      <cbc:PriceAmount currencyID="{currency}">{major}</cbc:PriceAmount>
-    </cac:Price>
-  </cac:InvoiceLine>
-</Invoice>
-"""
-
-_PARTY: Final = """
-    <cac:Party>{identifier}
-      <cac:PostalAddress>
-        <cac:Country>
-          <cbc:IdentificationCode>{country}</cbc:IdentificationCode>
-        </cac:Country>
-      </cac:PostalAddress>
-      <cac:PartyLegalEntity>
-        <cbc:RegistrationName>{name}</cbc:RegistrationName>
-      </cac:PartyLegalEntity>
-    </cac:Party>
-  """
 
 _IDENTIFIER: Final = """
       <cac:PartyIdentification>
@@ -91,8 +45,8 @@ def write_sample_invoice(  # noqa: PLR0913 - one argument a field of the form
         LedgerError: the amount is none of that currency.
     """
     amount_minor, _ = parse_amount(f"{currency} {amount}")
-    text = _DOCUMENT.format(
-        schema=_SCHEMA,
+    form = Path(__file__).with_suffix(".xml").read_text("utf-8")
+    text = form.format(
         number=escape(number),
         issue_date=escape(issue_date),
         due_date=escape(due_date),
@@ -104,13 +58,10 @@ def write_sample_invoice(  # noqa: PLR0913 - one argument a field of the form
     path.write_text(text, encoding="utf-8")
 
 
-def _party(party: Mapping[str, str]) -> str:
-    identifier = ""
-    if party.get("value"):
-        scheme = quoteattr(party.get("scheme", ""))
-        identifier = _IDENTIFIER.format(scheme=scheme, value=escape(party["value"]))
-    return _PARTY.format(
-        identifier=identifier,
-        country=escape(party.get("country", "")),
-        name=escape(party["name"]),
-    )
+def _party(party: Mapping[str, str]) -> dict[str, str]:
+    texts = {"country": "", **{name: escape(party[name]) for name in party}}
+    if not party.get("value"):
+        return {**texts, "identifier": ""}
+    scheme = quoteattr(party.get("scheme", ""))
+    number = _IDENTIFIER.format(scheme=scheme, value=texts["value"])
+    return {**texts, "identifier": number}
