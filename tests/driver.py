@@ -50,7 +50,6 @@ TERMS: dict[str, Any] = {
     "confirm_days": 10,
     "tenor_cap_days": 365,
     "calendar": CALENDAR,
-    "default_reading": "direct",
 }
 OPTIONAL = (
     "dispute_days",
@@ -58,6 +57,7 @@ OPTIONAL = (
     "late_close_days",
     "payout_days",
     "payout_min_minor",
+    "recourse_days",
     "recourse_price",
     "recourse_trigger",
     "suspense_days",

@@ -59,6 +59,7 @@ CHAIN_DECIDES = {
     "default-step": "after grace; silent on one close that says both",
     "default-withdrawn": "overdue is withdrawn; silent on the default after it",
     "dispute-interest": "disputed amounts stay owed; silent on their interest",
+    "dispute-over": "trigger no default; silent on when it comes afterwards",
     "dispute-room": "names an amount and a deadline; silent on their limits",
     "reduce-covered": "silent on reducing what waiting money will pay",
     "reduce-room": "silent on frozen units, and on claims beyond what is owed",

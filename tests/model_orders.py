@@ -51,28 +51,7 @@ class OrdersModel(FreezesModel):
         covered = self.covered(date)
         for rec in self.open_receivables():
             if self.adjust(rec.due_date) <= date:
-                self._judge(rec, date, covered.get(rec.rid))
-
-    def _judge(self, rec: Receivable, date: str, covered: bool | None) -> None:
-        """Judge one receivable at the close of a day; none if nothing covers it.
-
-        Choices: default-step, one close makes one step or default comes with the
-        first of a day after the grace (``default_reading``); default-withdrawn, a
-        default is withdrawn with the overdue it follows. "Disputed
-        amounts stay owed but trigger no default" (§8).
-        """
-        was = rec.overdue
-        rec.overdue = not (covered or self.is_short(rec))
-        if not rec.overdue:
-            self.clear_overdue(rec)
-            return
-        if not was:
-            rec.overdue_ms = self.now
-        late = self.days_between(rec, date) - self.terms["grace_days"]
-        direct = self.terms["default_reading"] == "direct"
-        graced = late > 0 if direct else was and late >= 0
-        if graced and covered is None and not rec.default:
-            rec.default, rec.default_ms = True, self.now
+                self.judge(rec, date, covered.get(rec.rid))
 
     def bank_data_late(self) -> bool:
         """Tell whether a due day stays unclosed longer than the programme says."""

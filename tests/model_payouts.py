@@ -114,7 +114,8 @@ class PayoutsModel(OwedModel):
         settlement, on request or after N days" (§7). Choice small-days: days of
         24 hours from when it was made. Choice small-all: one that is ripe takes along
         all. Choice small-joins: "grouped per holder, account and date" (§7), what is
-        made on the date of a payout that is due joins it or not, as is told.
+        made on the date of a payout that is due joins it or not, as is told; also if
+        all of that was taken back.
         """
         wait_ms = self.terms["payout_days"] * DAY_MS
         for payee in sorted({line.holder for line in self.lines if line.is_small}):
@@ -130,12 +131,12 @@ class PayoutsModel(OwedModel):
 
     def be_told_small(self, payee: str, small: int) -> None:
         """Take from somebody else what is small beside a payout due the same day."""
-        mine = [x for x in self.lines if x.holder == payee and x.due]
+        mine = [line for line in self.lines if line.holder == payee]
         beside = [x for x in mine if x.due_on == self.today and not x.is_small]
         if beside and not small:
-            self._fall_due(mine)
+            self._fall_due([line for line in mine if line.due])
         for line in reversed(beside):
-            if sum(x.due for x in mine if x.is_small) + line.due <= small:
+            if line.due and sum(x.due for x in mine if x.is_small) + line.due <= small:
                 line.is_small = True
 
     def _fall_due(self, lines: list[Line]) -> None:

@@ -44,9 +44,6 @@ DEFAULTS: dict[str, Any] = {
     "exposure_max_minor": None,
     "fees": [],
     "account_delay_days": 3,
-    # The rules leave open when a close says default: "step", at the earliest the
-    # one after it said overdue; "direct", the first of a day after the grace.
-    "default_reading": "step",
 }
 
 Group = tuple[str, tuple[str, ...]]  # holder, chain of transferors

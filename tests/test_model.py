@@ -115,7 +115,7 @@ def test_story_one(basis: int, interest: int) -> None:
     owed_back = amounts(lambda member: model.claim(member, "R"))
     assert owed_back == [3_000_000, 3_000_000, 4_000_000]
     do(close(model))
-    assert model.state("R") == "overdue"
+    assert model.state("R") == "default"
     do(model.advance_to(at(day(12))))
     assert model.interest_owed("R", day(12)) == interest
     do(pay(model, "rest", 44_999_999 + interest))
@@ -416,7 +416,7 @@ def test_unassigned_money_keeps_overdue_away() -> None:
     do(close(model))
     assert (model.account_status(), model.state("R")) == ("open", "live")
     do(model.return_suspense("x", 1), model.advance_to(at(day(1))), close(model))
-    assert (model.state("R"), close(model)) == ("overdue", "refused")
+    assert (model.state("R"), close(model)) == ("default", "refused")
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def holders(model: Model, rid: str = "R") -> list[tuple[int, int, str]]:
 
 def defaulted(*members: str, face: int = FACE, **terms: Any) -> Model:
     """Return a model in default since day 2; R went through the members."""
-    model = new(**{"grace_days": 2, **terms})
+    model = new(**{"grace_days": 1, **terms})
     live(model, "R", face)
     for member in members:
         recourse = not member.islower()

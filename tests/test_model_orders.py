@@ -17,8 +17,8 @@ LATER = at(day(90))
 
 
 def test_default_comes_after_grace_and_money_makes_it_recover() -> None:
-    """Overdue with the due day, default with the second day of grace."""
-    model = new(grace_days=2)
+    """Overdue with the due day, default with the first after a day of grace."""
+    model = new(grace_days=1)
     live(model, "R", FACE)
     states = []
     for offset in range(3):
@@ -32,7 +32,7 @@ def test_default_comes_after_grace_and_money_makes_it_recover() -> None:
     do(pay(model, "b", FACE + 6_000), model.advance_to(at(day(11))))
     assert (model.state("R"), model.payable("S")) == ("settled", FACE + 6_000)
     do(model.reverse("r2", "b", 10), close(model))
-    assert model.state("R") == "overdue"
+    assert model.state("R") == "default"
     model.check()
 
 
@@ -65,7 +65,7 @@ def test_late_money_valued_in_time_costs_no_interest() -> None:
 
 def test_a_little_short_is_overdue_only_after_days() -> None:
     """2 of 100 missing: overdue with the close of the fifth day."""
-    model = new(tolerance_minor=2, tolerance_days=5)
+    model = new(tolerance_minor=2, tolerance_days=5, grace_days=5)
     live(model, "R", 100)
     do(model.advance_to(at(DUE)), pay(model, "a", 98), close(model))
     assert model.state("R") == "part_paid"

@@ -48,10 +48,12 @@ class Deals(Walker):
         self.driver.take(*args, recourse=recourse, aware=aware, way=way)
 
     def ends_soon(self) -> bool:
-        """Tell whether a lock ends within the next milliseconds."""
+        """Tell whether a lock or an order ends within the next milliseconds."""
         deals = [deal.pay_by_ms for deal in self.model.agreed.values()]
         offers = [offer.deadline_ms for offer in self.model.offers.values()]
-        return any(0 <= end - self.driver.now < 5 for end in deals + offers)
+        orders = [order.expires_ms or 0 for order in self.model.freezes.values()]
+        ends = deals + offers + orders
+        return any(-1 <= end - self.driver.now < 5 for end in ends)
 
     def open_deals(self) -> list[str]:
         """Return the deals that can still be paid."""

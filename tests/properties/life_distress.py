@@ -7,8 +7,7 @@ from hypothesis.stateful import precondition, rule
 
 from tests.driver_views import HOLDERS
 from tests.properties.life_deals import Returns
-
-OPEN = ("live", "part_paid", "overdue", "default", "recovering")
+from tests.properties.lives import OPEN
 
 
 class GivingUp(Returns):

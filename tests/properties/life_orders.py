@@ -7,7 +7,7 @@ from hypothesis.stateful import precondition, rule
 
 from tests.driver_views import HOLDERS
 from tests.model_records import REMITTER
-from tests.properties.lives import Walker
+from tests.properties.lives import OPEN, Walker
 from tests.world import DAY_MS
 
 DAYS = st.sampled_from([1, 5, 30])
@@ -29,7 +29,7 @@ class Orders(Walker):
         self, data: st.DataObject, days: int, rank: int, redirect: str
     ) -> None:
         """Freeze units, whoever holds them."""
-        rids = self.in_state("live", "part_paid", "overdue", "default", "recovering")
+        rids = self.in_state(*OPEN)
         if rids:
             rid = data.draw(st.sampled_from(rids))
             face = self.model.receivables[rid].face

@@ -10,7 +10,7 @@ from hypothesis.stateful import precondition, rule
 from contracts.kit.v1.calendars import add_days
 from tests.driver_views import ELSEWHERE, HOLDERS
 from tests.model_records import REMITTER
-from tests.properties.lives import DUES, HOUR_MS, Walker
+from tests.properties.lives import DUES, HOUR_MS, OPEN, Walker
 from tests.world import DAY_MS, ms_of
 
 PAYERS = st.sampled_from(["debtor"] * 5 + [None, "beta"])
@@ -143,35 +143,56 @@ class Paying(Walker):
             self.driver.wait(self.driver.world.time + days * DAY_MS + HOUR_MS)
 
     @precondition(lambda self: self.model.lines)
-    @rule(data=st.data())
-    def claim_back(self, data: st.DataObject) -> None:
-        """Reverse money that was paid out, and let more come in."""
+    @rule(data=st.data(), bounces=st.sampled_from([(), (), (0,), (1,), (2,), (0, 2)]))
+    def claim_back(self, data: st.DataObject, bounces: tuple[int, ...]) -> None:
+        """Reverse money that was paid out, and let more come in.
+
+        What was paid may come back, too: before, between or after.
+        """
+        line = data.draw(st.sampled_from(self.model.lines))
         for payee in self.payees(self.model.payable):
             self.driver.instruct(payee)
             self.driver.attest_paid(payee)
-        line = data.draw(st.sampled_from(self.model.lines))
         receipt = self.model.receipts[line.ref]
         back = self.pick_amount(data, receipt.amount - receipt.reversed)
-        self.driver.reverse(self.next_id("V"), line.ref, back)
-        more = self.pick_amount(data, back)
-        ref = self.next_id("M")
-        self.driver.receive(ref, more, self.model.today, "debtor", line.rid)
+        more, ref = self.pick_amount(data, back), self.next_id("M")
+        today = self.model.today
+        steps = [
+            lambda: self.driver.reverse(self.next_id("V"), line.ref, back),
+            lambda: self.driver.receive(ref, more, today, "debtor", line.rid),
+            lambda: None,
+        ]
+        for i, step in enumerate(steps):
+            if i in bounces:
+                self.driver.return_payout(line.holder)
+            step()
 
-    @precondition(lambda self: self.in_state("live", "part_paid", "overdue"))
-    @rule(data=st.data(), short=st.sampled_from([0, 0, 1]))
-    def cover(self, data: st.DataObject, short: int) -> None:
-        """Close a due day on which unassigned money covers a debt, or nearly."""
-        rid = self.pick_rid(data, "live", "part_paid", "overdue")
+    @precondition(lambda self: self.in_state(*OPEN))
+    @rule(
+        data=st.data(),
+        short=st.sampled_from([0, 0, 1]),
+        back=st.sampled_from([False, False, True]),
+    )
+    def cover(self, data: st.DataObject, short: int, back: bool) -> None:
+        """Close a due day on which unassigned money covers a debt, or nearly.
+
+        Or the money goes back, and the next day is closed without it.
+        """
+        rid = self.pick_rid(data, *OPEN)
         rec = self.model.receivables.get(rid)
-        if rec and rec.tiles:
-            self.driver.wait(
-                max(self.driver.now, ms_of(self.model.adjust(rec.due_date)))
-            )
-            idle = self.model.suspense() + self.model.unassigned()
-            missing = self.model.owed(rec, self.model.today) - idle - short
-            if missing > 0:
-                ref = self.next_id("M")
-                self.driver.receive(ref, missing, self.model.today, "beta", None)
+        if not rec or not rec.tiles:
+            return
+        self.driver.wait(max(self.driver.now, ms_of(self.model.adjust(rec.due_date))))
+        today = self.model.today
+        idle = self.model.suspense() + self.model.unassigned()
+        missing = self.model.owed(rec, today) - idle - short
+        if missing > 0:
+            self.driver.receive(self.next_id("M"), missing, today, "beta", None)
+        self.driver.close()
+        for ref in self.holding("suspense") if back else ():
+            self.driver.send_back("suspense", ref, self.model.receipts[ref].suspense)
+        if back:
+            self.driver.wait_for(add_days(today, 1))
             self.driver.close()
 
     @precondition(lambda self: self.model.receipts)

@@ -17,6 +17,7 @@ from tests.world import CALENDAR, START
 T = TypeVar("T")
 HOUR_MS = 3_600_000
 ISSUED = "2026-01-02"
+OPEN = ("live", "part_paid", "overdue", "default", "recovering")
 # A Tuesday, a Saturday, the holiday after it and the Tuesday it moves to.
 DUES = [add_days(START, days) for days in (15, 19, 21, 22)]
 TERMS: dict[str, list[Any]] = {
@@ -27,6 +28,7 @@ TERMS: dict[str, list[Any]] = {
     "order": ["principal_first", "interest_first"],
     "part_min_minor": [1, 40],
     "record_days": [0, 0, 2],
+    "recourse_days": [2, 30],
     "recourse_price": ["face", "face_interest"],
     "recourse_trigger": ["overdue", "default"],
     "tenor_cap_days": [40],
