@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.amounts import format_amount, parse_minor
+from cli.command import Act
 from cli.formats.rows import read_table
 from cli.lookup import Lookup
 from cli.parts import make_acceptance
 from cli.people import check_id, find_id, name_id
-from cli.receivables import agreed_terms, read_deductions
+from cli.receivables import agreed_terms, propose, read_answers, read_deductions
 from cli.session import Session
-from cli.signing.acting import Act
 from cli.signing.batch import Line, run_batch
 from cli.typed import read_date, read_hash
 from ledger.encoding import JSONObject
@@ -66,23 +66,16 @@ def _issue(lookup: Any, programmes: list[JSONObject], row: dict[str, str]) -> An
     supplier = lookup.find("member", row["supplier"])["id"]
     programme = _programme_of(lookup, programmes, row)
     issued = read_date(row["issued"])
-    terms: JSONObject = {"due_date": read_date(row["due"]), "gross_minor": used}
-    if row["deductions"]:
-        terms["deductions"] = _deductions(row["deductions"], currency)
-    body: JSONObject = {
-        "invoices": [
-            {
-                "amount_minor": amount,
-                "issue_date": issued,
-                "number": row["invoice"],
-                "used_minor": used,
-            }
-        ],
-        "programme": programme["id"],
-        "supplier": supplier,
-        "terms": terms,
-        **_answers(row),
+    deductions = _deductions(row["deductions"], currency) if row["deductions"] else []
+    invoice = {
+        "amount_minor": amount,
+        "issue_date": issued,
+        "number": row["invoice"],
+        "used_minor": used,
     }
+    due = read_date(row["due"])
+    body = propose(programme["id"], supplier, invoice, due, deductions)
+    body |= _answers(row)
     if row["document"]:
         body["document"] = read_hash(row["document"])
     facts = lookup.facts(programme, {"supplier": supplier})
@@ -123,12 +116,9 @@ def _deductions(text: str, currency: str) -> list[JSONObject]:
 
 
 def _answers(row: dict[str, str]) -> JSONObject:
-    found: JSONObject = {"reason": row["reason"]} if row.get("reason") else {}
-    if row.get("different"):
-        found["different"] = [read_hash(each) for each in row["different"].split("|")]
-    if row.get("delivery"):
-        found["delivery"] = read_hash(row["delivery"])
-    return found
+    given: dict[str, Any] = {name: row.get(name) or None for name in ANSWER_OPTIONAL}
+    different = given["different"]
+    return read_answers({**given, "different": different and different.split("|")})
 
 
 def answer_batch(

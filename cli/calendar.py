@@ -9,8 +9,8 @@ from typing import Any, Final
 import click
 
 from cli.command import argument, signs
+from cli.forms import read_form
 from cli.lookup import Lookup
-from cli.private import read_private
 from cli.session import Session, with_node
 from cli.signing.screen import show_moment
 from cli.tables import print_list, table
@@ -19,7 +19,6 @@ from cli.typed import MEMBER, Argument, option
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
-FILE_BYTES_MAX: Final = 65_536
 WEEKDAYS: Final = (
     *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
 )
@@ -73,11 +72,8 @@ def read_calendar(path: Path) -> JSONObject:
     Raises:
         LedgerError: those of ``read_private``; ``bad_calendar_file``.
     """
-    from cli.programme import parse_terms  # noqa: PLC0415 - few read such files
-
-    raw = read_private(path, size_bytes_max=FILE_BYTES_MAX, forbidden_mode=0)
+    given = read_form(path, "bad_calendar_file")
     try:
-        given = parse_terms(raw)
         return {
             "calendar": str(given.get("calendar", "default")),
             "weekend": sorted(WEEKDAYS.index(day) for day in given["weekend"]),
@@ -85,10 +81,6 @@ def read_calendar(path: Path) -> JSONObject:
         }
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise LedgerError("bad_calendar_file", path=path) from error
-    except LedgerError as error:
-        if error.code == "bad_terms_file":
-            raise LedgerError("bad_calendar_file", path=path) from error
-        raise
 
 
 def _read_year(row: dict[str, Any]) -> JSONObject:

@@ -15,9 +15,9 @@ In a body a record stands for its id, and None for a field that is left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -29,30 +29,61 @@ from ledger.encoding import JSONObject
 Run = Callable[..., Any]
 
 
-def signs(act: str, check: Run | None = None) -> Callable[[Run], Run]:
+class Act(NamedTuple):
+    """What a user asks for.
+
+    Attributes:
+        act: name of the act.
+        body: of the act.
+        facts: records that say what the ids in the body stand for.
+    """
+
+    act: str
+    body: JSONObject
+    facts: Sequence[JSONObject] = ()
+
+
+def signs(act: str = "", check: Run | None = None) -> Callable[[Run], Run]:
     """Return a decorator: the function's body, or list of bodies, is signed and sent.
 
-    The function gets a ``Lookup`` and what was typed; the facts that a screen is
-    read by are what was looked up, and the members that the body names.
+    The function gets a ``Lookup`` and what was typed.
 
     Args:
-        act: name of the act.
+        act: name of the act; without it the function returns an ``Act``.
         check: refuses what was typed before anything is looked up.
     """
 
     def decorate(function: Run) -> Run:
         def run(lookup: Lookup, **found: Any) -> None:
-            # Not before it is needed: rules take longer to load than help to print.
-            from cli.signing.acting import Act, run_acts  # noqa: PLC0415
-
             made = function(lookup, **found)
-            bodies = [as_body(row) for row in (made if type(made) is list else [made])]
-            acts = [Act(act, body, lookup.facts_of(body)) for body in bodies]
-            run_acts(lookup.session, acts)
+            bodies = made if type(made) is list else [made]
+            acts = [make_act(lookup, act, body) if act else body for body in bodies]
+            perform(lookup, *acts)
 
         return with_signing(_looked_up(wraps(function)(run), check))
 
     return decorate
+
+
+def make_act(lookup: Lookup, act: str, body: JSONObject) -> Act:
+    """Return an act with the facts that its screen is read by.
+
+    They are what was looked up, and the members that the body names.
+    """
+    plain = as_body(body)
+    return Act(act, plain, lookup.facts_of(plain))
+
+
+def perform(lookup: Lookup, *acts: Act) -> None:
+    """Show, sign and send acts, or prepare them; print what became of each.
+
+    Raises:
+        LedgerError: those of ``run_acts``.
+    """
+    # Not before it is needed: rules take longer to load than help to print.
+    from cli.signing.acting import run_acts  # noqa: PLC0415
+
+    run_acts(lookup.session, acts)
 
 
 def reads(function: Run) -> Run:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from cli.private import OTHERS_WRITE, read_private, write_private
+from cli.forms import read_form
+from cli.private import OTHERS_WRITE, read_private
 from cli.signing.lines import show_block
 from cli.signing.screen import (
     Facts,
@@ -26,24 +27,21 @@ from cli.signing.screen import (
     show_moment,
     show_rate,
 )
+from cli.signing.signed import Signed, read_signatures
 from cli.trust import load_installed
 from ledger.encoding import (
     JSONObject,
     decode,
     decode_base64,
     encode,
-    encode_base64,
     hex_digest,
 )
 from ledger.errors import LedgerError
 from ledger.genesis import Genesis, parse_genesis
-from ledger.keys import SigningKey, key_id
+from ledger.keys import key_id
 from ledger.transactions import (
     TYPE_GENESIS,
-    Signature,
     object_id,
-    pack_envelope,
-    preimage,
 )
 
 VERSION: Final = "allonge.genesis.v1"
@@ -71,11 +69,11 @@ TEST_DEFAULTS: Final[Mapping[str, Any]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class GenesisFile:
+class GenesisFile(Signed):
     """A genesis with the signatures it has so far."""
 
-    payload: bytes
-    signatures: tuple[Signature, ...]
+    payload_type = TYPE_GENESIS
+    version = VERSION
 
     @property
     def chain(self) -> str:
@@ -107,17 +105,6 @@ class GenesisFile:
         """
         return object_id("member", self.chain, self.member_of(key))
 
-    def sign(self, key: SigningKey) -> GenesisFile:
-        """Return the file with one more signature."""
-        value = key.sign(preimage(TYPE_GENESIS, self.payload))
-        return self.merge([Signature(key.key_id, value)])
-
-    def merge(self, signatures: list[Signature]) -> GenesisFile:
-        """Return the file with more signatures, each key's once."""
-        by_key = {item.key_id: item for item in (*self.signatures, *signatures)}
-        ordered = tuple(by_key[name] for name in sorted(by_key))
-        return replace(self, signatures=ordered)
-
     def missing(self) -> list[str]:
         """Return the names of the members whose keys have not all signed."""
         signed = {item.key_id for item in self.signatures}
@@ -136,26 +123,9 @@ class GenesisFile:
         Raises:
             LedgerError: those of ``parse_genesis``.
         """
-        raw = pack_envelope(TYPE_GENESIS, self.payload, self.signatures)
+        raw = Signed.envelope(self)
         parse_genesis(raw)
         return raw
-
-    def save(self, path: Path, *, replacing: bool = False) -> None:
-        """Write the file, complete or not at all.
-
-        Raises:
-            LedgerError: ``file_exists``.
-        """
-        signatures = [
-            {"keyid": item.key_id, "sig": encode_base64(item.value)}
-            for item in self.signatures
-        ]
-        record = {
-            "payload": encode_base64(self.payload),
-            "signatures": signatures,
-            "t": VERSION,
-        }
-        write_private(path, encode(record), replace=replacing)
 
 
 def read_genesis_file(path: Path) -> GenesisFile:
@@ -169,11 +139,8 @@ def read_genesis_file(path: Path) -> GenesisFile:
         value = decode(raw)
         if value["t"] != VERSION:
             raise LedgerError("bad_genesis_file", expected=VERSION, path=path)
-        signatures = [
-            Signature(str(item["keyid"]), decode_base64(item["sig"]))
-            for item in value["signatures"]
-        ]
-        file = GenesisFile(decode_base64(value["payload"]), ()).merge(signatures)
+        signatures = read_signatures(value["signatures"])
+        file = GenesisFile(decode_base64(value["payload"]), ()).add(signatures)
         Genesis.model_validate(file.open())
     except (LedgerError, KeyError, TypeError, ValidationError) as error:
         raise LedgerError("bad_genesis_file", expected=VERSION, path=path) from error
@@ -186,15 +153,7 @@ def read_config(path: Path | None, *, test_chain: bool) -> JSONObject:
     Raises:
         LedgerError: those of ``read_private``; ``bad_config_file``.
     """
-    from cli.programme import parse_terms  # noqa: PLC0415
-
-    given: dict[str, Any] = {}
-    if path is not None:
-        raw = read_private(path, size_bytes_max=FILE_BYTES_MAX, forbidden_mode=0)
-        try:
-            given = parse_terms(raw)
-        except LedgerError as error:
-            raise LedgerError("bad_config_file", path=path) from error
+    given = {} if path is None else read_form(path, "bad_config_file")
     unknown = sorted(set(given) - set(DEFAULTS))
     if unknown:
         raise LedgerError("bad_config_file", found=unknown[0])

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from cli.amounts import format_amount
 from cli.bank import has_moved
+from cli.command import Act
 from cli.formats.identifiers import compact_number, is_same_number
 from cli.formats.iso20022 import SCALE
 from cli.formats.markup import SIZE_BYTES_MAX
@@ -24,7 +25,7 @@ from cli.lookup import Lookup
 from cli.people import FULL, check_id
 from cli.private import read_private
 from cli.session import Session
-from cli.signing.acting import Act, run_acts
+from cli.signing.acting import run_acts
 from cli.signing.batch import Line, run_batch
 from cli.signing.sending import read_batch, send_files
 from cli.tables import print_rows, table

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from cli.command import argument, reads, signs
+from cli.command import argument, make_act, perform, reads, signs
 from cli.keyring import (
     ROLES,
     duty_option,
@@ -271,8 +271,6 @@ def veto_account(lookup: Lookup, *, currency: str) -> JSONObject:
 @with_signing
 def verify_account(session: Session, card: JSONObject) -> None:
     """Verify, as attester, the account on a member's CARD, and keep the card."""
-    from cli.signing.acting import Act, run_acts  # noqa: PLC0415 - as in ``signs``
-
     member_id = card["member"]
     if not isinstance(member_id, str) or not FULL.fullmatch(member_id):
         raise LedgerError("bad_request_file", found="member")
@@ -286,8 +284,7 @@ def verify_account(session: Session, card: JSONObject) -> None:
     session.remark = f"The account on the card: {shown}"
     lookup = Lookup(session)
     _warn_of_number(lookup, str(card["account"].get("number", "")))
-    facts = [*lookup.facts(), *lookup.parties(member_id)]
-    run_acts(session, [Act("payout_account.verify", body, facts)])
+    perform(lookup, make_act(lookup, "payout_account.verify", body))
     Cards(session).keep(card)
 
 

@@ -148,7 +148,7 @@ def publish(session: Session, folder: Path, copies: tuple[Path, ...]) -> None:
         other = read_genesis_file(path)
         if other.payload != found.payload:
             raise LedgerError("other_payload", path=path)
-        found = found.merge(list(other.signatures))
+        found = found.add(other.signatures)
     missing = found.missing()
     if missing:
         raise LedgerError(

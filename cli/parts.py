@@ -7,9 +7,8 @@ from typing import Any, Final
 
 import click
 
-from cli.command import argument, only_with, signs
+from cli.command import Act, argument, only_with, signs
 from cli.lookup import Holding, Lookup
-from cli.session import Session
 from cli.typed import AMOUNT, HASH, HOLDING, MEMBER, MOMENT, Amount, an_id, flag, option
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
@@ -114,28 +113,8 @@ def withdraw(_: Lookup, offer: JSONObject) -> JSONObject:
     return {"offer": offer}
 
 
-def end_offer(session: Session, act: str, text: str) -> None:
-    """Decline an offer."""
-    from cli.signing.acting import Act, run_acts  # noqa: PLC0415 - as in ``signs``
-
-    lookup = Lookup(session)
-    found = lookup.find("offer", text)
-    run_acts(session, [Act(act, {"offer": found["id"]}, lookup.facts(found))])
-
-
-def accept_offer(session: Session, text: str, *, aware: bool) -> None:
-    """Accept an offer exactly as it stands."""
-    from cli.signing.acting import run_acts  # noqa: PLC0415 - as in ``signs``
-
-    lookup = Lookup(session)
-    found = lookup.find("offer", text)
-    run_acts(session, [make_acceptance(lookup, found, aware=aware)])
-
-
-def make_acceptance(lookup: Lookup, offer: JSONObject, *, aware: bool) -> Any:
+def make_acceptance(lookup: Lookup, offer: JSONObject, *, aware: bool) -> Act:
     """Return the act that accepts an offer exactly as it stands."""
-    from cli.signing.acting import Act  # noqa: PLC0415 - as in ``signs``
-
     body = {
         "aware_overdue": aware,
         "offer": offer["id"],

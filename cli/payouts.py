@@ -19,7 +19,7 @@ from cli.bank import (
     find_account,
     only_account,
 )
-from cli.command import argument, reads, signs
+from cli.command import Act, argument, perform, reads, signs
 from cli.lookup import Lookup
 from cli.people import check_id, find_id, name_id
 from cli.private import write_private
@@ -261,7 +261,6 @@ def import_statuses(session: Session, raw: bytes, account: str | None) -> None:
         LedgerError: those of ``parse_pain002`` and of acting; ``nothing_new``.
     """
     from cli.formats.pain import is_pain002, parse_pain002
-    from cli.signing.acting import Act, run_acts
 
     if not is_pain002(raw):
         raise LedgerError("unknown_bank_file", expected="pain.002")
@@ -288,15 +287,13 @@ def import_statuses(session: Session, raw: bytes, account: str | None) -> None:
         "attester": found["attester"],
         "file_hash": hex_digest(raw),
     }
-    acts = [
-        Act(
-            "payout.status",
-            {**body, "statuses": statuses[n : n + STATUSES_MAX]},
-            lookup.facts(found),
-        )
-        for n in range(0, len(statuses), STATUSES_MAX)
-    ]
-    run_acts(session, acts)
+    facts = lookup.facts(found)
+    runs = (
+        statuses[first : first + STATUSES_MAX]
+        for first in range(0, len(statuses), STATUSES_MAX)
+    )
+    acts = [Act("payout.status", {**body, "statuses": run}, facts) for run in runs]
+    perform(lookup, *acts)
 
 
 def _outcomes(session: Session, account: str) -> dict[str, str]:

@@ -10,10 +10,10 @@ from typing import Any, Final
 import click
 
 from cli.amounts import parse_minor
-from cli.command import argument, reads
+from cli.command import Act, argument, perform, reads
+from cli.forms import read_form
 from cli.lookup import Lookup
 from cli.people import FULL, check_id
-from cli.private import read_private
 from cli.session import Session, with_signing
 from cli.tables import print_list, table
 from cli.terminal import print_facts, print_json
@@ -22,7 +22,6 @@ from ledger.currency import exponent
 from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 
-TERMS_BYTES_MAX: Final = 262_144
 # What a terms file may leave out. Amounts are in major units of its currency.
 DEFAULTS: Final[dict[str, Any]] = {
     "confirm_days": 10,
@@ -71,7 +70,7 @@ OPTIONAL: Final = (
         "payout_min",
     ),
     *("preset", "recall_days", "recourse_days", "recourse_price", "recourse_trigger"),
-    *("replaces", "settlement_account", "suppliers", "suspense_days"),
+    *("own_account", "replaces", "settlement_account", "suppliers", "suspense_days"),
 )
 MONEY: Final = (*("part_min", "tolerance", "exposure_max", "debtor_max", "payout_min"),)
 HASHES: Final = ("disclosure", "undertaking_text")
@@ -102,7 +101,9 @@ def new_programme(session: Session, terms: Path, *, preset: str | None) -> None:
     tenor_norm_days 180, tenor_cap_days 365, tolerance "0", tolerance_days 0,
     transfer_max 8, undertaking "absolute", law and forum "as agreed between
     the parties". Optional: account, suppliers, exposure_max, debtor_max (what
-    the debtor may owe under all its programmes of the currency), replaces; and
+    the debtor may owe under all its programmes of the currency), replaces,
+    own_account (true if the debtor's own group has the account: it is discharged
+    only when its holders are attested paid; needs a settlement_account); and
     with these when left out: settlement_account (the account), calendar
     "default", charges_to "owner", day_basis "booking", dispute_days 30,
     early_payment "allowed", late_close_days 3, payout_days 30, payout_min "0",
@@ -116,13 +117,10 @@ def new_programme(session: Session, terms: Path, *, preset: str | None) -> None:
     if preset is not None and preset not in PRESETS:
         raise LedgerError("usage", found=f"presets: {', '.join(sorted(PRESETS))}")
     given = read_terms(terms, preset or "")
-    from cli.signing.acting import Act, run_acts
-
     lookup = Lookup(session)
     body, members = name_parties(lookup, given)
-    facts = lookup.parties(*members)
     try:
-        run_acts(session, [Act("programme.new", body, facts)])
+        perform(lookup, Act("programme.new", body, lookup.parties(*members)))
     except LedgerError as error:
         if error.code == "bad_body":
             error.details["fix"] = TERMS_LISTED
@@ -178,8 +176,7 @@ def read_terms(path: Path, preset: str = "") -> JSONObject:
         LedgerError: those of ``read_private``; ``bad_terms_file``; those of
             ids, amounts and hashes.
     """
-    raw = read_private(path, size_bytes_max=TERMS_BYTES_MAX, forbidden_mode=0)
-    given = parse_terms(raw)
+    given = read_form(path, "bad_terms_file")
     preset = preset or str(given.get("preset", ""))
     named = {"preset": preset, **PRESETS.get(preset, {})} if preset else {}
     terms = {**DEFAULTS, **named, **given}
@@ -191,25 +188,6 @@ def read_terms(path: Path, preset: str = "") -> JSONObject:
         raise LedgerError("bad_terms_file", found=unknown[0], path=path)
     _check_parties(terms)
     return _convert(terms)
-
-
-def parse_terms(raw: bytes) -> dict[str, Any]:
-    """Return the values of a TOML or JSON file.
-
-    Raises:
-        LedgerError: ``bad_terms_file``.
-    """
-    import json
-    import tomllib
-
-    try:
-        text = raw.decode("utf-8")
-        found = json.loads(text) if text.lstrip()[:1] == "{" else tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise LedgerError("bad_terms_file", expected="TOML or JSON") from error
-    if not isinstance(found, dict):
-        raise LedgerError("bad_terms_file", expected="names and values")
-    return found
 
 
 def fees_of(terms: dict[str, Any]) -> list[JSONObject]:

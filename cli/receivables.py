@@ -4,18 +4,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from cli.amounts import parse_amount
-from cli.command import add_options, argument, signs
+from cli.command import (
+    Act,
+    add_options,
+    argument,
+    make_act,
+    perform,
+    signs,
+)
 from cli.lookup import Lookup, read_amount
+from cli.parts import make_acceptance
 from cli.people import check_id
 from cli.private import OTHERS_WRITE, read_private
 from cli.session import Session, with_signing
-from cli.typed import DATE, PATH, RECEIVABLE, flag, option, read_date, read_hash
+from cli.typed import DATE, PATH, RECEIVABLE, an_id, flag, option, read_date, read_hash
 from ledger.encoding import JSONObject, decode
 from ledger.errors import LedgerError
 
@@ -119,8 +128,6 @@ def _propose(session: Session, act: str, given: dict[str, Any]) -> None:
     if given["programme"] is not None:
         check_id(given["programme"], "programme")
     deductions = read_deductions(given["deduct"], claim["currency"])
-    from cli.signing.acting import Act, run_acts
-
     lookup = Lookup(session)
     programme = _find_programme(lookup, given, claim)
     supplier = session.member
@@ -130,13 +137,8 @@ def _propose(session: Session, act: str, given: dict[str, Any]) -> None:
         from cli.parties import check_parties
 
         check_parties(lookup, claim["parties"], supplier, programme["debtor"])
-    body: JSONObject = {
-        "invoices": [claim["invoice"]],
-        "programme": programme["id"],
-        "supplier": supplier,
-        "terms": _terms(claim["due_date"], claim["gross_minor"], deductions),
-        **_answers(given),
-    }
+    due = claim["due_date"]
+    body = propose(programme["id"], supplier, claim["invoice"], due, deductions)
     if claim["document"]:
         body["document"] = claim["document"]
     if claim["accounts"]:
@@ -144,9 +146,24 @@ def _propose(session: Session, act: str, given: dict[str, Any]) -> None:
 
         warn_of_account(lookup, claim["accounts"], programme, supplier)
     if act == "receivable.submit":
-        _warn_of_tenor(lookup, programme, claim["due_date"])
-    facts = lookup.facts(programme, {"supplier": supplier})
-    run_acts(session, [Act(act, body, facts)])
+        _warn_of_tenor(lookup, programme, due)
+    perform(lookup, make_act(lookup, act, {**body, **read_answers(given)}))
+
+
+def propose(
+    programme: str,
+    supplier: str,
+    invoice: JSONObject,
+    due_date: str,
+    deductions: list[JSONObject],
+) -> JSONObject:
+    """Return the body of a claim on one invoice, or on a part of it."""
+    return {
+        "invoices": [invoice],
+        "programme": programme,
+        "supplier": supplier,
+        "terms": _terms(due_date, invoice["used_minor"], deductions),
+    }
 
 
 def _warn_of_tenor(lookup: Lookup, programme: JSONObject, due: str) -> None:
@@ -172,7 +189,12 @@ def _terms(due_date: str, gross_minor: int, deductions: list[JSONObject]) -> JSO
     return terms
 
 
-def _answers(given: dict[str, Any]) -> JSONObject:
+def read_answers(given: Mapping[str, Any]) -> JSONObject:
+    """Return what a claim, or an answer to one, says besides its terms.
+
+    Raises:
+        LedgerError: those of ``read_hash``.
+    """
     found: JSONObject = {}
     if given.get("reason") is not None:
         found["reason"] = given["reason"]
@@ -215,7 +237,6 @@ def _read_claim(given: dict[str, Any]) -> JSONObject:
         "currency": currency,
         "document": document,
         "due_date": due,
-        "gross_minor": used,
         "invoice": {
             "amount_minor": amount,
             "issue_date": issued,
@@ -312,7 +333,13 @@ def confirm(session: Session, receivable: str | None, **given: Any) -> int | Non
     """Undertake to pay a submitted RECEIVABLE when it is due, or many at once."""
     if _is_batch(receivable, given):
         return _answer_batch(session, "confirm", given)
-    _decide(session, "receivable.confirm", receivable or "", given)
+    answers, lookup = read_answers(given), Lookup(session)
+    found = lookup.find("receivable", receivable or "")
+    if given["invoice"] is not None:
+        agreed = given["parties_agreed"]
+        _compare_invoice(lookup, given["invoice"], found, agreed=agreed)
+    body = {**agreed_terms(found), **answers}
+    perform(lookup, make_act(lookup, "receivable.confirm", body))
     return None
 
 
@@ -341,19 +368,6 @@ def _answer_batch(session: Session, verb: str, given: dict[str, Any]) -> int:
     wanted = {name: given[name] for name in WANTED if given.get(name)}
     keep_going = given["keep_going"]
     return answer_batch(session, verb, given["file"], wanted, keep_going=keep_going)
-
-
-def _decide(session: Session, act: str, text: str, given: dict[str, Any]) -> None:
-    from cli.signing.acting import Act, run_acts
-
-    answers = _answers(given)
-    lookup = Lookup(session)
-    found = lookup.find("receivable", text)
-    body = {**agreed_terms(found), **answers}
-    if given.get("invoice") is not None:
-        agreed = given["parties_agreed"]
-        _compare_invoice(lookup, given["invoice"], found, agreed=agreed)
-    run_acts(session, [Act(act, body, lookup.facts(found))])
 
 
 def agreed_terms(found: JSONObject) -> JSONObject:
@@ -411,7 +425,7 @@ def counter(lookup: Lookup, receivable: JSONObject, **given: Any) -> JSONObject:
         "party": "debtor" if receivable["debtor"] == lookup.own else "supplier",
         "receivable": receivable,
         "terms": _terms(due, receivable["gross_minor"], deductions),
-        **_answers(given),
+        **read_answers(given),
     }
 
 
@@ -431,38 +445,27 @@ def accept(session: Session, item: str | None, **given: Any) -> int | None:
     """Accept an offer, or the terms a debtor issued or proposed, or many at once."""
     if _is_batch(item, given):
         return _answer_batch(session, "accept", given)
-    if _kind_of(session, item or "") == "offer":
-        from cli.parts import accept_offer
-
-        accept_offer(session, item or "", aware=given["aware"])
-        return None
-    _decide(session, "receivable.accept", item or "", given)
+    answers, lookup = read_answers(given), Lookup(session)
+    found = lookup.find_any(item or "", "receivable", "offer")
+    if found["kind"] == "offer":
+        act = make_acceptance(lookup, found, aware=given["aware"])
+    else:
+        body = {**agreed_terms(found), **answers}
+        act = make_act(lookup, "receivable.accept", body)
+    perform(lookup, act)
     return None
 
 
 @click.command("decline")
-@click.argument("item")
-@with_signing
-def decline(session: Session, item: str) -> None:
+@argument("item", an_id("receivable", "offer"))
+@signs()
+def decline(lookup: Lookup, item: JSONObject) -> Act:
     """Decline an offer, or refuse what was submitted or issued to you."""
-    if _kind_of(session, item) == "offer":
-        from cli.parts import end_offer
-
-        end_offer(session, "offer.decline", item)
-        return
-
-    lookup = Lookup(session)
-    found = lookup.find("receivable", item)
-    is_debtor = found["debtor"] == session.member
-    _end(session, "receivable.reject" if is_debtor else "receivable.decline", item)
-
-
-def _kind_of(session: Session, text: str) -> str:
-    kind = check_id(text, "offer", "receivable")
-    if kind:
-        return kind
-
-    return str(Lookup(session).find_any(text, "receivable", "offer")["kind"])
+    if item["kind"] == "offer":
+        return make_act(lookup, "offer.decline", {"offer": item})
+    is_debtor = item["debtor"] == lookup.own
+    act = "receivable.reject" if is_debtor else "receivable.decline"
+    return make_act(lookup, act, {"receivable": item})
 
 
 @click.command("cancel")
@@ -487,11 +490,3 @@ def void(_: Lookup, receivable: JSONObject) -> JSONObject:
 def pay_early(_: Lookup, receivable: JSONObject) -> JSONObject:
     """Let money waiting for a RECEIVABLE be paid out before the due date."""
     return {"receivable": receivable}
-
-
-def _end(session: Session, act: str, text: str) -> None:
-    from cli.signing.acting import Act, run_acts
-
-    lookup = Lookup(session)
-    found = lookup.find("receivable", text)
-    run_acts(session, [Act(act, {"receivable": found["id"]}, lookup.facts(found))])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.amounts import parse_amount, parse_minor
+from cli.forms import read_form
 from cli.private import OTHERS_WRITE, read_private
 from cli.wallet.folder import WalletFolder
 from cli.wallet.keyheader import read_header
@@ -158,11 +159,8 @@ def read_policy(path: Path) -> JSONObject:
         LedgerError: those of ``read_private``; ``bad_policy_file``; those of
             amounts.
     """
-    from cli.programme import parse_terms  # noqa: PLC0415
-
-    raw = read_private(path, size_bytes_max=FILE_BYTES_MAX, forbidden_mode=0)
+    given = read_form(path, "bad_policy_file")
     try:
-        given = parse_terms(raw)
         rows = [_read_approval(row) for row in given["approvals"]]
         found: JSONObject = {
             "approvals": rows,
@@ -172,7 +170,7 @@ def read_policy(path: Path) -> JSONObject:
     except (KeyError, TypeError, AttributeError) as error:
         raise LedgerError("bad_policy_file", path=path) from error
     except LedgerError as error:
-        if error.code in ("bad_terms_file", "bad_json"):
+        if error.code == "bad_json":
             raise LedgerError("bad_policy_file", path=path) from error
         raise
     return found

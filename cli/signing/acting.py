@@ -12,8 +12,9 @@ import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import Final, NamedTuple
+from typing import Final
 
+from cli.command import Act
 from cli.people import name_id
 from cli.session import WAIT_S, Session
 from cli.signing.file import SigningFile, keep_facts, keep_signers
@@ -75,20 +76,6 @@ PROMPT_ROWS: Final = 3
 NOT_YOURS: Final = (
     "Or it is not for your member to sign; what waits for it: run: allonge inbox"
 )
-
-
-class Act(NamedTuple):
-    """What a user asks for.
-
-    Attributes:
-        act: name of the act.
-        body: of the act.
-        facts: records that say what the ids in the body stand for.
-    """
-
-    act: str
-    body: JSONObject
-    facts: Sequence[JSONObject] = ()
 
 
 def run_acts(session: Session, acts: Sequence[Act], *, in_order: bool = False) -> None:

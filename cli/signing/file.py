@@ -14,21 +14,19 @@ signed; whoever signs reads amounts and receivers from the payload.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cli.private import OTHERS_WRITE, read_private, write_private
+from cli.private import OTHERS_WRITE, read_private
 from cli.signing.screen import Facts, Screen, draw
+from cli.signing.signed import Signed, read_signatures
 from ledger.encoding import (
     JSONObject,
     decode,
     decode_base64,
-    encode,
-    encode_base64,
 )
 from ledger.errors import LedgerError
-from ledger.keys import SigningKey
 from ledger.transactions import (
     PAYLOAD_BYTES_MAX,
     SIGNATURES_MAX,
@@ -36,7 +34,6 @@ from ledger.transactions import (
     Signature,
     pack_envelope,
     parse_transaction,
-    preimage,
     transaction_id,
 )
 
@@ -66,18 +63,16 @@ FACTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class SigningFile:
+class SigningFile(Signed):
     """A transaction with the signatures it has so far.
 
     Attributes:
-        payload: the bytes that are signed.
-        signatures: sorted by key id.
         facts: ``records`` with kind and id, ``signers`` with what is asked.
     """
 
-    payload: bytes
-    signatures: tuple[Signature, ...]
     facts: JSONObject
+    payload_type = TYPE_TRANSACTION
+    version = VERSION
 
     @property
     def transaction(self) -> str:
@@ -106,15 +101,6 @@ class SigningFile:
         given = {**self.facts, "member": member, "test_chain": test_chain}
         return draw(self.open(), Facts(given), self.transaction)
 
-    def sign(self, key: SigningKey) -> SigningFile:
-        """Return the file with one more signature.
-
-        Raises:
-            LedgerError: ``limit_exceeded``, it has as many as it may have.
-        """
-        value = key.sign(preimage(TYPE_TRANSACTION, self.payload))
-        return self._with([*self.signatures, Signature(key.key_id, value)])
-
     def merge(self, other: SigningFile) -> SigningFile:
         """Return the file with the signatures of both.
 
@@ -127,15 +113,7 @@ class SigningFile:
                 expected=self.transaction[:16],
                 found=other.transaction[:16],
             )
-        return self._with([*self.signatures, *other.signatures])
-
-    def _with(self, signatures: Iterable[Signature]) -> SigningFile:
-        # Ed25519 is deterministic: a second signature of a key is the first.
-        by_key = {item.key_id: item for item in signatures}
-        if len(by_key) > SIGNATURES_MAX:
-            raise LedgerError("limit_exceeded", expected=f"{SIGNATURES_MAX} signatures")
-        ordered = tuple(by_key[name] for name in sorted(by_key))
-        return replace(self, signatures=ordered)
+        return self.add(other.signatures)
 
     def envelope(self) -> bytes:
         """Return the bytes to send.
@@ -145,29 +123,11 @@ class SigningFile:
         """
         if not self.signatures:
             raise LedgerError("policy_not_met", found="no signature")
-        return pack_envelope(TYPE_TRANSACTION, self.payload, self.signatures)
+        return Signed.envelope(self)
 
-    def encode(self) -> bytes:
-        """Return the bytes of the file."""
-        return encode(
-            {
-                "facts": self.facts,
-                "payload": encode_base64(self.payload),
-                "signatures": [
-                    {"keyid": item.key_id, "sig": encode_base64(item.value)}
-                    for item in self.signatures
-                ],
-                "t": VERSION,
-            }
-        )
-
-    def save(self, path: Path, *, replacing: bool = False) -> None:
-        """Write the file, complete or not at all.
-
-        Raises:
-            LedgerError: ``file_exists``.
-        """
-        write_private(path, self.encode(), replace=replacing)
+    def record(self) -> JSONObject:
+        """Return what the file holds."""
+        return {**Signed.record(self), "facts": self.facts}
 
 
 def decode_signing_file(raw: bytes) -> SigningFile:
@@ -179,10 +139,7 @@ def decode_signing_file(raw: bytes) -> SigningFile:
     try:
         value = decode(raw)
         payload = decode_base64(value["payload"])
-        signatures = tuple(
-            Signature(str(item["keyid"]), decode_base64(item["sig"]))
-            for item in value["signatures"]
-        )
+        signatures = read_signatures(value["signatures"])
         facts = {
             "records": keep_facts(value["facts"]["records"]),
             "signers": [row for row in value["facts"]["signers"] if keeps_signer(row)],
