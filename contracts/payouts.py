@@ -38,7 +38,16 @@ SMALL_PAGE = 500
 rule = Rule(
     "receivable",
     part="payouts",
-    writes=("account", "claim", "discrepancy", "order", "payout", "receipt"),
+    writes=(
+        "account",
+        "claim",
+        "deal",
+        "discrepancy",
+        "line",
+        "order",
+        "payout",
+        "receipt",
+    ),
     refusals={
         "account_blocked": (
             "refused",

@@ -17,7 +17,7 @@ from ledger.encoding import JSONObject, hex_digest, load_record
 from ledger.errors import LedgerError
 from ledger.invariants import check_tiling
 from ledger.latecheck import check_late
-from ledger.ordercheck import check_contests, check_orders
+from ledger.ordercheck import UNSENT, check_contests, check_orders
 from ledger.termcheck import check_dates, check_exposure
 
 OPEN: Final = ("live", "part_paid", "overdue", "default", "recovering")
@@ -412,21 +412,49 @@ def _check_payouts(books: Books) -> None:
         own, whole = payouts[item], payouts.get(origin, {})
         for name in WHOSE:
             compare("I9", item, whole.get(name), own.get(name))
-        if own["amount_minor"] < 0:
-            raise wrong("I9", item, "0 or more", own["amount_minor"])
+        if own["amount_minor"] < int(own["state"] in UNSENT):
+            raise wrong("I9", item, "something to pay", own["amount_minor"])
     for line in paid_by_line:
         payee = payouts.get(line["payout"], {}).get("payee")
         compare("I9", line["id"], line["holder"], payee)
     credited = _sum_by(
         paid_by_line,
         lambda line: origins[line["payout"]],
-        lambda line: _line_gross(line) - line["claimed_minor"],
+        lambda line: (
+            _line_gross(line) - line["claimed_minor"] - line["cancelled_minor"]
+        ),
     )
     holding = [payout for payout in books["payout"] if payout["purpose"] == "holding"]
     paid = _sum_by(holding, lambda payout: origins[payout["id"]], _amount)
     for item, amount in paid.items():
-        if amount > credited[item]:
-            raise wrong("I9", item, f"at most {credited[item]}", amount)
+        compare("I9", item, credited[item], amount)
+    _check_lost(books, paid_by_line, origins)
+
+
+def _check_lost(
+    books: Books, paid_by_line: list[JSONObject], origins: dict[str, str]
+) -> None:
+    """I9: what is claimed of a payout's lines was sent; else it is cancelled."""
+    sent = _sum_by(
+        [payout for payout in books["payout"] if payout["state"] not in UNSENT],
+        lambda payout: origins[payout["id"]],
+        _amount,
+    )
+    claims = {(claim["scope"], claim["id"]): _amount(claim) for claim in books["claim"]}
+    accounts = {payout["id"]: payout["account"] for payout in books["payout"]}
+    lost: dict[str, Sums] = defaultdict(lambda: defaultdict(int))
+    for line in paid_by_line:
+        credited = _line_gross(line) - line["claimed_minor"]
+        back = min(_line_gross(line) - _line_net(line), credited)
+        name = f"{line['receivable']}/{line['holder']}"
+        lost[origins[line["payout"]]][name] += back - line["cancelled_minor"]
+    for item, names in lost.items():
+        account = accounts[item]
+        open_minor = sum(
+            min(most, claims.get((account, name), 0)) for name, most in names.items()
+        )
+        if open_minor > sent[item]:
+            raise wrong("I9", item, f"{open_minor} of it cancelled", "a claim")
 
 
 def _check_claims(books: Books) -> None:

@@ -231,6 +231,13 @@ def remitted(stage: Stage) -> str:
     return " ".join(str(line["principal_minor"]) for line in lines)
 
 
+def remits(stage: Stage) -> str:
+    """Return what the row's payout still has of each of its lines."""
+    lines = stage.scan("remittance", stage.payout)
+    kept = (line["principal_minor"] - line["cancelled_minor"] for line in lines)
+    return " ".join(str(minor) for minor in kept)
+
+
 def owes_charges(stage: Stage, member: str = "alpha") -> str:
     """Return what a member owes back for charges."""
     name = f"charges/{stage.member(member)}"

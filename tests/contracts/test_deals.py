@@ -188,7 +188,7 @@ REVERSALS = """
 units return             | bought, price_back | origin               | alpha
 the deal says so         | bought, price_back | deal_state           | returned
 nothing was sent         | bought, price_back | claimed alpha        | 0
-the payout is gone       | bought, price_back | paid_out price       | alpha:0
+the payout is gone       | bought, price_back | paid_out price       | none
 it was sent              | bought, send_price, price_back | claimed alpha        | 99250
 units return then too    | bought, send_price, price_back | origin               | alpha
 and are bound            | bought, send_price, price_back | transfer 0 5 | claim_open
@@ -211,7 +211,7 @@ it was unsent            | bought, price_back -1 | paid_out price       | alpha:
 more than it brought     | bought | price_back 1 | reversal_too_large
 twice                    | bought, price_back | price_back 0 r2 | reversal_too_large
 and are joined again     | bought, price_back | merge 0 100000         | ok
-fees come back too       | fee_deal, bought, price_back | paid_out fee | bank:0+gamma:0
+fees come back too       | fee_deal, bought, price_back | paid_out fee | none
 paid by the debtor since | live days=5, bought pay_days=4, pay_now 999999,
                          | price_back | figure owed | 99937
 passed on, unsent        | bought, transfer 0 5 gamma, price_back | figure owed | 99250

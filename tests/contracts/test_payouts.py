@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.order_verbs import calm
 from tests.rows import Row, rows
 from tests.stage import Stage
 from tests.world import make_actor
@@ -113,13 +114,129 @@ before its days are over | deal payout_min_minor=10 payout_days=5, paid 9,
 after its days          | deal payout_min_minor=10 payout_days=5, paid 9,
                         | wait 5                                 | payouts | due/9
 emptied: its days anew  | deal payout_min_minor=10 payout_days=5, paid 9, reverse 9,
-                        | wait 3, receive 5 k2, wait 2       | payouts | small/5 due/0
+                        | wait 3, receive 5 k2, wait 2       | payouts | small/5
 and after them          | deal payout_min_minor=10 payout_days=5, paid 9, reverse 9,
-                        | wait 3, receive 5 k2, wait 5       | payouts | due/0 due/5
+                        | wait 3, receive 5 k2, wait 5       | payouts | due/5
 shrinking               | deal payout_min_minor=10, paid 9, reverse 4,
                         | | payouts | small/5
 with no claim           | deal payout_min_minor=10, paid 9, reverse 4,
                         | | claimed alpha | 0
+"""
+
+# Money of a payout that its bank takes back while it is sent, and then it bounces.
+LOST = """
+a part of it             | sent 9, attest, reverse 4, bounce     | payouts | due/5
+is owed no more          | sent 9, attest, reverse 4, bounce     | claimed alpha | 0
+nor in the books         | sent 9, attest, reverse 4, bounce     | books claims | 0
+nor to be paid           | sent 9, attest, reverse 4, bounce     | books payable | 5
+the rest goes again      | sent 9, attest, reverse 4, bounce, instruct, attest,
+                         | | outcomes | returned paid
+the whole                | sent 9, attest, reverse 9, bounce     | payouts |
+is over                  | sent 9, attest, reverse 9, bounce,
+                         | | field payout state | cancelled
+is owed no more, either  | sent 9, attest, reverse 9, bounce     | claimed alpha | 0
+and is not sent again    | sent 9, attest, reverse 9, bounce,
+                         | | instruct | wrong_state_of_payout
+later money is paid      | sent 9, attest, reverse 9, bounce, wait 1,
+                         | receive 7 k2                          | payouts | due/7
+in two reversals         | sent 9, attest, reverse 4, reverse 3 r2, bounce,
+                         | | payouts | due/2
+one before, one after    | sent 9, attest, reverse 4, bounce, reverse 3 r2,
+                         | | payouts | due/2
+bounced twice            | sent 9, attest, reverse 4, bounce, instruct, attest key=k2,
+                         | reverse 3 r2, bounce                  | payouts | due/2
+later money had paid it  | sent 9, attest, reverse 4, wait 1, receive 6 k2,
+                         | bounce                                | payouts | due/9 due/2
+later money had paid some | sent 9, attest, reverse 4, wait 1, receive 3 k2,
+                         | bounce                                | payouts | due/8
+and all is quits         | sent 9, attest, reverse 4, wait 1, receive 3 k2,
+                         | bounce                                | claimed alpha | 0
+told, and rejected       | sent 9, reverse 4, status rejected    | payouts | due/5
+accepted, and rejected   | sent 9, status accepted, reverse 4,
+                         | status rejected                       | payouts | due/5
+told, not known yet      | sent 9, reverse 4                     | claimed alpha | 4
+back before it is booked | sent 9, reverse 4, bounce, attest     | payouts | due/5
+rejected, yet paid       | sent 9, reverse 4, status rejected, attest off=4,
+                         | clear apply                           | books own | -4
+all lost, rejected, paid | sent 9, reverse 9, status rejected, attest off=9,
+                         | clear apply                           | outcomes | paid
+of two receivables       | live days=3, live days=3, wait 3, receive 5 names=first,
+                         | receive 4 k2 names=it, pick, instruct, attest, reverse 3,
+                         | bounce                                | payouts | due/6
+and the books know which | live days=3, live days=3, wait 3, receive 5 names=first,
+                         | receive 4 k2 names=it, pick, instruct, attest, reverse 3,
+                         | bounce                                | remits | 5 1
+another's claim stays    | live days=3, transfer 0 500000, wait 3, receive 10, pick,
+                         | instruct, attest, pick beta, instruct, attest, reverse 10,
+                         | bounce                                | claimed alpha | 5
+what it nets is not lost | sent 9, attest, reverse 4, wait 1, receive 6 k2,
+                         | pick, instruct, attest, reverse 5 r2, bounce,
+                         | | payouts | paid/9
+of that, two is claimed  | sent 9, attest, reverse 4, wait 1, receive 6 k2,
+                         | pick, instruct, attest, reverse 5 r2  | claimed alpha | 5
+three is, once it is back | sent 9, attest, reverse 4, wait 1, receive 6 k2,
+                         | pick, instruct, attest, reverse 5 r2, bounce,
+                         | | claimed alpha | 3
+paid by money lost, too  | sent 9, attest, reverse 4, wait 1, receive 4 k2,
+                         | bounce, reverse 4 r2                  | payouts | due/5
+no claim beside it       | sent 9, attest, reverse 4, wait 1, receive 4 k2,
+                         | bounce, reverse 4 r2                  | claimed alpha | 0
+a part of that           | sent 9, attest, reverse 4, wait 1, receive 4 k2,
+                         | bounce, reverse 3 r2                  | payouts | due/6
+paid by much, sent, lost | sent 9, attest, reverse 4, wait 1, receive 6 k2, bounce,
+                         | pick alpha due, instruct, reverse 6 r2,
+                         | | payouts | due/5 instructed/2
+charges stay charges     | deal charges_to=payee, sent 9, attest, reverse 4,
+                         | bounce 2                              | payouts | due/5
+and are owed             | deal charges_to=payee, sent 9, attest, reverse 4,
+                         | bounce 2                              | owes_charges | 2
+a mandate is freed whole | sent 9, attest, reverse 4, bounce     | used | 0
+"""
+
+# The same, of what orders took and of prices.
+LOST_APART = """
+the order has the rest   | live face=9 days=3, wait 3, receive 9, freeze_amount 4,
+                         | pick alpha due, instruct, attest, reverse 7,
+                         | bounce                         | payable alpha held | 2
+and nothing of the lost  | live face=9 days=3, wait 3, receive 9, freeze_amount 4,
+                         | pick alpha due, instruct, attest, reverse 7,
+                         | bounce                         | order_taken | 2
+placed while it is sent  | sent 9, attest, freeze_member, reverse 4,
+                         | bounce                         | payable alpha held | 5
+on an amount             | sent 9, attest, freeze_amount 7, reverse 4,
+                         | bounce                         | order_taken | 5
+on a smaller one         | sent 9, attest, freeze_amount 3, reverse 4,
+                         | bounce                         | payable alpha due | 2
+sent to a court          | live face=9 days=3, freeze_member elsewhere=1, wait 3,
+                         | receive 9, pick, instruct, attest, reverse 4,
+                         | bounce                         | payable alpha sent_on | 5
+a part sent to a court   | live face=9 days=3, freeze_amount 4 elsewhere=1, wait 3,
+                         | receive 9, pick, instruct, attest, reverse 9,
+                         | bounce                         | claimed alpha | 0
+is no more taken         | live face=9 days=3, freeze_amount 7 elsewhere=1, wait 3,
+                         | receive 7, pick, instruct, attest, reverse 3,
+                         | bounce                         | order_taken | 4
+paid by money lost, held | sent 9, attest, freeze_amount 8, reverse 4, wait 1,
+                         | receive 4 k2, bounce, reverse 4 r2 | payouts | held/5
+a price, all of it       | bought, pick, instruct, attest, price_back,
+                         | bounce                         | claimed alpha | 0
+nothing is left of it    | bought, pick, instruct, attest, price_back,
+                         | bounce                         | credited alpha | 0
+of which one is kept     | bought, pick, instruct, attest, price_back -9,
+                         | bounce                         | credited alpha | 9
+the buyer owes no bank   | bought, transfer 0 1 gamma, pick, instruct, attest,
+                         | price_back, bounce             | claimed lender | 0
+but its seller           | bought, transfer 0 1 gamma, pick, instruct, attest,
+                         | price_back, bounce             | figure owed | 99250
+as if it were not sent    | bought, transfer 0 1 gamma, price_back | figure owed | 99250
+a redemption's price     | live face=1000 days=30, redeem 0 400 400,
+                         | price payer=debtor, pick, instruct, attest,
+                         | price_back -100, bounce        | payouts | due/100
+and no claim             | live face=1000 days=30, redeem 0 400 400,
+                         | price payer=debtor, pick, instruct, attest,
+                         | price_back -100, bounce        | claimed alpha | 0
+on an account of its own | apart, live, sold, turn, price, pick, instruct, attest,
+                         | price_back, bounce                         | books claims | 0
 """
 
 CHARGES = """
@@ -208,6 +325,27 @@ and by nobody else     | live, misdirect 5, receive 5 payer=buyer names=it,
 def test_attempts(stage: Stage, row: Row) -> None:
     """Nothing is told to a bank without a mandate; each attempt ends once."""
     assert row.answer(stage) == row.code
+
+
+@rows(LOST)
+def test_what_bounced_and_was_lost(stage: Stage, row: Row) -> None:
+    """An account does not send again what was taken back of a payout meanwhile."""
+    assert row.answer(stage) == row.code
+
+
+@pytest.fixture(scope="module")
+def court() -> Iterator[Stage]:
+    """One world for all rows with orders of an authority, and sales."""
+    court = Stage(more=(make_actor("regulator", "regulator"),))
+    yield court
+    court.check()
+
+
+@rows(LOST_APART)
+def test_what_bounced_and_an_order_has(court: Stage, row: Row) -> None:
+    """What orders took and what prices paid is lost alike."""
+    calm(court)
+    assert row.answer(court) == row.code
 
 
 @rows(SMALL, CHARGES, AGENTS)

@@ -6,7 +6,7 @@ came in is always what went out, waits or is claimed back (I8).
 """
 
 from contracts.kit.v1.calendars import add_days
-from contracts.kit.v1.records import UNSENT
+from contracts.kit.v1.records import UNSENT, lost_minor
 from contracts.kit.v1.rule import Context, Record, Signer, order_key
 from contracts.kit.v1.standing import (
     count_taken,
@@ -22,6 +22,9 @@ CREDITS = ("receipt", "return", "interest")
 SIGNED = ("own_minor", "unexplained_minor")
 DAY_MS = 86_400_000
 RECEIVABLES_MAX = 50
+# Lines of one payout that were taken back while it was sent.
+LOST_MAX = 35_000
+FAILED_MAX = 200
 CHARGES = "charges"
 REFUNDS = "refunds"
 
@@ -192,9 +195,16 @@ def take_back(ctx: Context, item: str, amount_minor: int) -> int:
 
 def reduce_payout(ctx: Context, payout: Record, amount_minor: int) -> None:
     """Take so much of an unsent payout, and of what its order has."""
-    ctx.write({**payout, "amount_minor": payout["amount_minor"] - amount_minor})
+    ctx.write(shrink(ctx, payout, amount_minor))
+
+
+def shrink(ctx: Context, payout: Record, amount_minor: int) -> Record:
+    """Return an unsent payout, not written, less an amount; of nothing it is over."""
+    left = payout["amount_minor"] - amount_minor
     if "order" in payout:
         count_taken(ctx, ctx.need("order", payout["order"]), -amount_minor)
+    state = payout["state"] if left else "cancelled"
+    return {**payout, "amount_minor": left, "state": state}
 
 
 def undo_cuts(ctx: Context, payout: Record, end: str, most_minor: int) -> int:
@@ -218,9 +228,7 @@ def _find_growing(
     partition = account + "/" + like["payee"] + "/"
     for state, after in places:
         for payout in ctx.scan("payouts", partition + state, after, 10):
-            # What is left of one that a reversal emptied is its days only.
-            small = state == "small" and payout["amount_minor"] > 0
-            same = small or payout["date"] == like["date"]
+            same = state == "small" or payout["date"] == like["date"]
             same = same and not payout["attempts"]
             for name in ("charges_to", "locks", "order", "purpose", "redirect"):
                 same = same and payout.get(name, "") == like.get(name, "")
@@ -279,30 +287,106 @@ def end_attempt(ctx: Context, payout: Record, outcome: str) -> Record:
     ended = {**payout, "outcomes": outcomes, "state": states.get(outcome, outcome)}
     if ended["state"] == "due":
         unuse_mandate(ctx, payout)
-        ended = place_payout(ctx, ended)
+        ended = place_payout(ctx, cancel_lost(ctx, ended))
     ctx.write(ended)
-    if "receipt" in ended and ended["state"] in UNSENT:
-        net_refund(ctx, ended)
     return ended
 
 
-def net_refund(ctx: Context, payout: Record) -> None:
-    """Pay no refund again that did not arrive, as far as its bank took it back.
+def cancel_lost(ctx: Context, payout: Record) -> Record:
+    """Return a payout that did not arrive, not written, less what it lost meanwhile.
 
-    Whoever was to get it owed that much, until now.
+    What was taken back of its money is cancelled, as if no bank had been told of
+    it, and owed no more, as far as later payouts have not paid it.
     """
+    if "receipt" in payout:
+        lost = lose_refund(ctx, payout)
+    elif "deal" in payout:
+        lost = lose_price(ctx, payout)
+    else:
+        lost = lose_lines(ctx, payout, payout["amount_minor"])
+    if not lost:
+        return payout
+    move_books(ctx, payout["account"], claims_minor=-lost, payable_minor=-lost)
+    return shrink(ctx, payout, lost)
+
+
+def lose_refund(ctx: Context, payout: Record) -> int:
+    """End the claim for what the bank took back of a refund, too; return it."""
     receipt = ctx.need("receipt", payout["receipt"])
-    item = claim_key(REFUNDS, recalled_from(ctx, receipt))
-    claim: Record | None = ctx.read("claim", item, payout["account"])
     recalled: int = receipt.get("recalled_minor", 0)
-    owed = 0 if claim is None else min(recalled, claim["amount_minor"])
-    taken = take_back(ctx, payout["id"], owed)
+    most = min(recalled, payout["amount_minor"])
+    lost = end_claim(ctx, payout["account"], REFUNDS, recalled_from(ctx, receipt), most)
+    if lost:
+        back = receipt["returned_minor"] - lost
+        left = {"recalled_minor": recalled - lost, "returned_minor": back}
+        ctx.write({**receipt, **left})
+    return lost
+
+
+def lose_price(ctx: Context, payout: Record) -> int:
+    """End the claim for a price that was taken back; return how much.
+
+    A buyer that keeps the units owes it to the seller instead.
+    """
+    deal = ctx.need("deal", payout["deal"])
+    claimed: int = deal.get("claimed_minor", 0)
+    if payout.get("origin", payout["id"]) not in deal["payouts"]:
+        # What repaid a seller since lost nothing.
+        claimed = 0
+    keeps = deal["state"] == "moved" and deal["purpose"] != "redemption"
+    owing = deal["payer"] if keeps else payout["payee"]
+    most = min(claimed, payout["amount_minor"])
+    lost = end_claim(ctx, payout["account"], deal["receivable"], owing, most)
+    if lost:
+        owed = deal.get("owed_minor", 0)
+        left = {
+            "cancelled_minor": deal.get("cancelled_minor", 0) + lost,
+            "claimed_minor": claimed - lost,
+            "owed_minor": owed + lost if keeps else owed,
+        }
+        ctx.write({**deal, **left})
+    return lost
+
+
+def lose_lines(ctx: Context, payout: Record, most_minor: int) -> int:
+    """End the claims for lines that were reversed meanwhile; return how much."""
+    account, rest = payout["account"], most_minor
+    for cut in list_cuts(ctx, payout["id"]):
+        for line in ctx.scan("lost", cut["id"], limit=LOST_MAX):
+            most = min(rest, lost_minor(line))
+            lost = end_claim(ctx, account, line["receivable"], line["holder"], most)
+            if lost:
+                cancelled = line["cancelled_minor"] + lost
+                ctx.write({**line, "cancelled_minor": cancelled})
+                rest -= lost
+    return most_minor - rest
+
+
+def cancel_failed(ctx: Context, account: str, payee: str) -> int:
+    """Cancel lost money that came back once later payouts had paid its claim.
+
+    It is what a new claim is taken from first, as it is not sent; return how much.
+    """
+    cancelled = 0
+    found = ctx.scan("failed", account + "/" + payee, limit=FAILED_MAX)
+    for payout in sorted(found, key=lambda payout: "order" in payout):
+        if payout["purpose"] == "holding":
+            lost = lose_lines(ctx, payout, payout["amount_minor"])
+            if lost:
+                reduce_payout(ctx, payout, lost)
+                cancelled += lost
+    return cancelled
+
+
+def end_claim(
+    ctx: Context, account: str, name: str, payee: str, amount_minor: int
+) -> int:
+    """Reduce what somebody owes an account; return by how much."""
+    claim: Record | None = ctx.read("claim", claim_key(name, payee), account)
+    taken = 0 if claim is None else min(amount_minor, claim["amount_minor"])
     if taken and claim is not None:
         ctx.write({**claim, "amount_minor": claim["amount_minor"] - taken})
-        back = receipt["returned_minor"] - taken
-        left = {"recalled_minor": recalled - taken, "returned_minor": back}
-        ctx.write({**receipt, **left})
-        move_books(ctx, payout["account"], claims_minor=-taken, payable_minor=-taken)
+    return taken
 
 
 def recalled_from(ctx: Context, receipt: Record) -> str:
@@ -380,9 +464,5 @@ def net_claim(
     """
     rest = amount_minor
     for name in (receivable, CHARGES, REFUNDS):
-        claim: Record | None = ctx.read("claim", claim_key(name, payee), account)
-        if claim is not None and claim["amount_minor"] and rest:
-            taken: int = min(rest, claim["amount_minor"])
-            ctx.write({**claim, "amount_minor": claim["amount_minor"] - taken})
-            rest -= taken
+        rest -= end_claim(ctx, account, name, payee, rest)
     return amount_minor - rest

@@ -10,6 +10,7 @@ price that still comes is known.
 from contracts.kit.v1.allocation import release_unassigned, suspend
 from contracts.kit.v1.books import (
     add_claim,
+    cancel_failed,
     list_cuts,
     move_books,
     pay_out,
@@ -409,26 +410,36 @@ def undo_deal(ctx: Context, receipt: Record, amount_minor: int) -> int:
     cancelled = 0
     for number in deal["payouts"]:
         cancelled += take_back(ctx, number, amount_minor - cancelled)
-    after = {**deal, "cancelled_minor": deal.get("cancelled_minor", 0) + cancelled}
+    claim = amount_minor - cancelled
+    after = {
+        **deal,
+        "cancelled_minor": deal.get("cancelled_minor", 0) + cancelled,
+        "claimed_minor": deal.get("claimed_minor", 0) + claim,
+    }
     if tiles:
         claim_sent(ctx, deal)
         give_back(ctx, deal, tiles)
         after["state"] = "returned"
     else:
         after["owed_minor"] = deal.get("owed_minor", 0) + cancelled
-        claim = amount_minor - cancelled
         if claim:
             add_claim(ctx, receipt["account"], item, deal["payer"], claim)
     ctx.write(after)
     ctx.emit("price_reversed", deal=deal["id"], amount_minor=amount_minor)
-    return cancelled
+    return cancelled + cancel_parties(ctx, deal, receipt["account"])
+
+
+def cancel_parties(ctx: Context, deal: Record, account: str) -> int:
+    """Cancel lost money that came back to who may owe a deal's price now."""
+    parties = [deal["payer"], deal["payee"], *[fee["payee"] for fee in deal["fees"]]]
+    return sum([cancel_failed(ctx, account, member) for member in parties])
 
 
 def claim_sent(ctx: Context, deal: Record) -> None:
     """Let payees owe what they were sent of a price that is gone."""
     for number in deal["payouts"]:
         for payout in list_cuts(ctx, number):
-            if payout["state"] not in UNSENT:
+            if payout["amount_minor"] and payout["state"] not in UNSENT:
                 place = (payout["account"], deal["receivable"], payout["payee"])
                 add_claim(ctx, *place, payout["amount_minor"])
 
@@ -448,11 +459,11 @@ def undo_redemption(
             reopen_units(ctx, tile, part)
             rest -= part
     record = ctx.need("receivable", deal["receivable"])
-    after = {**record, "live_minor": record["live_minor"] + again}
-    after["retired_minor"] = record["retired_minor"] - again
-    owe_again(ctx, record, after, receipt["value_date"])
-    reopened = line["reversed_principal_minor"] + again
-    ctx.write({**line, "reversed_principal_minor": reopened})
+    reopened = {**record, "live_minor": record["live_minor"] + again}
+    reopened["retired_minor"] = record["retired_minor"] - again
+    owe_again(ctx, record, reopened, receipt["value_date"])
+    back_units = line["reversed_principal_minor"] + again
+    ctx.write({**line, "reversed_principal_minor": back_units})
     cancelled = 0
     for number in deal["payouts"]:
         cancelled += take_back(ctx, number, amount_minor - cancelled)
@@ -461,10 +472,15 @@ def undo_redemption(
         item = deal["receivable"]
         add_claim(ctx, receipt["account"], item, deal["payee"], claim)
     state = "returned" if back == price else deal["state"]
-    known = deal.get("cancelled_minor", 0)
-    ctx.write({**deal, "cancelled_minor": known + cancelled, "state": state})
+    after = {
+        **deal,
+        "cancelled_minor": deal.get("cancelled_minor", 0) + cancelled,
+        "claimed_minor": deal.get("claimed_minor", 0) + claim,
+        "state": state,
+    }
+    ctx.write(after)
     ctx.emit("price_reversed", deal=deal["id"], amount_minor=amount_minor)
-    return cancelled
+    return cancelled + cancel_parties(ctx, deal, receipt["account"])
 
 
 def repay_sellers(

@@ -89,7 +89,7 @@ def apply_payment(
     expected = awaits(payout, end)
     if back or not exact:
         last, outcome = payout["attempts"][-1] == end, payout["outcomes"][-1]
-        unpaid = payout["state"] == "due" and outcome == "rejected"
+        unpaid = payout["state"] in ("due", "cancelled") and outcome == "rejected"
         expected = last and (outcome == "paid" if back else expected or unpaid)
     if not expected:
         return "wrong_state_of_payout", 0

@@ -192,14 +192,24 @@ def index_share(share: Record) -> Places:
 def index_line(line: Record) -> Places:
     """Order the lines a receipt paid, and those a payout consists of.
 
-    ``interest_lines``: those that paid a receivable's late interest.
+    ``interest_lines``: those that paid a receivable's late interest; ``lost``:
+    those of a payout that were taken back while it was sent.
     """
     places = [("lines", line["receipt"], line["order"])]
     if line["interest_minor"] > line["reversed_interest_minor"]:
         places.append(("interest_lines", line["receivable"], line["order"]))
     if "payout" in line:
         places.append(("remittance", line["payout"], line["order"]))
+        if lost_minor(line) > 0:
+            places.append(("lost", line["payout"], line["order"]))
     return places
+
+
+def lost_minor(line: Record) -> int:
+    """Return what was taken back of a line while its payout was sent."""
+    paid: int = line["principal_minor"] + line["interest_minor"]
+    back: int = line["reversed_principal_minor"] + line["reversed_interest_minor"]
+    return min(back, paid - line["claimed_minor"]) - int(line["cancelled_minor"])
 
 
 def index_claim(claim: Record) -> Places:
@@ -218,26 +228,29 @@ def index_payout(payout: Record) -> Places:
 
     ``attempts`` finds a payout by the end-to-end id of any of its attempts,
     ``refunds`` those that send a receipt back, ``small`` what a receivable's
-    settlement makes due; ``ordered`` what an order holds or redirects, ``unsent``
+    settlement makes due, ``failed`` what a payee did not get of those it was sent;
+    ``ordered`` what an order holds or redirects, ``unsent``
     what else a payee is due, ``cuts`` what orders took of one payout.
     """
     payee, item = payout["payee"], payout["id"]
     account, state = payout["account"], payout["state"]
     sort = payout["date"] + "/" + item
-    places = [
-        ("payees", payee, sort),
-        ("payouts", account + "/" + payee + "/" + state, sort),
-    ]
-    if state != "paid":
+    places = []
+    if state != "cancelled":
+        places.append(("payees", payee, sort))
+        places.append(("payouts", account + "/" + payee + "/" + state, sort))
+    if state not in ("paid", "cancelled"):
         places.append(("payouts", account, sort))
     if state in UNSENT:
         order = payout.get("order", "")
         places.append(("ordered", order, sort) if order else ("unsent", payee, sort))
+        if payout["attempts"] or payout.get("tried", []):
+            places.append(("failed", account + "/" + payee, sort))
+        places += [("small", name, item) for name in payout.get("receivables", [])]
     if "origin" in payout:
         places.append(("cuts", payout["origin"], item))
     if "receipt" in payout:
         places.append(("refunds", payout["receipt"], sort))
-    places += [("small", name, item) for name in payout.get("receivables", [])]
     return places + [("attempts", attempt, item) for attempt in payout["attempts"]]
 
 

@@ -10,6 +10,7 @@ from contracts.kit.v1.arithmetic import accrue, allocate_pro_rata
 from contracts.kit.v1.books import (
     REFUNDS,
     add_claim,
+    cancel_failed,
     move_books,
     recalled_from,
     take_back,
@@ -175,6 +176,8 @@ def reverse_lines(ctx: Context, receipt: Record, amount_minor: int) -> int:
     for position in range(len(lines)):
         if shares[position]:
             cancelled += reverse_line(ctx, receipt, lines[position], shares[position])
+    for holder in {line["holder"]: True for line in lines}:
+        cancelled += cancel_failed(ctx, receipt["account"], holder)
     return cancelled
 
 
@@ -315,5 +318,7 @@ def take_interest(ctx: Context, account: str, line: Record, amount_minor: int) -
         }
     )
     take_paid(ctx, line["receivable"], group_key(line), amount_minor)
+    cancelled += cancel_failed(ctx, account, line["holder"])
+    claim = amount_minor - cancelled
     move_books(ctx, account, claims_minor=claim, payable_minor=-cancelled)
     allocate_rest(ctx, line["receipt"], amount_minor)
