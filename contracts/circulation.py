@@ -44,7 +44,7 @@ from contracts.kit.v1 import (
 COOLING_MS = 86_400_000
 
 # What two parts have in common that become one.
-ALIKE = ("chain", "holder", "noticed")
+ALIKE = ("holder", "noticed", "recourse_class")
 
 rule = Rule(
     "receivable",

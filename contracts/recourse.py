@@ -3,6 +3,11 @@
 Recourse goes to the immediate transferor of the units, one step at a time and
 within the notice time. A transferor may also buy back, and a debtor redeem
 early, at a price both sides sign. Each opens a deal; the price moves the units.
+
+Each holder has the notice time once: it counts the days on which the trigger stands
+and the holder has the units unpaid. It never begins anew, whatever withdraws the
+trigger or pays the units for a while, and stands still meanwhile, so that nobody who
+has to wait loses any of it.
 """
 
 from contracts.kit.v1 import (
@@ -20,7 +25,6 @@ from contracts.kit.v1 import (
     Signer,
     add_days,
     check_same,
-    date_of_ms,
     group_key,
     is_redeemable,
     need_free_tile,
@@ -32,6 +36,7 @@ from contracts.kit.v1 import (
     today,
     word_term,
 )
+from contracts.kit.v1.notice import notice_used
 from contracts.kit.v1.owed import recourse_price
 from contracts.kit.v1.parts import count_group
 
@@ -61,7 +66,7 @@ rule = Rule(
         "notice_passed": (
             "refused",
             "the time to give notice has passed",
-            "It runs from the trigger, and anew from each step back.",
+            "It runs while the trigger stands, anew only for who gets the units.",
             "Only the debtor owes it now.",
         ),
         "price_differs": (
@@ -141,17 +146,11 @@ def check_own(ctx: Context, programme: Record, record: Record, tile: Record) -> 
 def check_notice(ctx: Context, programme: Record, record: Record, tile: Record) -> None:
     """Refuse recourse that has not begun, and notice that comes too late."""
     trigger = word_term(programme, "recourse_trigger")
-    begun = record.get(trigger + "_date", "")
-    if record["state"] not in LATE_STATES or not begun:
+    if record["state"] not in LATE_STATES or trigger + "_date" not in record:
         ctx.refuse("recourse_not_due", state=record["state"])
-    if tile.get("noticed", "") == tile["recourse_class"]:
-        return
-    if "returned_ms" in tile:
-        back = date_of_ms(tile["returned_ms"], programme["offset_minutes"])
-        begun = max(begun, back)
-    last = add_days(begun, number_term(programme, "recourse_days"))
-    if today(ctx, programme) > last:
-        ctx.refuse("notice_passed", last=last)
+    left = number_term(programme, "recourse_days") - notice_used(ctx, tile)
+    if left < 0:
+        ctx.refuse("notice_passed", last=add_days(today(ctx, programme), left))
 
 
 def open_price(

@@ -59,6 +59,7 @@ from contracts.kit.v1.groups import (
     share_by,
     store_cutoff,
 )
+from contracts.kit.v1.notice import notice_days
 from contracts.kit.v1.owed import (
     discharge,
     keep_recallable,
@@ -119,9 +120,8 @@ def start_sweep(ctx: Context, target: Record) -> None:
         target = suspend_waiting(ctx, target)
     programme = ctx.need("programme", target["programme"])
     shares = ctx.scan("shares", target["id"], limit=1)
-    if not shares or "sweep" in target:
-        return
-    if not target["early"] and not is_due(ctx, programme, target):
+    due = target["early"] or is_due(ctx, programme, target)
+    if not shares or "sweep" in target or not due:
         return
     share = shares[0]
     owed = owed_at(programme, target, share["value_date"])
@@ -185,6 +185,7 @@ def plan(
         "kind": "sweep",
         "late_ppm": programme["late_ppm"],
         "lines": 0,
+        "notice_days": notice_days(ctx, receivable),
         "order": order_key(
             receivable["adjusted_date"],
             receivable["confirmed_order"],
@@ -230,8 +231,7 @@ def plan_interest(
     groups: list[Record],
 ) -> None:
     """Add the cut-offs by which late interest is owed and paid."""
-    owed = owed_at(programme, receivable, sweep["value_date"])
-    total = owed.interest_total_minor
+    total = owed_at(programme, receivable, sweep["value_date"]).interest_total_minor
     weights = []
     for group in groups:
         running = accrue(group["units"], sweep["late_ppm"], sweep["days"])

@@ -92,6 +92,13 @@ def stepped(stage: Stage) -> None:
     price(stage, payer="beta")
 
 
+def pass_late(
+    stage: Stage, lo: int, hi: int, to: str = "gamma", *, tile: int = 0
+) -> None:
+    """Let a part pass, with recourse, to who signs to know that it is late."""
+    transfer(stage, lo, hi, to, tile=tile, aware=1, recourse="with")
+
+
 def call(stage: Stage, price: int, tile: int = 0, by: str = "", **off: Any) -> None:
     """Let the holder of a tile call on its transferor at a price."""
     body = _price(stage, tile, price, off)

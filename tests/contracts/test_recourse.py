@@ -112,6 +112,79 @@ both came back          | stepped, split 200,
                         | merge 0 200, wait 5          | call 503     | ok
 """
 
+# The days of notice are those on which default stood while the holder had the units.
+# Beta's begin on day 5; money in suspense stops them, what goes back lets them go on.
+STOPPED = """
+over once, over for good | backed 5, wait 31, receive 1100000 payer=nobody, close,
+                         | give_back 1100000, wait 1, close | call 1006 | notice_passed
+while it is withdrawn    | backed 5, wait 20, receive 1100000 payer=nobody,
+                         | close | call 1004 | recourse_not_due
+all that were left       | backed 5, wait 20, receive 1100000 payer=nobody, close,
+                         | wait 20, give_back 1100000, close, wait 10 | call 1009 | ok
+and not one more         | backed 5, wait 20, receive 1100000 payer=nobody, close,
+                         | wait 20, give_back 1100000, close,
+                         | wait 11 | call 1009 | notice_passed
+withdrawn twice          | backed 5, wait 20, receive 1100000 payer=nobody, close,
+                         | give_back 1100000, wait 9, close, wait 9,
+                         | receive 1100000 k2 payer=nobody, close, wait 9,
+                         | give_back 1100000, close, wait 2 | call 1008 | notice_passed
+from overdue on          | deal recourse_trigger=overdue grace_days=9, backed 5,
+                         | wait 31, receive 1100000 payer=nobody, close,
+                         | give_back 1100000, wait 1, close | call 1006 | notice_passed
+notice was given         | backed 5, call 1000, wait 31,
+                         | receive 1100000 payer=nobody, close,
+                         | give_back 1100000, wait 1, close | call 1006 | ok
+paid, then taken back    | backed 5, wait 10, receive 1002000, wait 40,
+                         | reverse 1002000, close, wait 20 | call 1012 | ok
+as if never paid         | backed 5, wait 10, receive 1002000, wait 40,
+                         | reverse 1002000, close, wait 21 | call 1012 | notice_passed
+paid when it was over    | backed 5, wait 31, receive 1005500, wait 9,
+                         | reverse 1005500, close | call 1007 | notice_passed
+paid in part: the rest   | backed 5, wait 10, receive 500000, wait 21,
+                         | reverse 500000 | call 503 | notice_passed
+and what was paid        | backed 5, wait 10, receive 500000, wait 21,
+                         | reverse 500000, wait 20 | call 504 500 | ok
+till its own days end    | backed 5, wait 10, receive 500000, wait 21,
+                         | reverse 500000, wait 21 | call 504 500 | notice_passed
+both joined              | backed 5, wait 10, receive 500000, wait 21, reverse 500000,
+                         | merge 0 500 | call 1006 | notice_passed
+"""
+
+# Who buys of beta has its own days; beta goes on with those it had left.
+BOUGHT = """
+the buyer's own time     | backed 5, wait 31, pass_late 0 500, wait 30 | call 505 | ok
+ends, too                | backed 5, wait 31, pass_late 0 500,
+                         | wait 31 | call 505 | notice_passed
+bought while withdrawn   | backed 5, wait 31, receive 1100000 payer=nobody, close,
+                         | pass_late 0 500, give_back 1100000,
+                         | wait 9, close, wait 30 | call 506 | ok
+called back too late     | backed 5, wait 31, pass_late 0 500, call 503,
+                         | price payer=beta | call 503 | notice_passed
+bought back too late     | backed 5, wait 31, pass_late 0 500, rebuy 0 500 1,
+                         | price payer=beta | call 503 | notice_passed
+bought meanwhile, called | backed 5, wait 31, receive 1100000 payer=nobody, close,
+                         | pass_late 0 500, give_back 1100000, wait 1, close, call 503,
+                         | price payer=beta key=p2 | call 503 | notice_passed
+its price taken back     | backed 5, wait 31, ask 0 500, bid seller=beta aware=1 flat=5,
+                         | buy, price, price_back | call 503 | notice_passed
+with days left           | backed 5, wait 20, pass_late 0 500, wait 9, rebuy 0 500 1,
+                         | price payer=beta, wait 10 | call 503 | ok
+and no more than these   | backed 5, wait 20, pass_late 0 500, wait 9, rebuy 0 500 1,
+                         | price payer=beta, wait 11 | call 503 | notice_passed
+passed on in time        | passed 5, wait 20, rebuy 0 1000 1, price payer=beta,
+                         | wait 30 | call 1009 | ok
+joined: the earlier      | backed 5, wait 20, pass_late 1000 2000 beta tile=1000,
+                         | merge 0 1000, wait 11 | call 2010 | notice_passed
+the later alone          | backed 5, wait 20, pass_late 1000 2000 beta tile=1000,
+                         | wait 30 | call 1009 1000 | ok
+joined by their buyer    | backed 5, wait 10, pass_late 0 500, wait 10,
+                         | pass_late 500 1000 tile=500, merge 0 500, rebuy 0 1000 1,
+                         | price payer=beta, wait 11 | call 1005 | notice_passed
+and the earlier's left   | backed 5, wait 10, pass_late 0 500, wait 10,
+                         | pass_late 500 1000 tile=500, merge 0 500, rebuy 0 1000 1,
+                         | price payer=beta, wait 10 | call 1005 | ok
+"""
+
 REPURCHASES = """
 by anybody else        | live,
                        | transfer 0 1000 | rebuy 0 9 5 by=beta+gamma | wrong_signers
@@ -197,6 +270,12 @@ def test_calls(stage: Stage, row: Row) -> None:
 @rows(JOINED, STEPS)
 def test_steps(stage: Stage, row: Row) -> None:
     """A price paid takes the units back one step; any other goes back itself."""
+    assert row.answer(stage) == row.code
+
+
+@rows(STOPPED, BOUGHT)
+def test_notice(stage: Stage, row: Row) -> None:
+    """A time for notice that has run out is over, whatever money or units do."""
     assert row.answer(stage) == row.code
 
 

@@ -20,6 +20,7 @@ from contracts.kit.v1.books import (
 from contracts.kit.v1.calendars import date_of_ms, ms_of_date
 from contracts.kit.v1.days import record_date
 from contracts.kit.v1.exposure import add_exposure
+from contracts.kit.v1.notice import notice_days
 from contracts.kit.v1.numbers import normalise_number
 from contracts.kit.v1.owed import (
     discharge,
@@ -452,11 +453,12 @@ def undo_redemption(
     back = price - receipt["passed_minor"] + amount_minor
     line = ctx.need("line", deal["line"])
     again = -(-units * back // price) - line["reversed_principal_minor"]
+    waited = notice_days(ctx, ctx.need("receivable", deal["receivable"]))
     rest = again
     for tile in ctx.scan("retired", deal["line"], limit=1_000_000):
         part = min(rest, tile["hi"] - tile["lo"])
         if part:
-            reopen_units(ctx, tile, part)
+            reopen_units(ctx, tile, part, waited)
             rest -= part
     record = ctx.need("receivable", deal["receivable"])
     reopened = {**record, "live_minor": record["live_minor"] + again}

@@ -21,6 +21,7 @@ from contracts.kit.v1.calendars import (
     ms_of_date,
 )
 from contracts.kit.v1.exposure import add_exposure
+from contracts.kit.v1.notice import keep_notice
 from contracts.kit.v1.records import LATE_STATES, LIVE, OPEN_STATES
 from contracts.kit.v1.rule import Context, Record, order_key
 from contracts.kit.v1.standing import find_insolvency
@@ -478,7 +479,7 @@ def owe_again(ctx: Context, receivable: Record, after: Record, value_date: str) 
             kept = [name for name in after if name not in JUDGED]
             if late and "bank_data_late" in after:
                 kept.append("bank_data_late")
-            after = {name: after[name] for name in kept}
+            after = keep_notice(ctx, after, {name: after[name] for name in kept})
             if is_due(ctx, programme, after):
                 late_ms = data_late_ms(programme, after)
                 ctx.schedule(after, "data_late", max(late_ms, ctx.time))
@@ -504,6 +505,7 @@ def put_judged(
     dates = DATES[lateness]
     dropped = [name for name in JUDGED if name not in dates]
     judged = {name: receivable[name] for name in receivable if name not in dropped}
+    judged = keep_notice(ctx, receivable, judged)
     for name in dates:
         if name not in judged:
             judged[name] = today(ctx, programme)

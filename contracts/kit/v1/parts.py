@@ -9,6 +9,7 @@ anything else happens to their tile; a ``freeze`` stays on its units, wherever
 they go, until it is released or its time has passed.
 """
 
+from contracts.kit.v1.notice import begin_notice, notice_used
 from contracts.kit.v1.owed import settled_parts, today
 from contracts.kit.v1.records import LIVE, REDUCED, RETIRED, group_key
 from contracts.kit.v1.rule import Context, Record, order_key
@@ -145,18 +146,20 @@ def cut_part(ctx: Context, tile: Record, lo: int, hi: int) -> Record:
 def merge_tiles(ctx: Context, left: Record, right: Record) -> Record:
     """Join two neighbouring live tiles; the right one disappears.
 
-    If units of one never came back to their holder, or came back earlier, the time
-    to call on their transferor runs for all as it does for those.
+    If units of one came earlier to their holder, its time to call on their transferor
+    runs for all as it does for those, and that of those before it likewise.
     """
+    links = zip(left["chain"], right["chain"], strict=True)
     joined = {
-        **{name: left[name] for name in left if name != "returned_ms"},
+        **{name: left[name] for name in left if name != "notice_from"},
+        "chain": [max(it, key=lambda link: link.get("used_days", 0)) for it in links],
         "hi": right["hi"],
         "rev": max(left["rev"], right["rev"]) + 1,
         "transfers": max(left["transfers"], right["transfers"]),
     }
-    back = min(left.get("returned_ms", 0), right.get("returned_ms", 0))
-    if back:
-        joined["returned_ms"] = back
+    begun = min(left.get("notice_from", 0), right.get("notice_from", 0))
+    if begun:
+        joined["notice_from"] = begun
     ctx.remove("tile", str(right["lo"]), right["scope"])
     ctx.write(joined)
     return joined
@@ -188,8 +191,11 @@ def move_part(
     place = 0 if lo == tile["lo"] else 1
     piece = pieces[place]
     chain = [*tile["chain"], {"member": tile["holder"], "recourse": recourse}]
+    used = notice_used(ctx, tile)
+    if used and tile["chain"]:
+        chain[-2] = {**chain[-2], "used_days": used}
     moved = {
-        **piece,
+        **begin_notice(ctx, piece, 0),
         "chain": chain,
         "holder": receiver,
         "recourse_class": chain_class(ctx, chain),
@@ -260,13 +266,15 @@ def return_tile(ctx: Context, tile: Record) -> Record:
     That it passed on once stays on record: its invoices are not free again.
     """
     giver = tile["chain"][-1]["member"]
-    chain = tile["chain"][:-1]
+    chain, used = tile["chain"][:-1], 0
+    if chain:
+        used = chain[-1].get("used_days", 0)
+        chain[-1] = {name: chain[-1][name] for name in ("member", "recourse")}
     moved = {
-        **{name: tile[name] for name in tile if name != "noticed"},
+        **begin_notice(ctx, tile, used),
         "chain": chain,
         "holder": giver,
         "recourse_class": chain_class(ctx, chain),
-        "returned_ms": ctx.time,
         "rev": tile["rev"] + 1,
     }
     carry_interest(ctx, tile, moved)
@@ -330,8 +338,14 @@ def reduce_units(ctx: Context, tile: Record, units: int, reduction: str) -> None
     ctx.write({**tile, **gone, "rev": tile["rev"] + 1})
 
 
-def reopen_units(ctx: Context, tile: Record, units: int) -> Record:
+def reopen_units(ctx: Context, tile: Record, units: int, waited: int) -> Record:
     """Turn a retired tile's lowest units live again, for its old holder.
+
+    Args:
+        ctx: the context.
+        tile: as it stands in state.
+        units: how many, 1 to its length.
+        waited: days of notice that passed while they were paid.
 
     Returns:
         The live tile.
@@ -341,6 +355,8 @@ def reopen_units(ctx: Context, tile: Record, units: int) -> Record:
     split = tile["lo"] + units
     live = {**live, "hi": split, "rev": rev, "state": LIVE}
     live["locks"] = locks_within(tile, tile["lo"], split)
+    if waited:
+        live["notice_from"] = tile.get("notice_from", 0) + waited
     ctx.write(live)
     if split < tile["hi"]:
         locks = locks_within(tile, split, tile["hi"])

@@ -16,6 +16,7 @@ from contracts.kit.v1.books import (
     take_back,
 )
 from contracts.kit.v1.deals import undo_deal
+from contracts.kit.v1.notice import notice_days
 from contracts.kit.v1.owed import late_days, owe_again, owed_at
 from contracts.kit.v1.parts import reopen_units
 from contracts.kit.v1.records import RETIRED, UNSENT, group_key
@@ -229,13 +230,15 @@ def reopen_line(
 ) -> int:
     """Turn a line's lowest retired units live; return their accumulator."""
     programme = ctx.need("programme", receivable["programme"])
+    paid_on = ctx.need("sweep", line["sweep"])["notice_days"]
+    waited = notice_days(ctx, receivable) - paid_on
     rest = principal
     name = ""
     for tile in ctx.scan("retired", line["id"], limit=1_000_000):
         name = group_key(tile)
         units = min(rest, tile["hi"] - tile["lo"])
         if units and tile["state"] == RETIRED:
-            reopen_units(ctx, tile, units)
+            reopen_units(ctx, tile, units, waited)
             rest -= units
     days = late_days(programme, receivable, receipt["value_date"])
     gained = accrue(principal, programme["late_ppm"], days)
