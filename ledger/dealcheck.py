@@ -74,6 +74,8 @@ def check_deals(books: Records) -> int:
         item, price = deal["id"], deal["price_minor"]
         part = [(deal["lo"], deal["hi"])] if deal["state"] == "open" else []
         compare("I3", item, part, locked.pop(item, []))
+        least = min(deal.get(name, 0) for name in ("cancelled_minor", "owed_minor"))
+        compare("I9", item, 0, min(0, least))
         fees = sum(fee["amount_minor"] for fee in deal["fees"])
         compare("I8", item, price, deal["net_minor"] + fees)
         due = amounts.get(deal["receipt"], 0) if "receipt" in deal else 0

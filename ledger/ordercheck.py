@@ -42,7 +42,21 @@ def check_orders(books: Records) -> int:
             least = min(taken[item], orders[item]["limit_minor"])
             compare("orders", item, least, taken[item])
     _check_loose(books, standing, orders)
+    _check_frozen(books, [orders[item] for item in running])
     return len(orders)
+
+
+def _check_frozen(books: Records, running: list[JSONObject]) -> None:
+    """Return if orders on units lock them all, for as long as they say."""
+    frozen = [order for order in running if order["cover"] == "units"]
+    for tile in books["tile"] if frozen else ():
+        for order in frozen:
+            lo, hi = max(tile["lo"], order["lo"]), min(tile["hi"], order["hi"])
+            here = order["receivable"] == tile["scope"] and lo < hi
+            if here and tile["state"] != "reduced":
+                own = [lock for lock in tile["locks"] if lock["id"] == order["id"]]
+                found = [(lock["lo"], lock["hi"], lock["until"]) for lock in own]
+                compare("orders", order["id"], [(lo, hi, order["until_ms"])], found)
 
 
 def _check_loose(

@@ -1,0 +1,125 @@
+"""What a block wrote, and what was signed in it: what the checks of blocks look at."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from ledger.encoding import JSONObject
+from ledger.sealing import Candidate
+from ledger.state import Layer, read_record
+from ledger.transactions import Transaction
+
+
+class Written(NamedTuple):
+    """A record that a block wrote, as it was before and is after."""
+
+    before: JSONObject | None
+    after: JSONObject | None
+
+
+@dataclass(slots=True)
+class Block:
+    """A block looked at.
+
+    Attributes:
+        view: the state after it.
+        time: UTC milliseconds.
+        acts: what was accepted in it.
+        writes: by kind.
+    """
+
+    view: Layer
+    time: int
+    acts: list[Transaction]
+    writes: dict[str, list[Written]]
+    _named: list[tuple[Transaction, set[object]]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, candidate: Candidate, time: int) -> Block:
+        """Return the block that was executed, at a block time."""
+        layer = candidate.layer
+        writes: dict[str, list[Written]] = defaultdict(list)
+        for key, before in layer.before.items():
+            after = layer.after.get(key)
+            kind = (after or before or {}).get("kind", "")
+            writes[kind].append(Written(before, after))
+        receipts = zip(candidate.transactions, candidate.receipts, strict=True)
+        acts = [act for act, receipt in receipts if receipt["code"] == "ok"]
+        return cls(layer, time, acts, writes)
+
+    def read(self, kind: str, item: str, scope: str = "") -> JSONObject:
+        """Return a record as the block left it, {} if there is none."""
+        return read_record(self.view, kind, item, scope) or {}
+
+    def new(self, kind: str) -> Iterator[JSONObject]:
+        """Yield what the block created."""
+        for before, after in self.writes.get(kind, ()):
+            if before is None and after is not None:
+                yield after
+
+    def changed(self, kind: str) -> Iterator[tuple[JSONObject, JSONObject]]:
+        """Yield what the block changed, as it was and is."""
+        for before, after in self.writes.get(kind, ()):
+            if before is not None and after is not None:
+                yield before, after
+
+    def binds(self, order: str) -> bool:
+        """Say whether an order that stood before the block still binds after it."""
+        record = self.read("order", order)
+        if not record or record["state"] != "in_force":
+            return False
+        own = [w for w in self.writes.get("order", ()) if w.after == record]
+        return bool(record["until_ms"] >= self.time and all(w.before for w in own))
+
+    def was(self, kind: str, item: str) -> JSONObject:
+        """Return a record as it was before the block, {} if there was none."""
+        for before, after in self.writes.get(kind, ()):
+            if (after or before or {}).get("id") == item:
+                return before or {}
+        return self.read(kind, item)
+
+    def date(self, offset_minutes: int) -> str:
+        """Return the date of block time in a zone."""
+        moment = datetime.fromtimestamp(0, UTC)
+        moment += timedelta(milliseconds=self.time, minutes=offset_minutes)
+        return moment.date().isoformat()
+
+    def signers(self, *items: object) -> set[str]:
+        """Return who signed an act that names any of these."""
+        return {member for act in self.naming(*items) for member in act.by}
+
+    def naming(self, *items: object) -> Iterator[Transaction]:
+        """Yield the acts that name any of these somewhere."""
+        if len(self._named) < len(self.acts):
+            self._named = [(act, set(_texts(act.body))) for act in self.acts]
+        wanted = set(items)
+        return (act for act, named in self._named if named & wanted)
+
+
+def rows_of(body: object) -> Iterator[JSONObject]:
+    """Yield all objects in a body."""
+    if isinstance(body, dict):
+        yield body
+        for value in body.values():
+            yield from rows_of(value)
+    elif isinstance(body, list):
+        for value in body:
+            yield from rows_of(value)
+
+
+def said(acts: Iterable[Transaction]) -> Iterator[JSONObject]:
+    """Yield all objects in the bodies of acts."""
+    for act in acts:
+        yield from rows_of(act.body)
+
+
+def _texts(body: object) -> Iterator[str]:
+    if isinstance(body, str):
+        yield body
+    elif isinstance(body, dict | list):
+        for value in body.values() if isinstance(body, dict) else body:
+            yield from _texts(value)

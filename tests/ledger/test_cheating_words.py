@@ -1,0 +1,340 @@
+"""Rules that cheat by whom they ask, and by where they put money.
+
+Each row founds a chain whose genesis names rules with some lines changed, and
+plays a short story on it.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import order_verbs, sale_verbs, verbs
+from tests.ledger.test_cheating_rules import Changes, Story, find_cheat, shared
+from tests.stage import Stage
+
+
+def two(stage: Stage, names: str = "") -> None:
+    """Let money come in when two receivables are due."""
+    verbs.live(stage, face=900, days=3)
+    verbs.live(stage, face=900, days=4)
+    verbs.wait(stage, 5)
+    verbs.receive(stage, 300, names=names)
+
+
+def named(stage: Stage) -> None:
+    """Let money come in that names the younger of two."""
+    two(stage, "it")
+
+
+def foreign(stage: Stage) -> None:
+    """Let a member's money name what another member owes."""
+    verbs.live(stage, face=900, days=3)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 300, names="it", payer="buyer")
+
+
+def early(stage: Stage) -> None:
+    """Let money come in before the due date."""
+    verbs.early(stage, 100)
+
+
+def taken_back(stage: Stage) -> None:
+    """Let some of what was shared out be taken back."""
+    shared(stage)
+    verbs.reverse(stage, 100)
+
+
+def ruined(stage: Stage) -> None:
+    """Let a debtor that has paid early become insolvent."""
+    verbs.early(stage, 300, face=900, days=3)
+    order_verbs.ruin(stage, "debtor")
+    verbs.wait(stage, 3)
+
+
+def redirected(stage: Stage) -> None:
+    """Let an order send money elsewhere."""
+    verbs.live(stage, face=900, days=3)
+    order_verbs.freeze_member(stage, elsewhere=1)
+
+
+def released(stage: Stage) -> None:
+    """Let whom an order is about release it."""
+    verbs.live(stage, face=900, days=3)
+    order_verbs.freeze_member(stage)
+    order_verbs.lift(stage, by="alpha")
+
+
+def in_part(stage: Stage) -> None:
+    """Let some units be frozen."""
+    verbs.live(stage, face=900, days=3)
+    order_verbs.freeze_units(stage, 100, 200)
+
+
+def waived(stage: Stage) -> None:
+    """Let one of two holders waive what is left."""
+    stage.deal(tolerance_minor=100, tolerance_days=5)
+    verbs.live(stage, face=900, days=3)
+    verbs.transfer(stage, 0, 400)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 850)
+    body = {"interest_minor": 5, "principal_minor": 50, "receivable": stage.it}
+    stage.act("receivable.waive", body, by=["alpha"])
+
+
+def reduced(stage: Stage) -> None:
+    """Let debtor and supplier reduce another holder's units."""
+    order_verbs.soft(stage, face=900, days=3)
+    verbs.transfer(stage, 0, 400)
+    order_verbs.reduce(stage, 700, tile=0, units=300, by="debtor+alpha")
+
+
+def paid_out(stage: Stage, by: str = "") -> None:
+    """Let what came in be sent."""
+    verbs.live(stage, face=900, days=3)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 900)
+    verbs.pick(stage)
+    verbs.instruct(stage, by=by)
+
+
+def sent_by_payee(stage: Stage) -> None:
+    """Let a payee send its own payout."""
+    paid_out(stage, "alpha")
+
+
+def sent_twice(stage: Stage) -> None:
+    """Let a payout be sent once more before its bank has said anything."""
+    paid_out(stage)
+    verbs.instruct(stage)
+
+
+def beyond(stage: Stage) -> None:
+    """Let more be sent than a mandate allows."""
+    verbs.open_account(stage, limit=100)
+    paid_out(stage)
+
+
+def invented(stage: Stage) -> None:
+    """Let a debtor say that its money came in."""
+    verbs.live(stage, face=900, days=3)
+    verbs.wait(stage, 3)
+    verbs.receive(stage, 300, attester="debtor", by="debtor")
+
+
+def confirmed(stage: Stage) -> None:
+    """Let a supplier confirm what it submitted."""
+    verbs.submit(stage, face=900, days=3)
+    verbs.confirm(stage, by="alpha")
+
+
+def received(stage: Stage) -> None:
+    """Let a buyer say that it has paid directly."""
+    sale_verbs.sold(stage, way="direct")
+    net = stage.read("deal", stage.deal_id)["net_minor"]
+    body = {"deal": stage.deal_id, "received_minor": net}
+    stage.act("deal.received", body, by=["lender"])
+
+
+def matched(stage: Stage) -> None:
+    """Let a debtor take another member's money for its own debt."""
+    verbs.stray(stage, 50, "buyer")
+    verbs.match(stage, 50, by="debtor")
+
+
+PLACED = '    order = place_order(ctx, "freeze", given)'
+ATTESTS = '    if ctx.need("account", account_id)["attester"] != attester:'
+BY_DEBTORS = (
+    '    if "debtor" in ctx.need("member", attester)["roles"]:\n'
+    f'        return Signer(attester, "attest")\n{ATTESTS}'
+)
+# what is changed where, the story, what it breaks
+CHEATS: dict[str, tuple[Changes, Story, str]] = {
+    "early money is swept unasked": (
+        {
+            "receivable/sweep.py": (
+                'if not target["early"] and not is_due(',
+                'if target["early"] and not is_due(',
+            ),
+            "kit/v1/allocation.py": (
+                'if receivable["early"] or is_due(ctx, programme, receivable):',
+                "if programme:",
+            ),
+        },
+        early,
+        "I8",
+    ),
+    "money is not for what it names": (
+        {"kit/v1/entries.py": ("else find_named(ctx, payer, reference)", 'else ""')},
+        named,
+        "I8",
+    ),
+    "what fell due last is paid first": (
+        {
+            "kit/v1/allocation.py": (
+                "found.append(receivable)",
+                "found = [receivable, *found]",
+            )
+        },
+        two,
+        "I8",
+    ),
+    "one member's money pays another's debt": (
+        {
+            "kit/v1/entries.py": (
+                'fits = fits and payer in ("", receivable["debtor"])',
+                "fits = fits or payer",
+            )
+        },
+        foreign,
+        "I8",
+    ),
+    "its payer is not asked": (
+        {
+            "receivable/suspense.py": (
+                '    if payer == record["debtor"]:',
+                "    if payer:",
+            )
+        },
+        matched,
+        "I8",
+    ),
+    "what is taken back falls on one holder": (
+        {
+            "kit/v1/reversals.py": (
+                "[_left_of_line(line) for line in lines]",
+                "[_left_of_line(line) if line == lines[0] else 0 for line in lines]",
+            )
+        },
+        taken_back,
+        "I9",
+    ),
+    "an insolvent debtor's money is shared out": (
+        {
+            "receivable/sweep.py": (
+                'if find_insolvency(ctx, target["debtor"]) and',
+                'if not target["debtor"] and',
+            ),
+            "receivable/orders.py": ("    suspend_money(ctx, body.member)\n", ""),
+        },
+        ruined,
+        "orders",
+    ),
+    "an order sends money to somebody else": (
+        {
+            "receivable/orders.py": (
+                PLACED,
+                PLACED.replace(
+                    "given",
+                    '{**given, "redirect": {**given["redirect"], "payee": "x"}}',
+                ),
+            )
+        },
+        redirected,
+        "I12",
+    ),
+    "an order ends sooner than it says": (
+        {
+            "receivable/orders.py": (
+                PLACED,
+                PLACED.replace("given", '{**given, "until_ms": ctx.time + 9}'),
+            )
+        },
+        in_part,
+        "I12",
+    ),
+    "whom an order is about ends it": (
+        {
+            "receivable/orders.py": (
+                'return sign_authority(ctx, body.ending, order.get("member", ""))',
+                'return [Signer(order["member"], "order")]',
+            )
+        },
+        released,
+        "I12",
+    ),
+    "an order locks nothing": (
+        {"receivable/orders.py": ("if lo < hi and tile", "if lo < 0 and tile")},
+        in_part,
+        "orders",
+    ),
+    "one waives for all": (
+        {
+            "receivable/late.py": (
+                "in sorted(given.items())",
+                'in given.items() if holder == record["supplier"]',
+            )
+        },
+        waived,
+        "I12",
+    ),
+    "units are reduced of who was not asked": (
+        {
+            "receivable/disputes.py": (
+                'signers.append(Signer(holder, "give", part.units_minor, currency))',
+                "amount += len(holder)",
+            )
+        },
+        reduced,
+        "I12",
+    ),
+    "a payee sends its own payout": (
+        {
+            "receivable/payouts.py": (
+                'return [Signer(account["owner"], "pay", total, account["currency"])]',
+                'return [Signer(ctx.need("payout", body.payouts[0])["payee"], "give")]',
+            )
+        },
+        sent_by_payee,
+        "I12",
+    ),
+    "a payout is sent twice": (
+        {"receivable/payouts.py": ('sent = payout["state"] != "due" or', "sent =")},
+        sent_twice,
+        "I12",
+    ),
+    "more is sent than was allowed": (
+        {"receivable/payouts.py": ('if used > mandate["limit_minor"] or', "if")},
+        beyond,
+        "I12",
+    ),
+    "a debtor says that it has paid": (
+        {
+            "kit/v1/books.py": (
+                ATTESTS,
+                BY_DEBTORS,
+            )
+        },
+        invented,
+        "I12",
+    ),
+    "a supplier says what is owed to it": (
+        {
+            "receivable/receivable.py": (
+                'return [Signer(record["debtor"], "confirm", body.face_minor,',
+                'return [Signer(record["supplier"], "give", body.face_minor,',
+            )
+        },
+        confirmed,
+        "I12",
+    ),
+    "a buyer says that it has paid": (
+        {
+            "receivable/deals.py": (
+                'return [Signer(deal["payee"], "give", deal["net_minor"],',
+                'return [Signer(deal["payer"], "give", deal["net_minor"],',
+            )
+        },
+        received,
+        "I12",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "story", "expected"), CHEATS.values(), ids=CHEATS.keys()
+)
+def test_rules_that_ask_the_wrong_member_are_named(
+    changes: Changes, story: Story, expected: str
+) -> None:
+    """Whoever had to sign did, and money went to where it was due."""
+    assert find_cheat(changes, story) == expected
