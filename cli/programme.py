@@ -187,7 +187,7 @@ def read_terms(path: Path, preset: str = "") -> JSONObject:
     if unknown:
         raise LedgerError("bad_terms_file", found=unknown[0], path=path)
     _check_parties(terms)
-    return _convert(terms)
+    return convert_terms(terms)
 
 
 def fees_of(terms: dict[str, Any]) -> list[JSONObject]:
@@ -231,7 +231,12 @@ def _check_parties(terms: dict[str, Any]) -> None:
             check_id(text, kind)
 
 
-def _convert(terms: dict[str, Any]) -> JSONObject:
+def convert_terms(terms: dict[str, Any]) -> JSONObject:
+    """Return terms with amounts in minor units, as the body of an act has them.
+
+    Raises:
+        LedgerError: ``bad_terms_file``; those of amounts and hashes.
+    """
     currency = terms["currency"]
     if not isinstance(currency, str):
         raise LedgerError("bad_terms_file", expected="currency: a code")

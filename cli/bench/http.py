@@ -21,12 +21,13 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from cli.bench.ledger import (
-    BLOCK_TRANSACTIONS,
     Bench,
     Figure,
     Run,
     check_run,
+    cut_blocks,
     expect,
+    leave,
     percentile,
     submit_load,
 )
@@ -128,10 +129,7 @@ def measure_http(bench: Bench) -> list[Figure]:
 def post_many(url: str, envelopes: Sequence[bytes]) -> Run:
     """Return what came of envelopes sent many at a time."""
     run = Run()
-    parts = deque(
-        envelopes[first : first + BLOCK_TRANSACTIONS]
-        for first in range(0, len(envelopes), BLOCK_TRANSACTIONS)
-    )
+    parts = deque(cut_blocks(envelopes))
 
     def send_parts() -> Counter[str]:
         found: Counter[str] = Counter()
@@ -175,8 +173,7 @@ def check_present(folder: Path, leaves: int) -> None:
         LedgerError: ``bench_contradiction``; those of ``Chain.open``.
     """
     chain = Chain.open(folder)
-    if chain.store is not None:
-        chain.store.close()
+    leave(chain)
     # Besides the transactions there is one leaf a header.
     found = chain.log.size - chain.header.height
     expect("leaves", leaves, found)

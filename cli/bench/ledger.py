@@ -175,8 +175,7 @@ class Bench:
         finally:
             gc.set_threshold(*before)
             gc.unfreeze()
-            if chain.store is not None:
-                chain.store.close()
+            leave(chain)
             shutil.rmtree(folder)
 
 
@@ -212,10 +211,7 @@ def build(bench: Bench) -> None:
 def submit_load(chain: Chain, envelopes: Sequence[bytes], verifiers: Verifiers) -> Run:
     """Return what came of envelopes verified beside the blocks they fill."""
     run = Run()
-    parts = deque(
-        envelopes[first : first + BLOCK_TRANSACTIONS]
-        for first in range(0, len(envelopes), BLOCK_TRANSACTIONS)
-    )
+    parts = deque(cut_blocks(envelopes))
     ahead: deque[list[Future[Admission]]] = deque()
     with ThreadPoolExecutor(ADMITTERS) as pool:
 
@@ -261,15 +257,10 @@ def admit_all(
     return found
 
 
-def admit_here(chain: Chain, raws: Sequence[bytes], time_ms: int) -> list[bytes]:
-    """Return sound envelopes, verified in this thread.
-
-    Raises:
-        LedgerError: one of them is not sound.
-    """
-    for raw in raws:
-        chain.admit(raw, time_ms)
-    return list(raws)
+def cut_blocks(envelopes: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Yield envelopes by the block, as long as a block may be."""
+    for first in range(0, len(envelopes), BLOCK_TRANSACTIONS):
+        yield envelopes[first : first + BLOCK_TRANSACTIONS]
 
 
 def seal(chain: Chain, envelopes: Sequence[bytes], time_ms: int = 0) -> Candidate:
@@ -298,15 +289,17 @@ def check_head(chain: Chain, folder: Path) -> None:
     Raises:
         LedgerError: ``bench_contradiction``; those of ``Chain.open``.
     """
-    head = chain.header
+    leave(chain)
+    again = Chain.open(folder)
+    leave(again)
+    expect("head", chain.header.hash.hex(), again.header.hash.hex())
+
+
+def leave(chain: Chain) -> None:
+    """Close a chain's store and write no snapshot; it may be closed already."""
     if chain.store is not None:
         chain.store.close()
         chain.store = None
-    again = Chain.open(folder)
-    found = again.header
-    if again.store is not None:
-        again.store.close()
-    expect("head", head.hash.hex(), found.hash.hex())
 
 
 def percentile(rising: Sequence[float], share: int) -> float:

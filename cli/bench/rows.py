@@ -20,13 +20,13 @@ from typing import Final, NamedTuple
 from cli.bench.command import decimal
 from cli.bench.http import measure_http
 from cli.bench.ledger import (
-    BLOCK_TRANSACTIONS,
     Bench,
     Figure,
-    admit_here,
     check_head,
     check_run,
+    cut_blocks,
     expect,
+    leave,
     percentile,
     seal,
     submit_load,
@@ -174,16 +174,10 @@ def summarise(name: str, how: str, rounds: Sequence[Round]) -> Figure:
 def measure_work(bench: Bench, chain: Chain) -> list[Figure]:
     """Measure CPU time outside verification, by stage, in one thread."""
     load = bench.workload.transfers(chain, bench.plan.work_transfers, planted=False)
-    parts = [
-        load.envelopes[first : first + BLOCK_TRANSACTIONS]
-        for first in range(0, len(load.envelopes), BLOCK_TRANSACTIONS)
-    ]
     began = time.thread_time()
     with sampled(STAGES) as spent:
-        for part in parts:
-            now = chain.header.time + 1
-            admitted = admit_here(chain, part, now)
-            expect("committed", len(part), len(seal(chain, admitted).transactions))
+        for part in cut_blocks(load.envelopes):
+            timed_block(chain, part)
     total = time.thread_time() - began
     each = 1e6 / len(load.envelopes)
     detail: dict[str, str | int] = {
@@ -198,16 +192,9 @@ def measure_work(bench: Bench, chain: Chain) -> list[Figure]:
 def measure_submits(bench: Bench, chain: Chain) -> list[Figure]:
     """Measure one transaction after the other, each durable before the next."""
     load = bench.workload.transfers(chain, bench.plan.submits, planted=False)
-    taken = []
     spent = time.thread_time()
-    for raw in load.envelopes:
-        began = time.perf_counter()
-        chain.admit(raw, chain.header.time + 1)
-        candidate = seal(chain, [raw])
-        taken.append((time.perf_counter() - began) * 1e3)
-        expect("committed", 1, len(candidate.transactions))
+    taken = sorted(timed_block(chain, [raw]) * 1e3 for raw in load.envelopes)
     spent = time.thread_time() - spent
-    taken.sort()
     how = "one joint transfer a block, admitted, executed and synced, in process"
     detail: dict[str, str | int] = {
         "cpu_ms": decimal(spent * 1e3 / len(taken), 2),
@@ -312,9 +299,8 @@ def open_fresh(founded: Path, filled: Path) -> Start:
     seconds = time.perf_counter() - began
     gc.collect()
     grown = resident_bytes() - before
-    for chain in (first, second):
-        if chain.store is not None:
-            chain.store.close()
+    leave(first)
+    leave(second)
     return Start(seconds, grown, second.header.hash.hex())
 
 

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.bench.yardstick import Signed
+from cli.genesis import read_config
+from cli.programme import DEFAULTS, convert_terms
+from cli.requests import make_policy
 from contracts import read_sources
 from ledger.chain import Chain
 from ledger.encoding import JSONObject
@@ -161,20 +164,10 @@ class Workload:
         return chain
 
     def _parameters(self) -> JSONObject:
-        return {
-            "account_delay_ms": DAY_MS,
-            "calendar": {
-                "holidays": [],
-                "id": "plain",
-                "through": date_of(self.start_ms + 1000 * DAY_MS),
-                "weekend": [],
-                "workdays": [],
-            },
-            "governance_ppm": 666_667,
-            "policy_delay_ms": DAY_MS,
-            "quota": 100_000,
-            "test_chain": True,
-        }
+        usual = read_config(None, test_chain=True)
+        through = date_of(self.start_ms + 1000 * DAY_MS)
+        calendar = {**usual["calendar"], "through": through, "weekend": []}
+        return {**usual, "calendar": calendar, "quota": 100_000}
 
     def _open_books(self, chain: Chain) -> None:
         opened = self.act(chain, "account.open", self._account())
@@ -209,34 +202,20 @@ class Workload:
         }
 
     def _programme(self) -> JSONObject:
-        return {
+        terms = {
             "account": self.account,
-            "confirm_days": 10,
             "convention": "none",
             "currency": "CNY",
             "debtor": self.founders["debtor"],
             "disclosure": digest_of("disclosure"),
-            "forum": "forum",
-            "grace_days": 0,
-            "late_basis": "act360",
-            "late_from": "due",
             "late_ppm": 60_000,
-            "law": "law",
             "lenders": [self.founders["lender"]],
             "name": "bench",
             "offset_minutes": 0,
-            "order": "principal_first",
-            "part_min_minor": 1,
-            "record_days": 0,
-            "registration": False,
-            "tenor_cap_days": 365,
-            "tenor_norm_days": 180,
-            "tolerance_days": 0,
-            "tolerance_minor": 0,
             "transfer_max": 32,
-            "undertaking": "absolute",
             "undertaking_text": digest_of("undertaking"),
         }
+        return convert_terms({**DEFAULTS, **terms})
 
     # -- filling --------------------------------------------------------------
 
@@ -443,10 +422,7 @@ def describe(name: str, role: str, chain: str = "") -> dict[str, Any]:
         "identifiers": [{"scheme": "BENCH", "value": digest_of(name)[:16].upper()}],
         "keys": [entry],
         "name": name,
-        "policy": {
-            "approvals": [{"action": "any", "bands": [{"persons": 1}]}],
-            "offset_minutes": 0,
-        },
+        "policy": make_policy(None),
         "roles": [role],
     }
 

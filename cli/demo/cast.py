@@ -19,7 +19,6 @@ from cli.wallet.folder import open_folder
 from ledger.encoding import JSONObject
 
 PASSPHRASE: Final = "only for the demo"  # noqa: S105 - it protects nothing
-DAY_MS: Final = 86_400_000
 SCHEME: Final = "DEMO"
 
 
@@ -135,20 +134,12 @@ def _describe(home: Path, actor: Actor, band: str) -> JSONObject:
 
 
 def _parameters() -> JSONObject:
-    return {
-        "account_delay_ms": 3 * DAY_MS,
-        "calendar": {
-            "holidays": [],
-            "id": "weekends",
-            "through": "2099-12-31",
-            "weekend": [5, 6],
-            "workdays": [],
-        },
-        "governance_ppm": 666_667,
-        "policy_delay_ms": 2 * DAY_MS,
-        "quota": 1_000,
-        "test_chain": True,
-    }
+    from cli.genesis import read_config
+
+    # Delays as in life, though this chain is one for tests.
+    usual = read_config(None, test_chain=False)
+    calendar = {**usual["calendar"], "through": "2099-12-31"}
+    return {**usual, "calendar": calendar, "test_chain": True}
 
 
 def _pin(
