@@ -10,6 +10,7 @@ from tests.model_records import (
     Deal,
     Group,
     Line,
+    Part,
     Receipt,
     Receivable,
     RefusedError,
@@ -366,12 +367,20 @@ class DealsModel(PassingModel):
         price-part, ownership returns for the whole price only, at once, and if all
         units are live, unfrozen and as the deal left them; redeemed-part, what was
         redeemed cannot have been passed on and is owed again, by the part of the
-        price that went back.
+        price that went back; returned-fees, the seller's part goes before the fees,
+        and what the buyer owes for them it owes to the seller.
         """
         deal = self.agreed[receipt.deal]
         lines = [line for line in self.prices if line.ref == receipt.ref]
-        parts = share(amount, [line.principal for line in lines])
-        unsent = [x.cancel(part) for x, part in zip(lines, parts, strict=True)]
+        unsent, sent = [], []
+        left = amount
+        for line in lines:
+            unsent.append(line.cancel(left))
+            left -= unsent[-1]
+        for line, kept in zip(lines, unsent, strict=True):
+            sent.append(min(left, line.owed - line.undone - kept))
+            line.undone += kept + sent[-1]
+            left -= sent[-1]
         receipt.priced -= amount
         redeemed = deal.kind == "redemption"
         if redeemed:
@@ -381,14 +390,39 @@ class DealsModel(PassingModel):
             deal.state = "returned"
         elif not redeemed:
             deal.claim += amount
-            deal.owed += unsent[0]
-        for line, part, kept in zip(lines, parts, unsent, strict=True):
-            line.principal -= part if back or redeemed else kept
-            debtor = line.holder if back or redeemed else deal.buyer
-            if part > kept:
-                self.charge(debtor, deal.rid, part - kept)
+            deal.owed += sum(unsent)
+        deal.lost += sum(sent)
+        for line, part, kept in zip(lines, sent, unsent, strict=True):
+            line.principal -= kept + (part if back or redeemed else 0)
+            debtor = self._answers(deal, line)
+            self.charge(debtor, deal.rid, part)
             if debtor != line.holder:
-                self.charged[debtor] = self.charged.get(debtor, 0) + part - kept
+                self.charged[debtor] = self.charged.get(debtor, 0) + part
+        self.offset_claims()
+
+    def _answers(self, deal: Deal, line: Line) -> str:
+        """Return who owes the account a price that went back: who has the better."""
+        keeps = deal.kind != "redemption" and deal.state != "returned"
+        return deal.buyer if keeps else line.holder
+
+    def reopen_payout(self, line: Line, part: Part, amount: int) -> None:
+        """Let what a price paid be due again, less what of it went back (I9).
+
+        Where the buyer keeps the units, it owes it to the seller instead.
+        """
+        deal, kept = self.agreed.get(self.receipts[line.ref].deal), 0
+        if deal and any(line is x for x in self.prices):
+            debtor = self._answers(deal, line)
+            claim = self.claims.get((debtor, deal.rid), 0)
+            kept = min(amount, deal.lost, claim)
+            deal.lost -= kept
+            if kept:
+                self.claims[debtor, deal.rid] -= kept
+            if kept and debtor != line.holder:
+                self.charged[debtor] -= kept
+                line.principal -= kept
+                deal.owed += kept
+        super().reopen_payout(line, part, amount - kept)
 
     def _give_back(self, deal: Deal) -> bool:
         rec = self.receivables[deal.rid]

@@ -292,6 +292,7 @@ class MoneyModel(JudgingModel):
                 line.in_default = rec.default
                 self.lines.append(line)
                 self.pay_out(line)
+                line.credited = line.unsent
         # Money valued in time but booked after the close corrects the judgement.
         if rec.overdue and date <= self.adjust(rec.due_date):
             self.judge(rec, self.closed, self.covered(self.closed).get(rec.rid))
@@ -317,9 +318,8 @@ class MoneyModel(JudgingModel):
     def take_interest(self, line: Line, amount: int) -> None:
         """Take late interest back from a line; its money is placed anew."""
         line.give_interest(amount)
-        unsent = line.cancel(amount)
-        if amount > unsent:
-            self.charge(line.holder, line.rid, amount - unsent)
+        self.unpay(line, amount)
+        self.offset_claims()
         if amount:
             self.place(self.receipts[line.ref], amount)
 
@@ -412,6 +412,7 @@ class MoneyModel(JudgingModel):
         parts = share(rest, [line.net for line in lines])
         for line, part in zip(lines, parts, strict=True):
             self.undo(line, part)
+        self.offset_claims()
 
     def keep_refunds(self, receipt: Receipt, amount: int) -> int:
         """Cancel refunds not sent, what is free first; tell how much.
@@ -440,13 +441,16 @@ class MoneyModel(JudgingModel):
         self.charged[receipt.payer] = self.charged.get(receipt.payer, 0) + amount
 
     def reopen_payout(self, line: Line, part: Part, amount: int) -> None:
-        """Let a payout be due again; a refund, less what its bank took as well.
+        """Let a payout be due again, less what a bank took back meanwhile.
 
         "A return reopens that payout at its full amount" (§6), but "nobody receives
-        more than owed, net of claims" (I9): the refund of what was recalled is owed
-        no more, and the claim for it ends.
+        more than owed, net of claims" (I9): what was undone of a line, and the
+        refund of what was recalled, is owed no more, and the claim for it ends.
         """
-        super().reopen_payout(line, part, amount)
+        kept = min(amount, line.lost, self.claims.get((line.holder, line.rid), 0))
+        if kept:
+            self.settle_claim(line, kept)
+        super().reopen_payout(line, part, amount - kept)
         receipt = self.receipts[line.ref]
         claim = self.claims.get((receipt.payer, REFUNDS), 0)
         if any(line is x for x in self.refunds) and claim and receipt.recalled:
@@ -469,16 +473,38 @@ class MoneyModel(JudgingModel):
         self.reopen(rec, line, principal)
         line.principal -= principal
         line.give_interest(amount - principal)
-        unsent = line.cancel(amount)
-        if amount > unsent:
-            self.charge(line.holder, line.rid, amount - unsent)
+        self.unpay(line, amount)
         if settled and amount:
             rec.stage = "live"  # closed uncollectable is over too
             self.clear_overdue(rec)
 
+    def unpay(self, line: Line, amount: int) -> None:
+        """Cancel the payout of what is undone; what was sent becomes a claim (§7)."""
+        unsent = line.cancel(amount)
+        line.undone += amount
+        line.cancelled += unsent
+        self.charge(line.holder, line.rid, amount - unsent)
+
+    def settle_claim(self, line: Line, amount: int) -> None:
+        """Let a claim end with as much of a line's payout."""
+        self.claims[line.holder, line.rid] -= amount
+        line.cancelled += amount
+
+    def offset_claims(self) -> None:
+        """Cancel what came back and is due although its line was undone (I9).
+
+        Later money had paid the claim for it, and that was taken back, too.
+        """
+        for line in self.lines:
+            claim = self.claims.get((line.holder, line.rid), 0)
+            kept = line.cancel(min(line.lost, claim))
+            if kept:
+                self.settle_claim(line, kept)
+
     def charge(self, holder: str, rid: str, amount: int) -> None:
         """Let a holder owe money to the collection account."""
-        self.claims[holder, rid] = self.claims.get((holder, rid), 0) + amount
+        if amount:
+            self.claims[holder, rid] = self.claims.get((holder, rid), 0) + amount
 
     def reopen(self, rec: Receivable, line: Line, units: int) -> None:
         """Make units that a line retired live again, lowest first."""

@@ -114,8 +114,7 @@ class PayoutsModel(OwedModel):
         settlement, on request or after N days" (§7). Choice small-days: days of
         24 hours from when it was made. Choice small-all: one that is ripe takes along
         all. Choice small-joins: "grouped per holder, account and date" (§7), what is
-        made on the date of a payout that is due joins it or not, as is told; also if
-        all of that was taken back.
+        made on the date of a payout that is due joins it or not, as is told.
         """
         wait_ms = self.terms["payout_days"] * DAY_MS
         for payee in sorted({line.holder for line in self.lines if line.is_small}):
@@ -131,12 +130,12 @@ class PayoutsModel(OwedModel):
 
     def be_told_small(self, payee: str, small: int) -> None:
         """Take from somebody else what is small beside a payout due the same day."""
-        mine = [line for line in self.lines if line.holder == payee]
+        mine = [x for x in self.lines if x.holder == payee and x.due]
         beside = [x for x in mine if x.due_on == self.today and not x.is_small]
         if beside and not small:
-            self._fall_due([line for line in mine if line.due])
+            self._fall_due(mine)
         for line in reversed(beside):
-            if line.due and sum(x.due for x in mine if x.is_small) + line.due <= small:
+            if sum(x.due for x in mine if x.is_small) + line.due <= small:
                 line.is_small = True
 
     def _fall_due(self, lines: list[Line]) -> None:

@@ -132,6 +132,9 @@ class Line:
     groups: dict[Group, int] = field(default_factory=dict)  # with whose units it is
     in_default: bool = False  # swept while the receivable was in default
     is_small: bool = False  # waits for more to be paid together
+    credited: int = 0  # what its holder was to get, claims taken off
+    undone: int = 0  # of what it paid
+    cancelled: int = 0  # of what was undone
     made_ms: int = 0
     due_on: str = ""  # the date of its payout
 
@@ -146,6 +149,11 @@ class Line:
         parts = share(amount, [*self.groups.values()])
         for group, part in zip(self.groups, parts, strict=True):
             self.groups[group] -= part
+
+    @property
+    def lost(self) -> int:
+        """What was undone when it had been sent, and did not come back since."""
+        return max(0, min(self.undone, self.credited) - self.cancelled)
 
     @property
     def unsent(self) -> int:
@@ -318,6 +326,7 @@ class Deal:
     claim: int = 0  # on the buyer, for a price that went back
     owed: int = 0  # of the claim, to the seller who never got it
     again: int = 0  # redeemed units that are owed again
+    lost: int = 0  # of its price, that went back when it had been sent
     shortfall: int = 0  # named by a payee who was paid directly
     fees: tuple[tuple[str, int], ...] = ()  # payee and amount, out of the price
     is_late: bool = False  # of a part that the buyer knew to be overdue
