@@ -195,7 +195,8 @@ def _check_frozen(block: Block) -> None:
         ]
         tiles[item] = met
         programme = block.read("programme", record["programme"])
-        for name in {group_name(line) for line in own if line["interest_minor"]}:
+        names = {group_name(line) for line in own if line["interest_minor"]}
+        for name in sorted(names):
             group = [line for line in own if group_name(line) == name]
             mine = [tile for tile in met if group_name(tile) == name]
             mine.sort(key=lambda tile: (not is_contested(sweep, tile), tile["lo"]))

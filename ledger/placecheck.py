@@ -111,7 +111,7 @@ def _check_receipt(block: Block, receipt: JSONObject, placed: set[str]) -> None:
     own = "deal" in receipt or "advice" in receipt
     if own or any(True for _ in block.naming(item)):
         return
-    records = [block.read("receivable", receivable) for receivable in placed]
+    records = [block.read("receivable", receivable) for receivable in sorted(placed)]
     for record in records:
         if record["debtor"] != receipt["debtor"] and not _is_repaid(block, receipt):
             raise wrong("I8", item, receipt["debtor"], record["debtor"])

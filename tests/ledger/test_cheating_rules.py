@@ -175,6 +175,9 @@ NO_ORDERS = {
     )
 }
 WEIGHED = "count_days(ctx, sweep, own[name]) if paid[1] else 0"
+AGREES_NOT = (
+    'agreed is None:\n            return True\n        if agreed["default_date"]'
+)
 # what is changed where, the story, what it breaks
 CHEATS: dict[str, tuple[Changes, Story, str]] = {
     "who is contested is not told": (
@@ -342,8 +345,8 @@ CHEATS: dict[str, tuple[Changes, Story, str]] = {
     "one gives up for all": (
         {
             "receivable/disputes.py": (
-                "if not all_agree(ctx, record):",
-                "if not record:",
+                'agreed is None or agreed["default_date"]',
+                AGREES_NOT,
             )
         },
         one_of_two,

@@ -151,14 +151,10 @@ BY_DEBTORS = (
 CHEATS: dict[str, tuple[Changes, Story, str]] = {
     "early money is swept unasked": (
         {
-            "receivable/sweep.py": (
-                'if not target["early"] and not is_due(',
-                'if target["early"] and not is_due(',
-            ),
-            "kit/v1/allocation.py": (
-                'if receivable["early"] or is_due(ctx, programme, receivable):',
-                "if programme:",
-            ),
+            "kit/v1/owed.py": (
+                'return bool(receivable["adjusted_date"] <= today(ctx, programme))',
+                "return bool(receivable)",
+            )
         },
         early,
         "I8",
