@@ -28,6 +28,7 @@ from contracts.kit.v1 import (
     cut_part,
     find_amount_freeze,
     find_freeze,
+    group_key,
     is_open,
     lies_in,
     need_disposal,
@@ -51,8 +52,9 @@ from contracts.kit.v1.owed import discharge, owes_nothing
 DAY_MS = 86_400_000
 EXTEND_DAYS_MAX = 3660
 DISPUTES_MAX = 16
-# Parts of one holder that an act counts; its gas is enough for this many.
+# Parts of its signers that an act counts; its gas is enough for this many.
 TILES_MAX = 20_000
+PAGE = 500
 SIGNED_MAX = 12
 LOST = ("default", "recovering")
 
@@ -105,8 +107,8 @@ rule = Rule(
         "too_many_parts": (
             "refused",
             "held in too many parts",
-            "All that a holder has is counted at once, up to so many parts.",
-            "Its holder joins neighbours first: run: allonge merge --help",
+            "All that the signers have is counted at once, up to so many parts.",
+            "Let holders sign one by one, or join parts: run: allonge merge --help",
         ),
     },
 )
@@ -471,35 +473,41 @@ def sign_close(ctx: Context, body: Close) -> list[Signer]:
     """The holders named, each for the units it gives up hope of."""
     record = ctx.need("receivable", body.receivable)
     signers = []
+    counted = 0
     for holder in body.holders:
-        units = held_units(ctx, record["id"], holder)
+        tiles = own_tiles(ctx, record["id"], holder, TILES_MAX - counted)
+        counted += len(tiles)
+        units = count_units(tiles)
         signers.append(Signer(holder, "give", units, record["currency"]))
     return signers
 
 
-def own_tiles(ctx: Context, receivable: str, holder: str) -> list[Record]:
+def own_tiles(
+    ctx: Context, receivable: str, holder: str, most: int = TILES_MAX
+) -> list[Record]:
     """Return all live tiles of a holder.
 
     Raises:
         Refusal: ``too_many_parts``.
     """
-    tiles = ctx.scan("live", receivable, holder + "/", TILES_MAX + 1)
-    own = [tile for tile in tiles if tile["holder"] == holder]
-    if len(own) > TILES_MAX:
-        ctx.refuse("too_many_parts", tiles_max=TILES_MAX)
-    return own
-
-
-def held_units(ctx: Context, receivable: str, holder: str) -> int:
-    """Return how many live units a holder has."""
-    return count_units(own_tiles(ctx, receivable, holder))
+    found: list[Record] = []
+    after = holder + "/"
+    while True:
+        page = ctx.scan("live", receivable, after, PAGE)
+        own = [tile for tile in page if tile["holder"] == holder]
+        found += own
+        if len(found) > most:
+            ctx.refuse("too_many_parts", tiles_max=TILES_MAX)
+        if len(own) < PAGE:
+            return found
+        after = group_key(own[-1]) + "/" + order_key(own[-1]["lo"])
 
 
 @rule.action(
     "receivable.close", Close, signers=sign_close, on=("receivable", "receivable")
 )
 def close(ctx: Context, body: Close) -> None:
-    """Close it once all who hold units have agreed, at once or one by one.
+    """Agree to close it; it is, once all who hold units have, at once or one by one.
 
     The claim and the uses of its invoices stay; the programme's limit is free.
     """
@@ -511,7 +519,8 @@ def close(ctx: Context, body: Close) -> None:
     if record["waiting_minor"]:
         ctx.refuse("encumbered", receivable=record["id"])
     for holder in body.holders:
-        if next_holder(ctx, record["id"], holder + "/") != holder:
+        tiles = own_tiles(ctx, record["id"], holder)
+        if not tiles:
             ctx.refuse("not_holder", holder=holder)
         need_disposal(ctx, holder)
         need_repaid(ctx, record, holder)
@@ -521,19 +530,26 @@ def close(ctx: Context, body: Close) -> None:
             "kind": "closing",
             "retired_minor": record["retired_minor"],
             "scope": record["id"],
-            "units_minor": held_units(ctx, record["id"], holder),
+            "units_minor": count_units(tiles),
         }
         if ctx.read("closing", holder, record["id"]) is None:
             ctx.create(agreed)
         else:
             ctx.write(agreed)
-    if not all_agree(ctx, record):
-        ctx.emit("closing_agreed", receivable=record["id"])
+    ctx.emit("closing_agreed", receivable=record["id"])
+    ctx.schedule(record, "agreed", ctx.time)
+
+
+@rule.job("receivable", "agreed")
+def end_agreed(ctx: Context, target: Record) -> None:
+    """Close it if all agree; a job has time to look at whatever parts there are."""
+    paying = "sweep" in target or target["waiting_minor"]
+    if target["state"] not in LOST or paying or not all_agree(ctx, target):
         return
-    ctx.write({**record, "state": "closed"})
-    add_exposure(ctx, record["programme"], -record["live_minor"])
-    release_unassigned(ctx, record["account"], record["debtor"])
-    ctx.emit("closed", receivable=record["id"])
+    ctx.write({**target, "state": "closed"})
+    add_exposure(ctx, target["programme"], -target["live_minor"])
+    release_unassigned(ctx, target["account"], target["debtor"])
+    ctx.emit("closed", receivable=target["id"])
 
 
 def all_agree(ctx: Context, record: Record) -> bool:
@@ -541,21 +557,16 @@ def all_agree(ctx: Context, record: Record) -> bool:
 
     Each in a record of its own: only they see who holds what.
     """
-    holder = next_holder(ctx, record["id"], "")
-    while holder:
+    held: dict[str, int] = {}
+    for tile in ctx.scan("live", record["id"], limit=10_000_000):
+        units = tile["hi"] - tile["lo"]
+        held[tile["holder"]] = held.get(tile["holder"], 0) + units
+    for holder, units in held.items():
         agreed = ctx.read("closing", holder, record["id"])
         if agreed is None or agreed["default_date"] != record["default_date"]:
             return False
-        if agreed["retired_minor"] > record["retired_minor"]:
-            # What was paid has been taken back since.
+        # What was paid may have been taken back since.
+        changed = agreed["retired_minor"] > record["retired_minor"]
+        if changed or agreed["units_minor"] < units:
             return False
-        if agreed["units_minor"] < held_units(ctx, record["id"], holder):
-            return False
-        holder = next_holder(ctx, record["id"], holder + "/~")
     return True
-
-
-def next_holder(ctx: Context, receivable: str, after: str) -> str:
-    """Return the first holder of live units behind a sort key, "" if none."""
-    found = ctx.scan("live", receivable, after, 1)
-    return str(found[0]["holder"]) if found else ""

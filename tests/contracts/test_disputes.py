@@ -315,6 +315,10 @@ whoever signs last      | lost, split 1 2 3, transfer 3 9 aware=1 tile=3,
 joined, it is closed    | lost, split 1 2 3, merge 0 1, give_up alpha | exposed | 0
 another's do not count  | lost, transfer 0 3 aware=1, split 1 2, split 4 5 tile=3,
                         | give_up alpha, give_up beta     | exposed | 0
+who sign as one do      | lost, transfer 0 2 aware=1, split 1, split 4 tile=2,
+                        |                         | give_up alpha beta | too_many_parts
+up to the same number   | lost, transfer 0 2 aware=1, split 1,
+                        | give_up alpha beta              | exposed | 0
 all of the supplier's   | soft, split 1 2                 | reduce 1000000 | ok
 leave no claim          | soft, split 1 2, reduce 1000000 | left_claim | 0
 one part more: nothing  | soft, split 1 2 3               | reduce 9 | too_many_parts
