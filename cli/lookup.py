@@ -52,6 +52,11 @@ PARTY_FIELDS: Final = (
     *("attester", "member", "operator", "guardian", "payer", "seller", "lender"),
 )
 
+OWN_ACCOUNT: Final = (
+    "The debtor's own account keeps the money: it is discharged only when the bank "
+    "has attested that its holders are paid."
+)
+
 
 class Holding(NamedTuple):
     """A live tile and its receivable."""
@@ -261,10 +266,21 @@ class Lookup:
             if isinstance(row.get(about), str):
                 # What is read here is looked at in its turn.
                 rows.append(self.record(about, row[about]))
+        debts = [row for row in rows if row.get("kind") == "receivable"]
+        debts = debts or [row for row in rows if row.get("kind") == "programme"]
+        if any(self.is_on_own(row) for row in debts):
+            rows.append({"id": "own_account", "kind": "warning", "text": OWN_ACCOUNT})
         parties = {
             str(row[name]) for row in rows for name in PARTY_FIELDS if name in row
         }
         return rows + self.parties(*sorted(parties))
+
+    def is_on_own(self, record: JSONObject) -> bool:
+        """Say whether a receivable or programme is paid to its debtor's own account."""
+        item = record.get("programme")
+        terms = self.record("programme", item) if item else record
+        is_own = terms.get("own_account") is True
+        return is_own and record["account"] == terms["account"]
 
     def parties(self, *members: str) -> list[JSONObject]:
         """Return the facts about members, without those nobody knows."""

@@ -13,7 +13,7 @@ import click
 from cli.amounts import format_amount
 from cli.command import argument, reads
 from cli.incoming import spread_incoming
-from cli.lookup import Lookup
+from cli.lookup import OWN_ACCOUNT, Lookup
 from cli.people import check_id, find_id, name_id
 from cli.records import SHOWN_KINDS, describe_record
 from cli.session import Session, with_node
@@ -77,13 +77,15 @@ def balance(session: Session, view: str | None, **given: Any) -> int | None:
             if rows or view:
                 print_text(f"{VIEWS[name].title}:")
                 print_rows(lookup, VIEWS[name].columns, rows)
-    print_note(_say_height(height, is_empty=view is None and not any(found.values())))
+    _note_rest(found, height, is_empty=view is None and not any(found.values()))
     return None
 
 
-def _say_height(height: int, *, is_empty: bool) -> str:
+def _note_rest(found: JSONObject, height: int, *, is_empty: bool) -> None:
+    if any(row.get("discharges") for row in found.get("payouts", [])):
+        print_note(OWN_ACCOUNT)
     nothing = "Nothing is owed to you or by you. " if is_empty else ""
-    return f"{nothing}As of block {height}."
+    print_note(f"{nothing}As of block {height}.")
 
 
 # What agrees to what waits, or deals with it, by kind.
@@ -237,6 +239,8 @@ def show(lookup: Lookup, item: JSONObject) -> None:
         print_json(item)
         return
     print_facts(describe_record(lookup, item))
+    if item["kind"] == "receivable" and lookup.is_on_own(item):
+        print_note(OWN_ACCOUNT)
 
 
 @click.command("lineage")
@@ -255,6 +259,8 @@ def lineage(lookup: Lookup, receivable: JSONObject) -> None:
         f"{format_amount(record['face_minor'], currency)}  "
         f"{lookup.name_of(record['debtor'])}  {record['state']}"
     )
+    if lookup.is_on_own(record):
+        print_note(OWN_ACCOUNT)
     for depth, node in walk_tree(found.get("tree", {})):
         amount = format_amount(node["hi"] - node["lo"], currency)
         start = format_amount(node["lo"], currency).partition(" ")[2]

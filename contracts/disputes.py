@@ -31,6 +31,7 @@ from contracts.kit.v1 import (
     group_key,
     is_open,
     lies_in,
+    move_exposure,
     need_disposal,
     need_free_tile,
     need_kept,
@@ -546,8 +547,9 @@ def end_agreed(ctx: Context, target: Record) -> None:
     paying = "sweep" in target or target["waiting_minor"]
     if target["state"] not in LOST or paying or not all_agree(ctx, target):
         return
-    ctx.write({**target, "state": "closed"})
-    add_exposure(ctx, target["programme"], -target["live_minor"])
+    closed = {**target, "state": "closed"}
+    ctx.write(closed)
+    move_exposure(ctx, target, closed)
     release_unassigned(ctx, target["account"], target["debtor"])
     ctx.emit("closed", receivable=target["id"])
 

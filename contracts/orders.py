@@ -39,6 +39,7 @@ from contracts.kit.v1 import (
     to_record,
     unlock_tile,
 )
+from contracts.kit.v1.deals import is_bank
 from contracts.kit.v1.terms import settlement_account
 
 # What each cover names.
@@ -53,7 +54,6 @@ COVERS = (
 SUBJECTS = ("account", "member", "receipt", "receivable")
 FIGURES = ("amount_minor", "currency", "hi", "lo")
 GUARDIANS = ("lender", "regulator")
-BANK_ROLES = ("settlement_bank", "settlement_agent")
 ENDLESS = 9_007_199_254_740_991
 PAGE = 100
 PAGES_MAX = 20
@@ -495,10 +495,8 @@ class Successor(Payload):
 def sign_successor(ctx: Context, body: Successor) -> list[Signer]:
     """The account's owner, the new attester, and a lender or regulator."""
     owner = ctx.need("account", body.account)["owner"]
-    attester = ctx.need("member", body.attester)
     guardian = ctx.need("member", body.guardian)
-    roles = attester["roles"]
-    if "operator" in roles or not any(role in roles for role in BANK_ROLES):
+    if not is_bank(ctx, body.attester):
         ctx.refuse("not_a_bank", member=body.attester)
     if not any(role in guardian["roles"] for role in GUARDIANS):
         ctx.refuse("no_channel", guardian=body.guardian)

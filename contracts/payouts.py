@@ -305,8 +305,9 @@ def mature(ctx: Context, target: Record) -> None:
 
 @rule.job("receivable", "small")
 def pay_small(ctx: Context, target: Record) -> None:
-    """A receivable is settled: what it paid in small sums falls due."""
-    if target["state"] != "settled":
+    """A receivable is settled, or only waits for that: its small sums fall due."""
+    waits = ctx.count_rows("undischarged", target["id"])
+    if target["state"] != "settled" and not waits:
         return
     found = ctx.scan("small", target["id"], limit=SMALL_PAGE)
     for payout in found:

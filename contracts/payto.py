@@ -18,10 +18,11 @@ from contracts.kit.v1 import (
     claim_left,
     gather_groups,
     is_open,
+    move_exposure,
     order_key,
     release_unassigned,
 )
-from contracts.kit.v1.deals import own_side
+from contracts.kit.v1.deals import need_apart, own_side
 
 NOTICE_MS_MIN = 10 * 86_400_000
 NOTICE_MS_MAX = 90 * 86_400_000
@@ -31,7 +32,15 @@ OPEN_MAX = 3
 rule = Rule(
     "receivable",
     part="payto",
-    writes=("account", "answer", "payto", "receipt", "receivable", "share"),
+    writes=(
+        "account",
+        "answer",
+        "exposure",
+        "payto",
+        "receipt",
+        "receivable",
+        "share",
+    ),
     refusals={
         "bad_notice": (
             "refused",
@@ -80,9 +89,7 @@ def propose(ctx: Context, body: Propose) -> None:
     same = record["account"] == body.account
     if same or account["currency"] != record["currency"]:
         ctx.refuse("account_mismatch", account=body.account)
-    side = own_side(ctx, account, record["debtor"])
-    if side:
-        ctx.refuse("debtors_account", member=side)
+    need_apart(ctx, account, record["debtor"])
     wait = body.until_ms - ctx.time
     if wait < NOTICE_MS_MIN or wait > NOTICE_MS_MAX:
         ctx.refuse("bad_notice", until_ms=body.until_ms)
@@ -152,8 +159,9 @@ def judge_payto(ctx: Context, target: Record) -> None:
     ctx.emit("payto_judged", payto=target["id"], state=state)
     if reason:
         return
-    old = record["account"]
-    ctx.write({**record, "account": target["account"]})
+    old, moved = record["account"], {**record, "account": target["account"]}
+    ctx.write(moved)
+    move_exposure(ctx, record, moved)
     release_unassigned(ctx, old, record["debtor"])
     allocate_unassigned(ctx, target["account"], record["debtor"])
 
@@ -169,7 +177,8 @@ def find_objection(ctx: Context, payto: Record, record: Record) -> str:
     coming = record["waiting_minor"] + record["undistributed_minor"]
     asks = is_open(record) and record["live_minor"]
     recallable = record.get("final_ms", 0) > ctx.time
-    if not asks or coming or recallable or "sweep" in record:
+    unpaid = ctx.count_rows("undischarged", record["id"])
+    if not asks or coming or unpaid or recallable or "sweep" in record:
         return "busy"
     old = ctx.need("account", record["account"])
     new = ctx.need("account", payto["account"])

@@ -33,9 +33,8 @@ from contracts.kit.v1 import (
     preset_breach,
     to_record,
 )
-from contracts.kit.v1.deals import own_side
+from contracts.kit.v1.deals import is_bank, is_related, need_apart
 
-BANK_ROLES = ("settlement_bank", "settlement_agent")
 MEMBERS_PAGE = 1000
 
 rule = Rule(
@@ -46,13 +45,13 @@ rule = Rule(
         "not_a_bank": (
             "unauthorised",
             "not a settlement bank or agent",
-            "Collection accounts belong to banks and agents and are attested by them.",
+            "They attest accounts, and own them, unless the debtor's own group does.",
             "Name a member with that role: run: allonge member list",
         ),
         "debtors_account": (
             "refused",
             "the debtor's own group has the account",
-            "Money on an account that it owns or attests has not left the debtor.",
+            "It attests none, and owns one, never for prices, if own_account says so.",
             "Name another bank's. See whose it is: run: allonge show ACCOUNT",
         ),
         "not_a_lender": (
@@ -105,28 +104,31 @@ class OpenAccount(Payload):
 
 
 def sign_open(ctx: Context, body: OpenAccount) -> list[Signer]:
-    """The account's owner and its attester, both banks or agents."""
-    for member in (body.owner, body.attester):
-        need_bank(ctx, member)
+    """The account's owner, and the bank or agent that attests it."""
+    ctx.need("member", body.owner)
+    need_bank(ctx, body.attester)
     signers = [Signer(body.owner, "terms")]
     if body.attester != body.owner:
         signers.append(Signer(body.attester, "attest"))
     return signers
 
 
-def need_bank(ctx: Context, member: str) -> Record:
-    """Return a settlement bank or agent; the operator may never be one."""
-    record: Record = ctx.need("member", member)
-    roles = record["roles"]
-    if "operator" in roles or not any(role in roles for role in BANK_ROLES):
+def need_bank(ctx: Context, member: str) -> None:
+    """Refuse whoever is no settlement bank or agent."""
+    if not is_bank(ctx, member):
         ctx.refuse("not_a_bank", member=member)
-    return record
 
 
 @rule.action("account.open", OpenAccount, signers=sign_open, business=True)
 def open_account(ctx: Context, body: OpenAccount) -> None:
-    """Create the account with empty books."""
-    refuse_operators_group(ctx, ctx.need("member", body.owner).get("group", ""))
+    """Create the account with empty books.
+
+    A bank or agent owns it, or a debtor or a company of its group; nobody of the
+    operator's.
+    """
+    roles = group_roles(ctx, ctx.need("member", body.owner))
+    if "operator" in roles or not ("debtor" in roles or is_bank(ctx, body.owner)):
+        ctx.refuse("not_a_bank", member=body.owner)
     need_solvent(ctx, body.attester)
     account: Record = {
         "attester": body.attester,
@@ -166,17 +168,18 @@ def open_account(ctx: Context, body: OpenAccount) -> None:
     ctx.emit("account_opened", account=account["id"])
 
 
-def refuse_operators_group(ctx: Context, group: str) -> None:
-    """Refuse a group that an operator belongs to, however many members there are."""
-    after = ""
+def group_roles(ctx: Context, member: Record) -> list[str]:
+    """Return the roles of a member and of its whole group, however large that is."""
+    roles, group, after = member["roles"], member.get("group", ""), ""
     while group:
-        members = ctx.scan("members", "", after, MEMBERS_PAGE)
-        for member in members:
-            if member.get("group", "") == group and "operator" in member["roles"]:
-                ctx.refuse("not_a_bank", group=group)
-        if len(members) < MEMBERS_PAGE:
-            return
-        after = members[-1]["name"] + "/" + members[-1]["id"]
+        page = ctx.scan("members", "", after, MEMBERS_PAGE)
+        for other in page:
+            if other.get("group", "") == group:
+                roles = [*roles, *other["roles"]]
+        if len(page) < MEMBERS_PAGE:
+            break
+        after = page[-1]["name"] + "/" + page[-1]["id"]
+    return list(roles)
 
 
 class Fee(Payload):
@@ -235,6 +238,7 @@ class NewProgramme(Payload):
     payout_days: Days | None = None
     payout_min_minor: Minor | None = None
     debtor_max_minor: Amount | None = None
+    own_account: bool | None = None
     documents: Annotated[list[Demand], bound(1, 2)] | None = None
     early_payment: Literal["allowed", "refused"] | None = None
     preset: Word | None = None
@@ -273,10 +277,11 @@ def create_programme(ctx: Context, body: NewProgramme) -> None:
     paid_to = ctx.need("account", body.settlement_account or body.account)
     if account["currency"] != body.currency or paid_to["currency"] != body.currency:
         ctx.refuse("account_mismatch", field="currency")
-    for kept in (account, paid_to):
-        side = own_side(ctx, kept, body.debtor)
-        if side:
-            ctx.refuse("debtors_account", member=side)
+    own = body.own_account or False
+    if own and not is_related(ctx, body.debtor, account["owner"]):
+        ctx.refuse("bad_terms", field="own_account")
+    need_apart(ctx, account, body.debtor, own=own)
+    need_apart(ctx, paid_to, body.debtor)
     need_calendar(ctx, body.calendar or "default")
     for fee in body.fees or []:
         ctx.need("member", fee.payee)

@@ -22,7 +22,7 @@ from contracts.kit.v1 import (
 )
 from contracts.kit.v1.books import count_entry, entry_id, sign_attestation
 from contracts.kit.v1.entries import take_back
-from contracts.kit.v1.owed import discharge, owes_nothing
+from contracts.kit.v1.owed import discharge, owe_again, owes_nothing
 from contracts.kit.v1.reversals import LINES_AT_ONCE
 
 rule = Rule(
@@ -57,8 +57,14 @@ rule = Rule(
 
 @rule.job("receivable", "discharge")
 def settle(ctx: Context, target: Record) -> None:
-    """Settle what was paid, once no bank can recall what paid it."""
+    """Settle what was paid, once no bank can recall it and all is paid on.
+
+    A payout from the debtor's own account that came back takes that back.
+    """
     programme = ctx.need("programme", target["programme"])
+    if target["state"] == "settled" and ctx.count_rows("undischarged", target["id"]):
+        owe_again(ctx, target, target, target["adjusted_date"])
+        ctx.emit("undischarged", receivable=target["id"])
     if "sweep" in target or not is_open(target) or not owes_nothing(programme, target):
         return
     settled = discharge(ctx, target)

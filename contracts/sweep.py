@@ -14,7 +14,6 @@ from contracts.kit.v1 import (
     Record,
     Rule,
     accrue,
-    add_exposure,
     allocate_pro_rata,
     allocate_rest,
     allocate_unassigned,
@@ -35,6 +34,7 @@ from contracts.kit.v1 import (
     lies_in,
     money_orders,
     move_books,
+    move_exposure,
     net_claim,
     order_key,
     owed_at,
@@ -62,6 +62,7 @@ from contracts.kit.v1.groups import (
 from contracts.kit.v1.notice import notice_days
 from contracts.kit.v1.owed import (
     discharge,
+    discharged_by,
     keep_recallable,
     owes_nothing,
     split_money,
@@ -492,11 +493,13 @@ def credit(
     receivable = sweep["receivable"]
     claimed = net_claim(ctx, sweep["account"], receivable, tile["holder"], amount)
     account = ctx.need("account", sweep["account"])
-    programme = ctx.need("programme", ctx.need("receivable", receivable)["programme"])
+    debt = ctx.need("receivable", receivable)
+    programme = ctx.need("programme", debt["programme"])
     like = {
         "date": today(ctx, programme),
         "payee": tile["holder"],
         "purpose": "holding",
+        **discharged_by(programme, debt),
         **under_order(order),
     }
     locks = freeze_locks(ctx, tile)
@@ -543,19 +546,18 @@ def book_chunk(ctx: Context, sweep: Record, sums: dict[str, int]) -> None:
     amount = sums["principal"] + sums["interest"]
     receivable = ctx.need("receivable", sweep["receivable"])
     accumulator = int(receivable["retired_accumulator"]) + sums["accumulator"]
-    ctx.write(
-        {
-            **receivable,
-            "interest_paid_minor": receivable["interest_paid_minor"] + sums["interest"],
-            "live_minor": receivable["live_minor"] - sums["principal"],
-            "retired_accumulator": str(accumulator),
-            "retired_minor": receivable["retired_minor"] + sums["principal"],
-            "undistributed_minor": receivable["undistributed_minor"] - amount,
-        }
-    )
+    after = {
+        **receivable,
+        "interest_paid_minor": receivable["interest_paid_minor"] + sums["interest"],
+        "live_minor": receivable["live_minor"] - sums["principal"],
+        "retired_accumulator": str(accumulator),
+        "retired_minor": receivable["retired_minor"] + sums["principal"],
+        "undistributed_minor": receivable["undistributed_minor"] - amount,
+    }
+    ctx.write(after)
     if amount:
         # What is paid no longer counts against the programme's limit (I13).
-        add_exposure(ctx, receivable["programme"], -sums["principal"])
+        move_exposure(ctx, receivable, after)
         move_books(
             ctx,
             sweep["account"],

@@ -16,6 +16,7 @@ from ledger.dealcheck import Records, compare, wrong
 from ledger.encoding import JSONObject, load_record
 from ledger.state import View, read_record, scan_records
 from ledger.sweepcheck import PPM, late_days, walk_tiles
+from ledger.termcheck import own_receivables
 from ledger.transactions import job_id
 
 JUDGED: Final = ("overdue", "default", "recovering")
@@ -72,7 +73,25 @@ def check_late(books: Records) -> int:
         if "sweep" not in record:
             compare("I11", item, recalled[item], record.get("final_ms", 0))
         _check_state(record, Terms(terms, closed[record["account"]]))
+    _check_discharged(books, receivables)
     return checked
+
+
+def _check_discharged(books: Records, receivables: Table) -> None:
+    """I11: whose own group's account received money owes until it is paid on."""
+    own, payouts = own_receivables(books), {p["id"]: p for p in books["payout"]}
+    for line in books["line"]:
+        item = line["receivable"]
+        if "payout" in line and item in own:
+            listed = payouts[line["payout"]].get("discharges", [])
+            if item not in listed:
+                raise wrong("I11", line["payout"], item, listed)
+    judged = {job["target"] for job in books["job"] if job["what"] == "discharge"}
+    for payout in payouts.values():
+        if payout["state"] != "paid" and payout["amount_minor"]:
+            for item in payout.get("discharges", ()):
+                if receivables[item]["state"] == "settled" and item not in judged:
+                    raise wrong("I11", item, "open until it is paid", "settled")
 
 
 def _sum_recall(
@@ -164,12 +183,8 @@ class CloseWatch:
         """
         closed = []
         for raw in writes.values():
-            if raw is not None and b'"final_ms"' in raw:
-                record = load_record(raw)
-                if record["state"] == "settled" and record["final_ms"] > time:
-                    raise wrong(
-                        "I11", record["id"], "open", "settled before it is final"
-                    )
+            if raw is not None and b'"state":"settled"' in raw:
+                _check_ended(view, load_record(raw), time)
             if raw is not None and b'"kind":"account"' in raw:
                 account = load_record(raw)
                 before = self._closed.get(account["id"], account["closed_date"])
@@ -207,6 +222,16 @@ class CloseWatch:
             if late == DEFAULT and record["state"] not in DEFAULTED:
                 raise wrong("I11", record["id"], "default", record["state"])
             self.count += 1
+
+
+def _check_ended(view: View, record: JSONObject, time: int) -> None:
+    """I11: what is settled is final, and paid on if its debtor's own account has it."""
+    item = record["id"]
+    if record.get("final_ms", 0) > time:
+        raise wrong("I11", item, "open", "settled before it is final")
+    judged = read_record(view, "job", job_id(item, "discharge", time))
+    if not judged and any(scan_records(view, "undischarged", item)):
+        raise wrong("I11", item, "open", "settled before it is paid on")
 
 
 OVERDUE, DEFAULT = 1, 2

@@ -23,7 +23,7 @@ from ledger.latecheck import CloseWatch
 from ledger.log import Log
 from ledger.sealing import BlockInput, Candidate, Position, execute_block
 from ledger.signedcheck import check_signed
-from ledger.state import HEIGHT_BYTES, State
+from ledger.state import HEIGHT_BYTES, State, scan_records
 from ledger.sweepcheck import SweepAccount, SweepWatch
 from ledger.transactions import parse_transaction
 
@@ -40,7 +40,6 @@ FIXED: Final = (
     "programme",
 )
 TERMINAL: Final = ("rejected", "expired", "declined", "cancelled", "settled")
-REVERSAL: Final = "receipt.reverse"
 PRUNE_BLOCKS: Final = 64
 
 
@@ -221,16 +220,21 @@ class Replay:
 
     def _watch(self, candidate: Candidate) -> None:
         """I6 and I11: what a receivable is, and its end, change by named acts."""
-        reverses = any(item.act == REVERSAL for item in candidate.transactions)
-        for key, raw in candidate.layer.writes.items():
+        layer = candidate.layer
+        reverses = any(map(_takes_back, layer.writes.values()))
+        for key, raw in layer.writes.items():
             if raw is not None and b'"kind":"receivable"' not in raw:
                 continue
             before = self.state.get(key)
             if before is not None and b'"kind":"receivable"' in before:
+                known = load_record(before)
+                # A payout from the debtor's own account may have come back.
+                ended = known["state"] == "settled"
+                unpaid = ended and any(scan_records(layer, "undischarged", known["id"]))
                 check_life(
-                    load_record(before),
+                    known,
                     None if raw is None else load_record(raw),
-                    reverses=reverses,
+                    reverses=reverses or unpaid,
                 )
 
     def finish(self) -> ReplayReport:
@@ -247,13 +251,19 @@ class Replay:
         return self.found
 
 
+def _takes_back(raw: bytes | None) -> bool:
+    """Say whether a record is the entry of a receipt that was taken back."""
+    is_entry = raw is not None and b'"kind":"entry"' in raw
+    return is_entry and b'"reversed_minor"' in (raw or b"")
+
+
 def check_life(before: JSONObject, after: JSONObject | None, *, reverses: bool) -> None:
     """Return if a receivable changed only as it may.
 
     Args:
         before: its record before a block.
         after: after it; nothing if it is gone.
-        reverses: the block holds a reversal.
+        reverses: the block holds a reversal, or a payout of it came back.
 
     Raises:
         LedgerError: ``books_wrong`` naming I6 or I11.

@@ -92,8 +92,18 @@ def _is_open(day: date, calendar: JSONObject) -> bool:
     return day.weekday() not in calendar["weekend"]
 
 
+def own_receivables(books: Records) -> set[str]:
+    """Return what is paid to an account that its debtor's own group has."""
+    groups = {row["id"]: row.get("group", row["id"]) for row in books["member"]}
+    owners = {row["id"]: groups[row["owner"]] for row in books["account"]}
+    rows = books["receivable"]
+    return {r["id"] for r in rows if owners[r["account"]] == groups[r["debtor"]]}
+
+
 def check_exposure(books: Records) -> int:
     """I13: what is owed under each programme, and by each debtor in a currency.
+
+    What such an account received is, until the debtor is discharged.
 
     Returns:
         How many sums there are.
@@ -102,10 +112,13 @@ def check_exposure(books: Records) -> int:
         LedgerError: ``books_wrong``, naming the sum.
     """
     owed: dict[str, int] = defaultdict(int)
+    own = own_receivables(books)
     for record in books["receivable"]:
         if record["state"] in OWING:
-            owed[record["programme"]] += record["live_minor"]
-            owed[f"{record['debtor']}/{record['currency']}"] += record["live_minor"]
+            paid = record["retired_minor"] if record["id"] in own else 0
+            owed[record["programme"]] += record["live_minor"] + paid
+            whole = f"{record['debtor']}/{record['currency']}"
+            owed[whole] += record["live_minor"] + paid
     terms = {record["id"]: record for record in books["programme"]}
     for record in books["exposure"]:
         compare("I13", record["id"], owed.pop(record["id"], 0), record["used_minor"])

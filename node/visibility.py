@@ -40,7 +40,7 @@ EVENTS_OF_TERMS: Final = frozenset(
         *("sweep_planned", "swept", "overdue", "overdue_withdrawn"),
         *("overdue_corrected", "defaulted", "paid_short", "bank_data_late"),
         *("waived", "interest_returned", "date_moved", "reduced", "closed"),
-        *("disputed", "dispute_extended", "dispute_ended"),
+        *("disputed", "dispute_extended", "dispute_ended", "undischarged"),
     )
 )
 ACTS_OF_ACCOUNTS: Final = (

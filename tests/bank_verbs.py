@@ -149,7 +149,13 @@ def misdirect(
 
 
 def propose(
-    stage: Stage, days: int = 20, of: str = "", by: str = "", *, same: int = 0
+    stage: Stage,
+    days: int = 20,
+    of: str = "",
+    by: str = "",
+    *,
+    same: int = 0,
+    attester: str = "",
 ) -> None:
     """Let the debtor propose to pay to a new account, of the bank or another's.
 
@@ -157,7 +163,7 @@ def propose(
     """
     old = stage.account
     if not same:
-        verbs.open_account(stage, of or "bank", of or "bank")
+        verbs.open_account(stage, of or "bank", attester or of or "bank")
     body = {
         "account": stage.account,
         "document": digest_of("notice"),

@@ -20,6 +20,7 @@ from tests.verbs import (
     pay_early,
     receive,
     reverse,
+    transfer,
     wait,
 )
 from tests.world import DAY_MS, Actor, digest_of, make_actor
@@ -56,6 +57,32 @@ def apart(
     open_account(stage, owner, attester)
     stage.other, stage.account = stage.account, debts
     stage.deal(settlement_account=stage.other, debtor=stage.id_of(debtor))
+
+
+def own(
+    stage: Stage,
+    owner: str = "debtor",
+    attester: str = "bank",
+    *,
+    debtor: str = "debtor",
+    prices: str = "bank",
+    **terms: Any,
+) -> None:
+    """Create a programme on an account of the debtor's own, but for prices."""
+    open_account(stage, prices)
+    stage.other = stage.account
+    open_account(stage, owner, attester)
+    ids = {"debtor": stage.id_of(debtor), "settlement_account": stage.other}
+    stage.deal(own_account=True, **ids, **terms)
+
+
+def owed(stage: Stage, hands: int = 0) -> None:
+    """Let 9 fall due on such an account, so much of it beta's."""
+    own(stage)
+    live(stage, face=9, days=3)
+    if hands:
+        transfer(stage, 0, hands)
+    wait(stage, 3)
 
 
 def turn(stage: Stage) -> None:

@@ -346,6 +346,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "dispute_days": 20,
         "documents": ["confirmation", "transfer"],
         "early_payment": "refused",
+        "own_account": True,
         "exposure_max_minor": 10**10,
         "fees": [
             {

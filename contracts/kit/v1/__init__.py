@@ -58,7 +58,12 @@ from contracts.kit.v1.deals import (
     sign_prices,
     undo_deal,
 )
-from contracts.kit.v1.exposure import add_exposure, debtor_room, limit_debtor
+from contracts.kit.v1.exposure import (
+    add_exposure,
+    debtor_room,
+    limit_debtor,
+    move_exposure,
+)
 from contracts.kit.v1.groups import gather_groups, unpaid_interest
 from contracts.kit.v1.invoices import InvoiceUse, free_uses, reserve_uses
 from contracts.kit.v1.owed import (
@@ -277,6 +282,7 @@ __all__ = [
     "money_orders",
     "move_books",
     "move_deal",
+    "move_exposure",
     "move_part",
     "need_calendar",
     "need_disposal",

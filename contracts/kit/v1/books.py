@@ -131,7 +131,8 @@ def pay(
         account: the account it is paid from.
         like: payee (a member, or "" for a remitter nobody knows), date, purpose
             (``holding``, ``price``, ``fee`` or ``return``), what ``under_order``
-            says of it, and more fields of a new payout.
+            says of it, and more fields of a new payout; [discharges], receivables
+            that their debtor owes until it is paid.
         amount_minor: what it is credited with.
         programme: the terms, for holdings.
         receivable: what a holding is paid for.
@@ -151,6 +152,7 @@ def pay(
             payout["state"] = "small"
             payout["receivables"] = []
     payout["amount_minor"] += amount_minor
+    _join_discharges(payout, like)
     if payout["state"] == "small":
         _accumulate(payout, least, like["date"], receivable)
     if not fresh:
@@ -204,6 +206,8 @@ def shrink(ctx: Context, payout: Record, amount_minor: int) -> Record:
     if "order" in payout:
         count_taken(ctx, ctx.need("order", payout["order"]), -amount_minor)
     state = payout["state"] if left else "cancelled"
+    if not left:
+        judge_discharge(ctx, payout)
     return {**payout, "amount_minor": left, "state": state}
 
 
@@ -230,12 +234,21 @@ def _find_growing(
         for payout in ctx.scan("payouts", partition + state, after, 10):
             same = state == "small" or payout["date"] == like["date"]
             same = same and not payout["attempts"]
+            same = same and len(payout.get("discharges", [])) < RECEIVABLES_MAX
             for name in ("charges_to", "locks", "order", "purpose", "redirect"):
                 same = same and payout.get(name, "") == like.get(name, "")
             if same:
                 found: Record = payout
                 return found
     return None
+
+
+def _join_discharges(payout: Record, like: Record) -> None:
+    """Let a payout discharge of what a credit does, too, once it is paid."""
+    known = payout.get("discharges", [])
+    new = [item for item in like.get("discharges", []) if item not in known]
+    if new:
+        payout["discharges"] = [*known, *new]
 
 
 def _accumulate(payout: Record, least: int, date: str, receivable: str) -> None:
@@ -289,7 +302,14 @@ def end_attempt(ctx: Context, payout: Record, outcome: str) -> Record:
         unuse_mandate(ctx, payout)
         ended = place_payout(ctx, cancel_lost(ctx, ended))
     ctx.write(ended)
+    judge_discharge(ctx, ended)
     return ended
+
+
+def judge_discharge(ctx: Context, payout: Record) -> None:
+    """Judge again, now, whether debtors are discharged whose own account pays it."""
+    for item in payout.get("discharges", []):
+        ctx.schedule(ctx.need("receivable", item), "discharge", ctx.time)
 
 
 def cancel_lost(ctx: Context, payout: Record) -> Record:

@@ -19,7 +19,7 @@ from contracts.kit.v1.books import (
 )
 from contracts.kit.v1.calendars import date_of_ms, ms_of_date
 from contracts.kit.v1.days import record_date
-from contracts.kit.v1.exposure import add_exposure
+from contracts.kit.v1.exposure import move_exposure
 from contracts.kit.v1.notice import notice_days
 from contracts.kit.v1.numbers import normalise_number
 from contracts.kit.v1.owed import (
@@ -54,6 +54,7 @@ from contracts.kit.v1.standing import (
 from contracts.kit.v1.terms import settlement_account
 
 DEAL_MS_MAX = 90 * 86_400_000
+BANK_ROLES = ("settlement_bank", "settlement_agent")
 # What happens to the units when the price is paid: they pass on to the payer,
 # go back one step to the payer, or are retired as if the debtor had paid them.
 PASS, RETURN, RETIRE = "pass", "return", "retire"
@@ -162,16 +163,40 @@ def is_related(ctx: Context, one: str, other: str) -> bool:
     return bool(group) and group == ctx.need("member", other).get("group", "")
 
 
-def own_side(ctx: Context, account: Record, debtor: str) -> str:
-    """Return who of a debtor's own group keeps an account's money, "" if nobody.
+def is_bank(ctx: Context, member: str) -> bool:
+    """Say whether a member is a settlement bank or agent; no operator ever is one."""
+    roles = ctx.need("member", member)["roles"]
+    return "operator" not in roles and any(role in roles for role in BANK_ROLES)
 
-    Its owner, its attester, or one that attests it again once it is solvent.
+
+def own_side(ctx: Context, account: Record, debtor: str, *, own: bool = False) -> str:
+    """Return who may not keep the money of an account for a debtor, "" if nobody.
+
+    Whoever attests it, or does so again once it is solvent, is not of its group. Its
+    owner is a bank of another group or, where it is to be its own, of its group.
     """
-    vacated = account.get("vacated", {"attester": ""})
-    for side in (account["owner"], account["attester"], vacated["attester"]):
+    owner, vacated = account["owner"], account.get("vacated", {"attester": ""})
+    related = is_related(ctx, debtor, owner)
+    if related != own or not (own or is_bank(ctx, owner)):
+        return str(owner)
+    for side in (account["attester"], vacated["attester"]):
         if side and is_related(ctx, debtor, side):
             return str(side)
     return ""
+
+
+def need_apart(
+    ctx: Context, account: Record, debtor: str, *, own: bool = False
+) -> None:
+    """Refuse an account that may not keep money for a debtor, as ``own_side`` says.
+
+    Raises:
+        Refusal: ``debtors_account``; ``not_a_bank``, an owner of no group of its.
+    """
+    side = own_side(ctx, account, debtor, own=own)
+    if side:
+        known = is_related(ctx, debtor, side)
+        ctx.refuse("debtors_account" if known else "not_a_bank", member=side)
 
 
 def sign_prices(ctx: Context, attester: str, references: list[str]) -> list[Signer]:
@@ -332,11 +357,11 @@ def add_retired(ctx: Context, record: Record, units: int) -> None:
     }
     if record["state"] == "live":
         after["state"] = "part_paid"
+    move_exposure(ctx, record, after)
     if not after["live_minor"]:
         after = discharge(ctx, after)
     ctx.write(after)
     pay_small_sums(ctx, after)
-    add_exposure(ctx, record["programme"], -units)
     release_unassigned(ctx, record["account"], record["debtor"])
 
 
@@ -504,11 +529,12 @@ def repay_sellers(
     owing = like["payee"] + "/" + receivable
     if not ctx.count_rows("owing", owing):
         return 0
+    kept: Record = {n: like[n] for n in ("date", "discharges") if n in like}
     for deal in ctx.scan("owing", owing):
         taken = min(rest, deal["owed_minor"])
         if taken:
             price = {"deal": deal["id"], "payee": deal["payee"], "purpose": "price"}
-            pay_out(ctx, account, {"date": like["date"], **price}, taken)
+            pay_out(ctx, account, {**kept, **price}, taken)
             owed, left = deal["owed_minor"] - taken, deal["cancelled_minor"] - taken
             ctx.write({**deal, "cancelled_minor": left, "owed_minor": owed})
             rest -= taken

@@ -5,7 +5,9 @@ one a debtor and currency. Limits are judged where exposure is taken on, at
 confirmation; a bank's reversal is a fact that no limit can refuse.
 """
 
+from contracts.kit.v1.records import OPEN_STATES
 from contracts.kit.v1.rule import Context, Record
+from contracts.kit.v1.terms import is_own
 
 
 def debtor_exposure_id(programme: Record) -> str:
@@ -18,6 +20,25 @@ def add_exposure(ctx: Context, programme: str, delta_minor: int) -> int:
     terms = ctx.need("programme", programme)
     add_to(ctx, debtor_exposure_id(terms), delta_minor)
     return add_to(ctx, programme, delta_minor)
+
+
+def counted_minor(programme: Record, receivable: Record) -> int:
+    """Return what of a receivable counts.
+
+    What money on an account of the debtor's own paid does until all is discharged.
+    """
+    if receivable["state"] not in OPEN_STATES:
+        return 0
+    paid = receivable["retired_minor"] if is_own(programme, receivable) else 0
+    return int(receivable["live_minor"] + paid)
+
+
+def move_exposure(ctx: Context, before: Record, after: Record) -> None:
+    """Count by how much a change of a receivable changes what is owed."""
+    programme = ctx.need("programme", after["programme"])
+    delta = counted_minor(programme, after) - counted_minor(programme, before)
+    if delta:
+        add_exposure(ctx, programme["id"], delta)
 
 
 def add_to(ctx: Context, item: str, delta_minor: int) -> int:

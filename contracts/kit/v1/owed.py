@@ -20,12 +20,12 @@ from contracts.kit.v1.calendars import (
     days_between,
     ms_of_date,
 )
-from contracts.kit.v1.exposure import add_exposure
+from contracts.kit.v1.exposure import move_exposure
 from contracts.kit.v1.notice import keep_notice
 from contracts.kit.v1.records import LATE_STATES, LIVE, OPEN_STATES
 from contracts.kit.v1.rule import Context, Record, order_key
 from contracts.kit.v1.standing import find_insolvency
-from contracts.kit.v1.terms import number_term, word_term
+from contracts.kit.v1.terms import is_own, number_term, word_term
 
 # What a closed day, or a day that nobody closes, leaves on a receivable, and the
 # event that tells it.
@@ -207,13 +207,30 @@ def keep_recallable(
 def discharge(ctx: Context, receivable: Record) -> Record:
     """Return a receivable, not written, that is settled, since nothing is owed on it.
 
-    While a bank may recall what paid it, it stays as it is and is settled then.
+    It counts against no limit then.
+
+    While a bank may recall what paid it, or payouts from an account of the debtor's
+    own group are not attested paid, it stays as it is and is settled then.
     """
     final = receivable.get("final_ms", 0)
-    if final <= ctx.time:
-        return {**receivable, "state": "settled"}
-    ctx.schedule(receivable, "discharge", final)
+    if final > ctx.time:
+        ctx.schedule(receivable, "discharge", final)
+    elif ctx.count_rows("undischarged", receivable["id"]):
+        ctx.schedule(receivable, "small", ctx.time)
+    else:
+        settled = {**receivable, "state": "settled"}
+        move_exposure(ctx, receivable, settled)
+        return settled
     return receivable
+
+
+def discharged_by(programme: Record, receivable: Record) -> Record:
+    """Return the field of payouts that a debtor owes until they are paid, if it does.
+
+    What an account of its own group receives does not discharge it.
+    """
+    own = is_own(programme, receivable)
+    return {"discharges": [receivable["id"]]} if own else {}
 
 
 def owes_nothing(programme: Record, receivable: Record) -> bool:
@@ -457,7 +474,8 @@ def owe_again(ctx: Context, receivable: Record, after: Record, value_date: str) 
     Unless it is late it bears no date of that, and the next close judges it again.
     If its holders had given it up for lost, it is closed no longer: they agreed on
     what was left then, so all of it is owed, and counts against the limits, until
-    they agree anew. That its bank closes no day stays so, or is said now.
+    they agree anew. That its bank closes no day stays so, or is said now. What was
+    settled is so no longer if a payout from its debtor's own account came back.
 
     Args:
         ctx: the context.
@@ -465,14 +483,15 @@ def owe_again(ctx: Context, receivable: Record, after: Record, value_date: str) 
         after: the same with what is owed again.
         value_date: of the money that was taken back.
     """
-    state, was = after["state"], receivable["live_minor"]
+    state = after["state"]
     back = after["retired_minor"] + after["interest_paid_minor"]
     if state == "recovering" and not back:
         state = "default"
     elif state in ("closed", "part_paid", "settled"):
         programme = ctx.need("programme", after["programme"])
         owed = owed_at(programme, after, value_date)
-        if state != "settled" or owed.principal_minor + owed.interest_minor:
+        unpaid = ctx.count_rows("undischarged", after["id"])
+        if state != "settled" or unpaid or owed.principal_minor + owed.interest_minor:
             state = paid_state(after)
             closed = ctx.need("account", after["account"])["closed_date"]
             late = closed < judged_from(programme, after)
@@ -483,10 +502,9 @@ def owe_again(ctx: Context, receivable: Record, after: Record, value_date: str) 
             if is_due(ctx, programme, after):
                 late_ms = data_late_ms(programme, after)
                 ctx.schedule(after, "data_late", max(late_ms, ctx.time))
-    ctx.write({**after, "state": state})
-    if receivable["state"] == "closed":
-        was = 0
-    add_exposure(ctx, after["programme"], after["live_minor"] - was)
+    after = {**after, "state": state}
+    ctx.write(after)
+    move_exposure(ctx, receivable, after)
 
 
 def put_judged(

@@ -27,7 +27,7 @@ Kinds and what their records hold (optional fields in brackets):
 ``sweep``      the plan of a distribution and its cursor
 ``line``       what one group got of one sweep
 ``interest``   accumulator of a group's retired units, and what it was paid
-``payout``     what is due to a holder, its attempts; [held]
+``payout``     what is due to a holder, its attempts; [held, discharges]
 ``claim``      what a holder owes back to the account after a reversal
 ``discrepancy``  a fact that does not fit; blocks the account's payouts
 ``misdirected``  money of a debtor that went past the account
@@ -230,7 +230,8 @@ def index_payout(payout: Record) -> Places:
     ``refunds`` those that send a receipt back, ``small`` what a receivable's
     settlement makes due, ``failed`` what a payee did not get of those it was sent;
     ``ordered`` what an order holds or redirects, ``unsent``
-    what else a payee is due, ``cuts`` what orders took of one payout.
+    what else a payee is due, ``cuts`` what orders took of one payout; ``undischarged``
+    those of an account of the debtor's own for which it still owes a receivable.
     """
     payee, item = payout["payee"], payout["id"]
     account, state = payout["account"], payout["state"]
@@ -251,6 +252,9 @@ def index_payout(payout: Record) -> Places:
         places.append(("cuts", payout["origin"], item))
     if "receipt" in payout:
         places.append(("refunds", payout["receipt"], sort))
+    if state != "paid" and payout["amount_minor"]:
+        names = payout.get("discharges", [])
+        places += [("undischarged", name, item) for name in names]
     return places + [("attempts", attempt, item) for attempt in payout["attempts"]]
 
 

@@ -55,6 +55,12 @@ def settlement_account(programme: Record) -> str:
     return str(programme.get("settlement_account", programme["account"]))
 
 
+def is_own(programme: Record, receivable: Record) -> bool:
+    """Say whether a receivable is paid to an account of its debtor's own group."""
+    own = bool(programme.get("own_account", False))
+    return own and receivable["account"] == programme["account"]
+
+
 def pledge_lenders(ctx: Context, member: str) -> list[str]:
     """Return the lenders to whom live units of a member are pledged.
 
