@@ -120,9 +120,9 @@ def write_card(lookup: Lookup, *, account: JSONObject | None, output: Path) -> N
     found = account or only_account(lookup)
     card = Cards(lookup.session).card(found["commitment"], found["id"])
     write_private(output, encode(card))
-    if lookup.session.as_json:
-        print_json({"account": found["id"], "output": str(output)})
-    print_note(f"Written to {output}: name and number in clear. Hand it over safely.")
+    told = {"account": found["id"], "output": str(output)}
+    note = f"Written to {output}: name and number in clear. Hand it over safely."
+    lookup.session.tell(told, note)
 
 
 # --- entries ---

@@ -9,7 +9,7 @@ from typing import Final
 
 import click
 
-from cli.terminal import exit_code, json_option, print_facts, print_json, print_table
+from cli.terminal import exit_code, json_option, print_json, print_set, print_table
 from contracts import read_sources
 from ledger.encoding import JSONObject
 from ledger.errors import Code, LedgerError, read_codes
@@ -37,10 +37,7 @@ def errors(*, code: str | None, as_json: bool) -> None:
     row = rows.get(code)
     if row is None:
         raise LedgerError("unknown_code", found=code[:64])
-    if as_json:
-        print_json(describe(row))
-        return
-    print_facts(describe(row))
+    print_set(describe(row), as_json=as_json)
 
 
 def describe(row: Code) -> JSONObject:

@@ -82,17 +82,12 @@ def request_key(session: Session, *, duty: tuple[str, ...], output: Path) -> Non
     chain = session.chain
     found = make_key(session.folder, duty, make_proof(session))
     write_private(output, encode({"key": found, "t": KEY_VERSION}))
-    if session.as_json:
-        print_json({"chain": chain, "key": found, "output": str(output)})
-    print_note(f"Written to {output}. Next: run: allonge member key add {output}")
+    told = {"chain": chain, "key": found, "output": str(output)}
+    next_step = f"run: allonge member key add {output}"
+    session.tell(told, f"Written to {output}. Next: {next_step}")
 
 
-def _read_key_file(path: str) -> JSONObject:
-
-    return read_new_key(Path(path))
-
-
-KEY_FILE: Final = Argument("FILE", _read_key_file)
+KEY_FILE: Final = Argument("FILE", lambda path: read_new_key(Path(path)))
 
 
 @key_group.command("add")
@@ -207,29 +202,23 @@ def undo_of(session: Session, row: JSONObject) -> str:
     if find is None or row["code"] != "ok":
         return ""
     try:
-        return find(session, row)
+        words = find(session, row)
     except LedgerError as error:
-        if is_missing(error) or error.code == "not_found":
-            return ""
-        raise
-
-
-def _read(session: Session, path: str) -> JSONObject:
-    found: JSONObject = session.client.get(path)
-    return found
+        if not is_missing(error) and error.code != "not_found":
+            raise
+        return ""
+    return f"allonge {words}" if words else ""
 
 
 def _undo_offer(session: Session, row: JSONObject) -> str:
-    _read(session, f"/v1/offers/{row['id']}")
-    return f"allonge withdraw {name_id('offer', row['id'])}"
+    session.client.get(f"/v1/offers/{row['id']}")
+    return f"withdraw {name_id('offer', row['id'])}"
 
 
 def _undo_proposal(session: Session, row: JSONObject) -> str:
     item = object_id("receivable", row["id"], 0)
-    state = _read(session, f"/v1/receivables/{item}")["state"]
-    if state not in PROPOSED:
-        return ""
-    return f"allonge cancel {name_id('receivable', item)}"
+    state = session.client.get(f"/v1/receivables/{item}")["state"]
+    return f"cancel {name_id('receivable', item)}" if state in PROPOSED else ""
 
 
 def _undo_key(session: Session, row: JSONObject) -> str:
@@ -238,38 +227,35 @@ def _undo_key(session: Session, row: JSONObject) -> str:
     item = key_id(bytes.fromhex(row["body"]["key"]["public"]))
     rows = session.client.whole(f"/v1/members/{row['body']['member']}/keys")
     stands = any(key["id"] == item and "until_height" not in key for key in rows)
-    return f"allonge member key revoke {name_id('key', item)}" if stands else ""
+    return f"member key revoke {name_id('key', item)}" if stands else ""
 
 
 def _undo_policy(session: Session, row: JSONObject) -> str:
-    policy = _read(session, f"/v1/members/{row['body']['member']}/policy")
+    policy = session.client.get(f"/v1/members/{row['body']['member']}/policy")
     planned = "next" in policy and policy["from_time"] > session.now_ms()
-    return "allonge member policy set FILE --from SPAN" if planned else ""
+    return "member policy set FILE --from SPAN" if planned else ""
 
 
 def _undo_account(session: Session, row: JSONObject) -> str:
     body = row["body"]
-    found = session.client.whole(f"/v1/members/{body['member']}/accounts")
-    for account in found:
+    for account in session.client.whole(f"/v1/members/{body['member']}/accounts"):
         planned = account.get("next", {})
-        same = planned.get("commitment") == body["commitment"]
-        if same and (
+        if planned.get("commitment") == body["commitment"] and (
             planned["from_time"] > session.now_ms() or not planned["verified"]
         ):
-            return f"allonge member account veto --currency {body['currency']}"
+            return f"member account veto --currency {body['currency']}"
     return ""
 
 
 def _undo_recovery(session: Session, row: JSONObject) -> str:
-    found = _read(session, f"/v1/recoveries/{row['body']['member']}")
-    return "allonge member key veto" if found["from_time"] > session.now_ms() else ""
+    found = session.client.get(f"/v1/recoveries/{row['body']['member']}")
+    return "member key veto" if found["from_time"] > session.now_ms() else ""
 
 
 def _undo_grant(session: Session, row: JSONObject) -> str:
     item = object_id("grant", row["id"], 0)
-    if _read(session, f"/v1/grants/{item}")["until_ms"] <= session.now_ms():
-        return ""
-    return f"allonge member grant end {item}"
+    until = session.client.get(f"/v1/grants/{item}")["until_ms"]
+    return f"member grant end {item}" if until > session.now_ms() else ""
 
 
 UNDO: Final[Mapping[str, Callable[[Session, JSONObject], str]]] = {
@@ -292,13 +278,8 @@ def policy_group() -> None:
     """Change who must sign."""
 
 
-def _read_policy_file(path: str) -> JSONObject:
-
-    return read_policy(Path(path))
-
-
 @policy_group.command("set")
-@argument("file", Argument("FILE", _read_policy_file))
+@argument("file", Argument("FILE", lambda path: read_policy(Path(path))))
 @option("--from start", MOMENT, "E.g. 8d.", required=True)
 @signs("policy.set")
 def set_policy(lookup: Lookup, file: JSONObject, *, start: int) -> JSONObject:

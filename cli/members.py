@@ -34,7 +34,7 @@ from cli.requests import (
     read_member,
 )
 from cli.session import Session, is_missing, with_node, with_signing, with_wallet
-from cli.terminal import print_facts, print_json, print_note, print_table
+from cli.terminal import print_facts, print_json, print_table
 from cli.typed import MEMBER, PATH, Argument, option
 from cli.wallet.cards import Cards
 from ledger.currency import exponent
@@ -153,9 +153,8 @@ def request_member(session: Session, **given: Any) -> None:
     check_form(NewMember, found, output)
     raw = encode({"member": found, "t": MEMBER_VERSION})
     write_private(output, raw, replace=add is not None and output == add)
-    if session.as_json:
-        print_json({"member": found, "output": str(output)})
-    print_note(f"Written to {output}. Give it to the operator.")
+    told = {"member": found, "output": str(output)}
+    session.tell(told, f"Written to {output}. Give it to the operator.")
 
 
 def _new_member(given: dict[str, Any]) -> JSONObject:
@@ -295,9 +294,7 @@ def keep_account(session: Session, card: JSONObject) -> None:
     """Keep what a CARD says in this wallet, for files to and from a bank."""
     session.folder.require()
     item = Cards(session).keep(card)
-    if session.as_json:
-        print_json({"commitment": item})
-    print_note(f"Kept under its hash {item}.")
+    session.tell({"commitment": item}, f"Kept under its hash {item}.")
 
 
 @account_group.command("forget")
@@ -306,6 +303,4 @@ def keep_account(session: Session, card: JSONObject) -> None:
 def forget_account(lookup: Lookup, member: JSONObject) -> None:
     """Erase every card of a MEMBER from this wallet; the ledger has hashes only."""
     count = Cards(lookup.session).forget(member["id"])
-    if lookup.session.as_json:
-        print_json({"erased": count})
-    print_note(f"Erased: {count} cards.")
+    lookup.session.tell({"erased": count}, f"Erased: {count} cards.")

@@ -20,6 +20,7 @@ from cli.terminal import (
     print_facts,
     print_json,
     print_note,
+    print_set,
     wallet_options,
 )
 from cli.typed import PATH, flag, option, read_moment
@@ -121,11 +122,9 @@ def sign_genesis(session: Session, file: Path) -> None:
     session.pin(chain=found.chain, member=member, test_chain=test_chain)
     signed = found.sign(session.key())
     signed.save(file, replacing=True)
-    facts: JSONObject = {"chain": found.chain, "member": member}
-    if session.as_json:
-        print_json({**facts, "missing": signed.missing()})
-        return
-    print_facts({**facts, "missing": ", ".join(signed.missing()) or "nobody"})
+    missing = signed.missing() or ([] if session.as_json else ["nobody"])
+    facts = {"chain": found.chain, "member": member, "missing": missing}
+    print_set(facts, as_json=session.as_json)
 
 
 @genesis.command("publish")
@@ -171,10 +170,7 @@ def publish(session: Session, folder: Path, copies: tuple[Path, ...]) -> None:
     write_private(folder / PUBLICATIONS_NAME, lines, replace=True)
     _found_ledger(folder)
     facts = {"chain": found.chain, "ledger": str(folder / LEDGER_NAME)}
-    if session.as_json:
-        print_json(facts)
-    else:
-        print_facts(facts)
+    print_set(facts, as_json=session.as_json)
     print_note(f"Next: run: allonge node start {folder}")
 
 

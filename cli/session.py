@@ -23,6 +23,7 @@ from cli.terminal import (
     amount_option,
     json_option,
     passphrase_option,
+    print_json,
     print_note,
     read_passphrase,
     wallet_options,
@@ -175,6 +176,12 @@ class Session:
         """
         self._config = self.folder.save_config(replace(self.config, **settings))
         return self._config
+
+    def tell(self, result: JSONObject, note: str) -> None:
+        """Print a result where JSON is asked for, and a note for people."""
+        if self.as_json:
+            print_json(result)
+        print_note(note)
 
     # -- grants to read --
 

@@ -161,6 +161,18 @@ def print_facts(facts: Mapping[str, object]) -> None:
         click.echo(f"{name}{gap}{printable(shown)}")
 
 
+def print_set(facts: Mapping[str, object], *, as_json: bool) -> None:
+    """Write facts as one JSON object, or for people, one a line."""
+    if as_json:
+        print_json(facts)
+        return
+    shown = {
+        name.replace("_", " "): ", ".join(value) if isinstance(value, list) else value
+        for name, value in facts.items()
+    }
+    print_facts(shown)
+
+
 def _columns(text: str) -> int:
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     return len(text) + wide

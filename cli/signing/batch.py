@@ -167,9 +167,8 @@ def _save_prepared(
 ) -> None:
     print_batch(session, path, list(files.values()))
     save_batch(path, files.values())
-    if session.as_json:
-        print_json({"files": [str(path)], "transactions": len(files)})
-    print_note(f"Unsigned, in {path}. Next: run: allonge sign {path}")
+    told = {"files": [str(path)], "transactions": len(files)}
+    session.tell(told, f"Unsigned, in {path}. Next: run: allonge sign {path}")
 
 
 def confirm_batch(session: Session, path: Path, files: Sequence[SigningFile]) -> None:
@@ -274,9 +273,8 @@ def sign_batch(session: Session, path: Path) -> None:
     confirm_batch(session, path, files)
     key = session.key()
     save_batch(path, [file.sign(key) for file in files])
-    if session.as_json:
-        print_json({"status": "signed", "transactions": len(files)})
-    print_note(f"Signed. Whoever is missing: run: allonge sign {path}")
+    told = {"status": "signed", "transactions": len(files)}
+    session.tell(told, f"Signed. Whoever is missing: run: allonge sign {path}")
     print_note(f"Then: run: allonge send {path}")
 
 

@@ -17,9 +17,8 @@ from cli.private import read_private
 from cli.session import Session, with_wallet
 from cli.terminal import (
     json_option,
-    print_facts,
-    print_json,
     print_note,
+    print_set,
     read_answer,
     read_passphrase,
     unread_option,
@@ -146,7 +145,7 @@ def _print_wallet(folder: WalletFolder, *, as_json: bool) -> None:
         facts["test_chain"] = config.test_chain
     if config.head is not None:
         facts |= {"log_size": config.head.size, "log_root": config.head.log_root}
-    _print_set(facts, as_json=as_json)
+    _print_known(facts, as_json=as_json)
     if header.is_test:
         print_note("TEST KEY: it opens cheaply and signs on test chains only.")
     if config.test_chain:
@@ -164,16 +163,9 @@ def _key_facts(folder: WalletFolder, header: KeyHeader) -> JSONObject:
     }
 
 
-def _print_set(facts: JSONObject, *, as_json: bool) -> None:
+def _print_known(facts: JSONObject, *, as_json: bool) -> None:
     known = {name: value for name, value in facts.items() if value not in ("", [])}
-    if as_json:
-        print_json(known)
-        return
-    shown = {
-        name.replace("_", " "): ", ".join(value) if isinstance(value, list) else value
-        for name, value in known.items()
-    }
-    print_facts(shown)
+    print_set(known, as_json=as_json)
 
 
 @wallet.command("export")
@@ -189,7 +181,7 @@ def export_wallet(session: Session, *, recovery_code: bool) -> None:
     facts = _key_facts(folder, read_header(folder.key_path))
     if recovery_code:
         facts["recovery_code"] = _recovery_code(session)
-    _print_set(facts, as_json=session.as_json)
+    _print_known(facts, as_json=session.as_json)
     if recovery_code:
         print_note("Whoever reads this code owns the key. Paper only; no photograph.")
 

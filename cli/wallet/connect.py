@@ -12,8 +12,7 @@ import click
 from cli.client import NodeClient
 from cli.terminal import (
     json_option,
-    print_facts,
-    print_json,
+    print_set,
     read_answer,
     unread_option,
     wallet_options,
@@ -76,10 +75,7 @@ def connect(url: str, *, wallet: str, home: str | None, **given: Any) -> None:
         "node": stored.node_url,
         "test_chain": stored.test_chain,
     }
-    if given["as_json"]:
-        print_json(facts)
-        return
-    print_facts({name.replace("_", " "): value for name, value in facts.items()})
+    print_set(facts, as_json=given["as_json"])
 
 
 def _pin(
