@@ -51,6 +51,10 @@ _PLAN: Final = {
 }
 
 
+# Elements by their tags: a text, or more of them.
+Tree = Mapping[str, Any]
+
+
 class Party(NamedTuple):
     """Who pays or is paid.
 
@@ -141,89 +145,81 @@ def write_pain001(
     spaces: Any = {None: PAIN_001.namespace}
     root = etree.Element(_tag("Document"), nsmap=spaces)
     body = _add(root, "CstmrCdtTrfInitn")
-    head = _add(body, "GrpHdr")
-    _add(head, "MsgId", item)
     made = datetime.fromtimestamp(made_ms // 1000, tz=UTC)
-    _add(head, "CreDtTm", f"{made:%Y-%m-%dT%H:%M:%S}Z")
-    _add_control(head, payments, currency)
-    _add(_add(head, "InitgPty"), "Nm", payer.name)
+    head: Tree = {
+        "MsgId": item,
+        "CreDtTm": f"{made:%Y-%m-%dT%H:%M:%S}Z",
+        **_control(payments, currency),
+        "InitgPty": {"Nm": payer.name},
+    }
+    _add(body, "GrpHdr", head)
     ids = [item]
     ordered = sorted(payments, key=lambda each: (each.date, each.end_to_end))
-    for date, rows in groupby(ordered, key=lambda each: each.date):
-        part = f"{item}{len(ids):03}"
-        ids.append(part)
-        _add_part(body, part, date, payer, currency, list(rows))
+    for date, group in groupby(ordered, key=lambda each: each.date):
+        rows = list(group)
+        ids.append(f"{item}{len(ids):03}")
+        part = {
+            "PmtInfId": ids[-1],
+            "PmtMtd": "TRF",
+            "BtchBookg": "false",
+            **_control(rows, currency),
+            "ReqdExctnDt": {"Dt": date},
+            "Dbtr": {"Nm": payer.name},
+            "DbtrAcct": {**_account(payer), "Ccy": currency},
+            "DbtrAgt": _bank(payer, currency),
+        }
+        info = _add(body, "PmtInf", part)
+        for each in rows:
+            _add(info, "CdtTrfTxInf", _transfer(each, currency))
+    for amount in root.iter(_tag("InstdAmt")):
+        amount.set("Ccy", currency)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8"), ids
 
 
-def _add_part(
-    body: etree._Element,
-    part: str,
-    date: str,
-    payer: Party,
-    currency: str,
-    payments: Sequence[Payment],
-) -> None:
-    info = _add(body, "PmtInf")
-    _add(info, "PmtInfId", part)
-    _add(info, "PmtMtd", "TRF")
-    _add(info, "BtchBookg", "false")
-    _add_control(info, payments, currency)
-    _add(_add(info, "ReqdExctnDt"), "Dt", date)
-    _add(_add(info, "Dbtr"), "Nm", payer.name)
-    _add(_add_account(info, "DbtrAcct", payer), "Ccy", currency)
-    _add_bank(info, "DbtrAgt", payer, currency)
-    for each in payments:
-        row = _add(info, "CdtTrfTxInf")
-        ids = _add(row, "PmtId")
-        _add(ids, "EndToEndId", each.end_to_end)
-        _add(ids, "UETR", uetr_of(each.end_to_end))
-        amount = _add(_add(row, "Amt"), "InstdAmt", _plain(each.amount_minor, currency))
-        amount.set("Ccy", currency)
-        if each.payee.bank:
-            _add_bank(row, "CdtrAgt", each.payee, currency)
-        _add(_add(row, "Cdtr"), "Nm", each.payee.name)
-        _add_account(row, "CdtrAcct", each.payee)
-        _add(_add(row, "RmtInf"), "Ustrd", each.text)
+def _transfer(payment: Payment, currency: str) -> Tree:
+    payee = payment.payee
+    ids = {"EndToEndId": payment.end_to_end, "UETR": uetr_of(payment.end_to_end)}
+    return {
+        "PmtId": ids,
+        "Amt": {"InstdAmt": _plain(payment.amount_minor, currency)},
+        **({"CdtrAgt": _bank(payee, currency)} if payee.bank else {}),
+        "Cdtr": {"Nm": payee.name},
+        "CdtrAcct": _account(payee),
+        "RmtInf": {"Ustrd": payment.text},
+    }
 
 
-def _add_control(
-    above: etree._Element, payments: Sequence[Payment], currency: str
-) -> None:
-    _add(above, "NbOfTxs", str(len(payments)))
+def _control(payments: Sequence[Payment], currency: str) -> Tree:
     total = sum(each.amount_minor for each in payments)
-    _add(above, "CtrlSum", _plain(total, currency))
+    return {"NbOfTxs": str(len(payments)), "CtrlSum": _plain(total, currency)}
 
 
-def _add_account(above: etree._Element, tag: str, party: Party) -> etree._Element:
-    account = _add(above, tag)
+def _account(party: Party) -> Tree:
     found = account_identifier("", party.number)
-    item = _add(account, "Id")
     if found.scheme == "IBAN":
-        _add(item, "IBAN", found.value)
-    else:
-        _add(_add(item, "Othr"), "Id", party.number.strip())
-    return account
+        return {"Id": {"IBAN": found.value}}
+    return {"Id": {"Othr": {"Id": party.number.strip()}}}
 
 
-def _add_bank(above: etree._Element, tag: str, party: Party, currency: str) -> None:
-    bank = _add(_add(above, tag), "FinInstnId")
+def _bank(party: Party, currency: str) -> Tree:
     code = compact_number(party.bank)
+    if not code:
+        return {"FinInstnId": {"Othr": {"Id": "NOTPROVIDED"}}}
     if _BIC.fullmatch(code):
-        _add(bank, "BICFI", code)
-    elif code:
-        member = _add(bank, "ClrSysMmbId")
-        system = CLEARING.get((currency, len(code)))
-        if system:
-            _add(_add(member, "ClrSysId"), "Cd", system)
-        _add(member, "MmbId", code)
-    else:
-        _add(_add(bank, "Othr"), "Id", "NOTPROVIDED")
+        return {"FinInstnId": {"BICFI": code}}
+    system = CLEARING.get((currency, len(code)))
+    named: Tree = {"ClrSysId": {"Cd": system}} if system else {}
+    return {"FinInstnId": {"ClrSysMmbId": {**named, "MmbId": code}}}
 
 
-def _add(above: etree._Element, tag: str, text: str | None = None) -> etree._Element:
+def _add(above: etree._Element, tag: str, inside: str | Tree = "") -> etree._Element:
+    """Add an element with a text, or with elements of their own names."""
     element = etree.SubElement(above, _tag(tag))
-    element.text = text
+    if isinstance(inside, str):
+        element.text = inside or None
+    else:
+        for name, part in inside.items():
+            _add(element, name, part)
     return element
 
 
