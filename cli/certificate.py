@@ -1,7 +1,8 @@
 """Papers: a receipt or a certificate of a holding as one HTML file, and proofs.
 
-A paper loads nothing and runs nothing. What it says stands in it a second time
-as data with the proof, so ``allonge proof verify`` reads the paper itself.
+A paper loads nothing and runs nothing: a script in it would be its writer's own.
+What it says stands in it a second time as data with the proof, so ``allonge proof
+verify`` reads the paper itself, and the log's signed checkpoint in it.
 """
 
 # ruff: noqa: PLC0415 - loaded when called, so that a command starts at once
@@ -10,10 +11,11 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from html import escape, unescape
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -26,14 +28,21 @@ from cli.private import read_private, write_private
 from cli.session import Session, node_option
 from cli.signing.screen import leaves, name_path, show_moment
 from cli.terminal import json_option, print_facts, print_json, print_note
-from cli.typed import HOLDING, PATH
+from cli.typed import HOLDING, PATH, option
 from ledger.encoding import JSONObject, decode_base64, encode
 from ledger.errors import LedgerError
 
-PROOF_VERSION: Final = "allonge.proof.v2"
+if TYPE_CHECKING:
+    from ledger.blocks import Header
+
+PROOF_VERSION: Final = "allonge.proof.v3"
+# Without a checkpoint of the log; written no more, and read as what it is.
+PROOF_UNSIGNED: Final = "allonge.proof.v2"
 FILE_BYTES_MAX: Final = 4 * 2**20
-# How often two records are read until no block came between.
+# How often two records are read until no block came between, and a checkpoint
+# until it covers that block.
 READS_MAX: Final = 5
+WAIT_S: Final = 0.2
 DATA_BEGIN: Final = '<script type="application/json" id="proof">'
 DATA_END: Final = "</script>"
 CLAIM: Final = (
@@ -117,13 +126,35 @@ def prove_holding(
         raise LedgerError("node_busy")
     kept = {name: claim[name] for name in ("proof", "record", "salt")}
     data = {"chain": session.chain, "receivable": kept, "t": PROOF_VERSION}
-    data["tile"] = tile
+    held = {name: tile[name] for name in tile if name != "proof"}
+    data = {**data, "log": prove_logged(session, tile["header"]), "tile": held}
+    verify_proof(data, session.config.log_key)
     members = {
         row: "; ".join(f"{lookup.name_of(item)} ({item})" for item in items)
         for row, items in proven_members(data).items()
     }
     members["Passed on by"] = members["Passed on by"] or "nobody"
     return {**members, **proven_rows(data)}, data
+
+
+def prove_logged(session: Session, header: JSONObject) -> JSONObject:
+    """Return the log's signed checkpoint, and the proof that a header is under it.
+
+    Raises:
+        LedgerError: those of the node; ``node_busy``, it has signed none so far.
+    """
+    from ledger.checkpoint import parse_checkpoint, parse_note
+
+    index = header["first"] + header["count"]
+    for _ in range(READS_MAX):
+        note = session.client.request("GET", "/v1/checkpoints/latest").raw
+        size = parse_checkpoint(parse_note(note).text).size
+        if size > index:
+            path = f"/v1/log/inclusion?index={index}&size={size}"
+            found = session.client.request("GET", path).value()
+            return {"checkpoint": note.decode(), "inclusion": found["proof"]}
+        time.sleep(WAIT_S)
+    raise LedgerError("node_busy")
 
 
 def proven_members(data: JSONObject) -> dict[str, list[str]]:
@@ -156,7 +187,20 @@ def proven_rows(data: JSONObject) -> dict[str, str]:
         "Receivable": claim["id"],
         "Block": f"{header['height']}, {show_moment(header['time'])}",
         "Chain": data["chain"],
+        **_log_rows(data),
     }
+
+
+def _log_rows(data: JSONObject) -> dict[str, str]:
+    """Return the row on the checkpoint of the log, if there is one."""
+    from ledger.checkpoint import parse_checkpoint, parse_note
+
+    if "log" not in data:
+        return {}
+    note = parse_note(data["log"]["checkpoint"].encode())
+    size = parse_checkpoint(note.text).size
+    names = ", ".join(line.name for line in note.signatures)
+    return {"Log": f"{size} leaves, signed as {names}: verified by who has its key"}
 
 
 output_option = click.option(
@@ -207,18 +251,21 @@ def _tell(session: Session, rows: Mapping[str, object], output: Path) -> None:
 
 @proof.command("verify")
 @click.argument("file", type=PATH)
+@option(
+    "--log-key", "VKEY", "The log's key, as you know it from elsewhere.", default=""
+)
 @node_option
 @json_option
-def verify_command(file: Path, *, node_url: str, as_json: bool) -> None:
-    """Check a proof or certificate in FILE; with --node also where it rests.
+def verify_command(file: Path, *, log_key: str, node_url: str, as_json: bool) -> None:
+    """Check a proof or certificate in FILE; --log-key or --node says where it rests.
 
-    Without a node it shows that the holding stands under the header named in
-    the FILE; whether that header is the chain's is what a node, or a verified
-    export, tells.
+    Alone it shows that the holding stands under a header, and that header in the
+    log of a checkpoint. Whether that is the chain's log says the signature, with
+    the log's key, or a node; then nothing in the FILE is taken on trust.
     """
     text = _read_text(file)
     data = read_proof(file)
-    facts = verify_proof(data)
+    facts = verify_proof(data, log_key)
     if DATA_BEGIN in text:
         _verify_words(text, data)
         facts["words"] = "as proven; but names are as written"
@@ -237,8 +284,11 @@ def verify_command(file: Path, *, node_url: str, as_json: bool) -> None:
         print_json(facts)
         return
     print_facts(facts)
-    if not node_url:
-        print_note("Compare the block's hash with a node you trust: --node URL")
+    if not node_url and not log_key:
+        print_note(
+            "No signature was verified: give the log's key, --log-key VKEY, or "
+            "compare the block's hash with a node you trust, --node URL"
+        )
 
 
 def read_proof(path: Path) -> JSONObject:
@@ -254,7 +304,8 @@ def read_proof(path: Path) -> JSONObject:
         found = json.loads(text)
     except ValueError as error:
         raise LedgerError("bad_paper", path=path) from error
-    if not isinstance(found, dict) or found.get("t") != PROOF_VERSION:
+    known = (PROOF_VERSION, PROOF_UNSIGNED)
+    if not isinstance(found, dict) or found.get("t") not in known:
         raise LedgerError("bad_paper", expected=PROOF_VERSION, path=path)
     return found
 
@@ -280,14 +331,19 @@ def _verify_words(text: str, data: JSONObject) -> None:
         raise LedgerError("bad_proof", expected="the page as it was written")
 
 
-def verify_proof(data: JSONObject) -> JSONObject:
+def verify_proof(data: JSONObject, log_key: str = "") -> JSONObject:
     """Return what a proof shows: who holds what of which claim under which block.
 
+    Args:
+        data: as read.
+        log_key: that the checkpoint is signed by; empty to verify no signature.
+
     Raises:
-        LedgerError: ``bad_paper``; ``bad_proof``; ``bad_block``.
+        LedgerError: ``bad_paper``; ``bad_proof``; ``bad_block``; ``bad_vkey``,
+            ``bad_key``; those of ``verify_checkpoint``.
     """
     from ledger.blocks import Header
-    from ledger.mapproofs import RangeProof, verify_no_overlap
+    from ledger.mapproofs import Leaf, RangeProof, verify_no_overlap
     from ledger.statemap import map_key
 
     try:
@@ -299,9 +355,11 @@ def verify_proof(data: JSONObject) -> JSONObject:
         if not is_it or found["key"] != place.hex() or found["pub"] != hi:
             raise LedgerError("bad_proof", expected=f"the tile at {lo}")
         root = bytes.fromhex(header.state_root)
-        _verify_record(root, place, hi, found)
         free = RangeProof.from_json(found["no_overlap"])
         verify_no_overlap(root, place[:16], lo, hi, free, allow=place)
+        # It is opened there, so nothing else need show that it stands.
+        if free.leaf(place) != Leaf(place, hi, _value_of(found)):
+            raise LedgerError("bad_proof", expected=f"the tile at {lo}")
         if claim["kind"] != "receivable":
             raise LedgerError("bad_proof", expected="a receivable")
         own = map_key("receivable", "", receivable)
@@ -316,15 +374,46 @@ def verify_proof(data: JSONObject) -> JSONObject:
             "block": f"{header.height}, hash {header.hash.hex()}",
             "chain": str(data["chain"]),
             "header": "not compared with a node",
+            "log": _verify_logged(data, header, log_key),
         }
     except (KeyError, TypeError, ValueError) as error:
         raise LedgerError("bad_paper", expected=PROOF_VERSION) from error
 
 
+def _verify_logged(data: JSONObject, header: Header, log_key: str) -> str:
+    """Return in which log a header stands, and who signed that."""
+    from ledger import checkpoint
+    from ledger.log import hash_leaf, verify_inclusion
+
+    if data["t"] == PROOF_UNSIGNED:
+        if log_key:
+            raise LedgerError("untrusted", expected=PROOF_VERSION, found=data["t"])
+        return "no checkpoint in it: an older form"
+    note = str(data["log"]["checkpoint"]).encode()
+    log = checkpoint.origin(data["chain"])
+    head = checkpoint.parse_checkpoint(checkpoint.parse_note(note).text)
+    if log_key:
+        keys = [checkpoint.LogKey.from_vkey(log_key)]
+        head = checkpoint.verify_checkpoint(note, log, keys)
+    if head.origin != log:
+        raise LedgerError("bad_checkpoint", expected=log, found=ascii(head.origin[:64]))
+    proof = [bytes.fromhex(item) for item in data["log"]["inclusion"]]
+    leaf = hash_leaf(header.encode())
+    verify_inclusion(leaf, header.size - 1, head.size, proof, head.root)
+    signed = "signed with the key you gave" if log_key else "signature not verified"
+    return f"leaf {header.size - 1} of {head.size}, {signed}"
+
+
 def _verify_record(root: bytes, key: bytes, pub: int, found: JSONObject) -> None:
     """Raise ``bad_proof`` unless a record stands at a key under a root."""
     from ledger.mapproofs import Proof, verify_existence
+
+    proof = Proof.from_json(found["proof"])
+    verify_existence(root, key, pub, _value_of(found), proof)
+
+
+def _value_of(found: JSONObject) -> bytes:
+    """Return what the state map holds of a disclosed record."""
     from ledger.statemap import commit_value
 
-    value = commit_value(bytes.fromhex(found["salt"]), encode(found["record"]))
-    verify_existence(root, key, pub, value, Proof.from_json(found["proof"]))
+    return commit_value(bytes.fromhex(found["salt"]), encode(found["record"]))

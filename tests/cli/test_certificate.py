@@ -13,9 +13,14 @@ import pytest
 from click.testing import CliRunner
 
 from cli.certificate import draw_paper, read_proof, verify_proof
-from cli.client import NodeClient
+from cli.client import Answer, NodeClient
 from cli.main import allonge
+from ledger.blocks import Header
+from ledger.checkpoint import LogKey, encode_checkpoint, origin, sign_note
+from ledger.encoding import encode
 from ledger.errors import LedgerError
+from ledger.keys import SigningKey
+from ledger.log import Log
 from ledger.names import short_id
 from tests.cli.wallets import URL, Stage, open_stage
 from tests.world import World
@@ -216,23 +221,116 @@ def test_a_changed_proof_does_not_hold(
     assert raised.value.code in ("bad_proof", "bad_paper")
 
 
+def prove(stage: Stage, file: Path) -> dict[str, Any]:
+    """Return the proof of what alpha holds, from a file."""
+    name = short_id("receivable", made["claim"]) + "/40.00"
+    stage.do("alpha", "proof", "holding", name, "-o", str(file))
+    data: dict[str, Any] = json.loads(file.read_bytes())
+    return data
+
+
+def unsigned(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a proof as it was written before it held a checkpoint."""
+    kept = {name: data[name] for name in data if name != "log"}
+    return {**kept, "t": "allonge.proof.v2"}
+
+
 def test_a_proof_of_another_block_or_chain_is_named(
     stage: Stage, tmp_path: Path
 ) -> None:
-    """A node says whether the header is its own."""
-    name = short_id("receivable", made["claim"]) + "/40.00"
+    """A node says whether the header is its own; a checkpoint, of which log it is."""
     file = tmp_path / "p"
-    stage.do("alpha", "proof", "holding", name, "-o", str(file))
-    data = json.loads(file.read_bytes())
+    data = prove(stage, file)
     file.write_text(json.dumps({**data, "chain": "ab" * 32}))
+    assert verify(file)["code"] == "bad_checkpoint"
+    file.write_text(json.dumps({**unsigned(data), "chain": "ab" * 32}))
     assert verify(file, "--node", URL)["code"] == "wrong_chain"
     header = {**data["tile"]["header"], "time": data["tile"]["header"]["time"] + 1}
-    file.write_text(json.dumps({**data, "tile": {**data["tile"], "header": header}}))
+    other = {**data, "tile": {**data["tile"], "header": header}}
+    file.write_text(json.dumps(other))
+    assert verify(file)["code"] == "bad_proof"
+    file.write_text(json.dumps(unsigned(other)))
     assert verify(file, "--node", URL)["code"] == "proof_of_other_block"
     file.write_text("{}")
     assert verify(file, "--node", URL)["code"] == "bad_paper"
     file.write_text("<html>")
     assert verify(file, "--node", URL)["code"] == "bad_paper"
+
+
+def test_a_certificate_is_verified_with_the_logs_key_alone(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Nothing is asked of a node: its checkpoint is signed, and has the block."""
+    paper = tmp_path / "held.html"
+    name = short_id("receivable", made["claim"])
+    stage.do("lender", "certificate", name, "-o", str(paper))
+    key = NodeClient(URL).node()["log_key"]
+    assert verify(paper)["log"].endswith("signature not verified")
+    found = verify(paper, "--log-key", key)
+    assert found["log"].endswith("signed with the key you gave")
+    assert found["words"].startswith("as proven")
+    assert f"signed as {key.partition('+')[0]}" in paper.read_text("utf-8")
+    other = LogKey(key.partition("+")[0], SigningKey.generate().public).to_vkey()
+    assert verify(paper, "--log-key", other)["code"] == "untrusted"
+    assert verify(paper, "--log-key", "x")["code"] == "bad_vkey"
+
+
+def test_whoever_makes_up_a_log_has_not_its_key(stage: Stage, tmp_path: Path) -> None:
+    """A whole made-up history hangs together; only its signature is missing."""
+    file = tmp_path / "p"
+    data = prove(stage, file)
+    name = origin(data["chain"])
+    data["tile"]["header"]["time"] += 1
+    header = Header.decode(encode(data["tile"]["header"]))
+    log = Log()
+    for place in range(header.size - 1):
+        log.append(b"%d" % place)
+    log.append(header.encode())
+    note = sign_note(
+        encode_checkpoint(name, log.size, log.root()), name, SigningKey.generate()
+    )
+    path = [item.hex() for item in log.inclusion_proof(log.size - 1, log.size)]
+    made_up = {"checkpoint": note.decode(), "inclusion": path}
+    file.write_text(json.dumps({**data, "log": made_up}))
+    key = NodeClient(URL).node()["log_key"]
+    assert verify(file)["log"].endswith("signature not verified")
+    assert verify(file, "--log-key", key)["code"] == "untrusted"
+
+
+def test_proofs_of_before_are_read_as_what_they_are(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Without a checkpoint they hold as they did, and convince no key."""
+    file = tmp_path / "p"
+    data = prove(stage, file)
+    file.write_text(json.dumps(unsigned(data)))
+    found = verify(file, "--node", URL)
+    assert found["header"].startswith("the same at")
+    assert found["log"] == "no checkpoint in it: an older form"
+    key = NodeClient(URL).node()["log_key"]
+    assert verify(file, "--log-key", key)["code"] == "untrusted"
+
+
+def test_a_checkpoint_is_waited_for(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node signs after it answers; one that never does is busy."""
+    text = encode_checkpoint(origin(stage.world.chain.chain_id), 1, bytes(32))
+    honest, left = NodeClient.request, [2]
+    old = Answer(200, sign_note(text, "old", SigningKey.generate()), -1)
+
+    def request(self: NodeClient, method: str, path: str, **more: Any) -> Answer:
+        if path == "/v1/checkpoints/latest" and left[0]:
+            left[0] -= 1
+            return old
+        return honest(self, method, path, **more)
+
+    monkeypatch.setattr(NodeClient, "request", request)
+    monkeypatch.setattr("cli.certificate.WAIT_S", 0)
+    prove(stage, tmp_path / "p")
+    left[0] = 99
+    words = ["certificate", short_id("receivable", made["claim"]), "-o"]
+    assert stage.refusal("lender", *words, str(tmp_path / "b.html")) == "node_busy"
 
 
 def test_a_receipt_holds_all_that_was_signed(stage: Stage, tmp_path: Path) -> None:
