@@ -29,20 +29,11 @@ from cli.signing.screen import (
 )
 from cli.signing.signed import Signed, read_signatures
 from cli.trust import load_installed
-from ledger.encoding import (
-    JSONObject,
-    decode,
-    decode_base64,
-    encode,
-    hex_digest,
-)
+from ledger.encoding import JSONObject, decode, decode_base64, encode, hex_digest
 from ledger.errors import LedgerError
 from ledger.genesis import Genesis, parse_genesis
 from ledger.keys import key_id
-from ledger.transactions import (
-    TYPE_GENESIS,
-    object_id,
-)
+from ledger.transactions import TYPE_GENESIS, object_id
 
 VERSION: Final = "allonge.genesis.v1"
 FILE_BYTES_MAX: Final = 1_048_576

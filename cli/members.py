@@ -240,11 +240,7 @@ def register_account(lookup: Lookup, **given: Any) -> JSONObject:
     The card in FILE holds it in clear: give it to the attester, who verifies.
     """
     _warn_of_number(lookup, given["number"])
-    account = {
-        "bic": given["bic"],
-        "name": given["holder"],
-        "number": given["number"],
-    }
+    account = {"bic": given["bic"], "name": given["holder"], "number": given["number"]}
     card = make_card(lookup.own, given["currency"], account)
     # Written first: a commitment nobody can open would be worth nothing.
     write_private(given["output"], encode(card))

@@ -13,12 +13,7 @@ from typing import Any, Final
 import click
 
 from cli.amounts import format_amount
-from cli.bank import (
-    account_name_option,
-    account_option,
-    find_account,
-    only_account,
-)
+from cli.bank import account_name_option, account_option, find_account, only_account
 from cli.command import Act, argument, perform, reads, signs
 from cli.lookup import Lookup
 from cli.people import check_id, find_id, name_id

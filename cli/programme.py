@@ -54,7 +54,7 @@ NEEDED: Final = (
 )
 # Terms under a name; the rule knows the same names and holds programmes to them.
 PRESETS: Final[dict[str, dict[str, Any]]] = {
-    "cn_2025": {"tenor_cap_days": 365, "tenor_norm_days": 180},
+    "cn_2025": {"tenor_cap_days": 365, "tenor_norm_days": 180}
 }
 TERMS_LISTED: Final = "The terms are listed by: run: allonge programme new --help"
 OPTIONAL: Final = (

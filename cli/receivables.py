@@ -11,14 +11,7 @@ from typing import Any, Final
 import click
 
 from cli.amounts import parse_amount
-from cli.command import (
-    Act,
-    add_options,
-    argument,
-    make_act,
-    perform,
-    signs,
-)
+from cli.command import Act, add_options, argument, make_act, perform, signs
 from cli.lookup import Lookup, read_amount
 from cli.parts import make_acceptance
 from cli.people import check_id
@@ -385,12 +378,7 @@ def _compare_invoice(
 ) -> None:
     """Refuse another invoice; warn of one that asks to be paid elsewhere."""
     from cli.formats.invoices import read_invoice
-    from cli.parties import (
-        check_invoice,
-        check_parties,
-        draft_parties,
-        warn_of_account,
-    )
+    from cli.parties import check_invoice, check_parties, draft_parties, warn_of_account
 
     number = lookup.members()[found["supplier"]]["identifiers"][0]
     submitter = f"{number['scheme']}:{number['value']}"

@@ -17,13 +17,7 @@ from cli.parts import at_option, part_option
 from cli.recourse import today_in
 from cli.session import Session, with_node
 from cli.tables import print_list, print_rows, table
-from cli.terminal import (
-    json_option,
-    print_facts,
-    print_json,
-    print_note,
-    print_text,
-)
+from cli.terminal import json_option, print_facts, print_json, print_note, print_text
 from cli.typed import (
     AMOUNT,
     DATE,

@@ -67,11 +67,7 @@ class Plan:
 
 
 QUICK: Final = Plan(
-    holders=500,
-    rounds=3,
-    round_seconds=0.8,
-    work_transfers=2_000,
-    submits=200,
+    holders=500, rounds=3, round_seconds=0.8, work_transfers=2_000, submits=200
 )
 
 

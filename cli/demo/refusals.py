@@ -95,8 +95,7 @@ def _replay(stage: Stage, path: Path) -> str:
     )
     raw = read_signing_file(path).envelope()
     error = stage.refused(
-        lambda: client.request("POST", VALIDATE, raw, ENVELOPE_TYPE),
-        "duplicate",
+        lambda: client.request("POST", VALIDATE, raw, ENVELOPE_TYPE), "duplicate"
     )
     return _tell_refusal(stage, "replay, asked whether it would count", error)
 

@@ -11,10 +11,7 @@ from cli.demo.stage import Stage, expect
 from cli.terminal import called_name
 from ledger.encoding import JSONObject
 
-COLUMNS = (
-    *("member", "received", "passed on", "paid in", "paid out"),
-    "holds",
-)
+COLUMNS = (*("member", "received", "passed on", "paid in", "paid out"), "holds")
 
 
 def sum_up(stage: Stage) -> JSONObject:

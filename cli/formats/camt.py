@@ -28,13 +28,7 @@ from cli.formats.iso20022 import (
 )
 from cli.formats.markup import Element, shown
 from cli.formats.rows import ROWS_MAX
-from cli.formats.statements import (
-    Balance,
-    EntryRow,
-    LeftOut,
-    Statement,
-    check_keys,
-)
+from cli.formats.statements import Balance, EntryRow, LeftOut, Statement, check_keys
 from cli.typed import read_date
 from ledger.errors import LedgerError
 

@@ -95,10 +95,7 @@ CII: Final = Syntax(
     lists={
         "due": (f"{_TERMS}/ram:DueDateDateTime/udt:DateTimeString",),
         "means": (f"{_MEANS}/ram:TypeCode",),
-        "names": (
-            "ram:Name",
-            "ram:SpecifiedLegalOrganization/ram:TradingBusinessName",
-        ),
+        "names": ("ram:Name", "ram:SpecifiedLegalOrganization/ram:TradingBusinessName"),
         "notes": (
             f"{_DOCUMENT}/ram:IncludedNote/ram:Content",
             f"{_TERMS}/ram:Description",

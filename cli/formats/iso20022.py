@@ -64,11 +64,7 @@ def read_message(
         LedgerError: what ``read_tree`` raises; ``unknown_bank_file``.
     """
     root = read_tree(
-        raw,
-        {"Document": plan},
-        namespace=message.namespace,
-        takers=takers,
-        scale=SCALE,
+        raw, {"Document": plan}, namespace=message.namespace, takers=takers, scale=SCALE
     )
     if root.tag != "Document":
         raise LedgerError("unknown_bank_file", found=shown(root.tag))

@@ -322,11 +322,7 @@ def send_file(session: Session, file: SigningFile) -> JSONObject:
             error.details["fix"] = f"run: allonge send {kept}"
         raise
     payload = file.open()
-    result: JSONObject = {
-        "act": payload["act"],
-        "id": item,
-        "status": "committed",
-    }
+    result: JSONObject = {"act": payload["act"], "id": item, "status": "committed"}
     if type(found.get("height")) is int:
         result["height"] = found["height"]
     if isinstance(found.get("receipt"), dict):

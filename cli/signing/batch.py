@@ -237,6 +237,7 @@ def _outliers(
         kinds[str(record.get("state", ""))] += 1
         kinds["with deductions"] += "deductions" in body.get("terms", {})
         kinds["with a reason"] += "reason" in body
+        kinds["with a WARNING"] += "warning" in [row.get("kind") for row in facts.rows]
         numbers = [use["number"] for use in body.get("invoices", [])]
         what = " ".join(numbers) or name_id("receivable", body.get("receivable", ""))
         amount = format_amount(screen.amount_minor, screen.currency)

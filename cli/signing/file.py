@@ -21,11 +21,7 @@ from typing import Any, Final
 from cli.private import OTHERS_WRITE, read_private
 from cli.signing.screen import Facts, Screen, draw
 from cli.signing.signed import Signed, read_signatures
-from ledger.encoding import (
-    JSONObject,
-    decode,
-    decode_base64,
-)
+from ledger.encoding import JSONObject, decode, decode_base64
 from ledger.errors import LedgerError
 from ledger.transactions import (
     PAYLOAD_BYTES_MAX,

@@ -85,10 +85,7 @@ class WalletConfig:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, Head):
-                record[field.name] = {
-                    "log_root": value.log_root,
-                    "size": value.size,
-                }
+                record[field.name] = {"log_root": value.log_root, "size": value.size}
             elif value:
                 record[field.name] = value
         return record
