@@ -54,7 +54,7 @@ class Session:
         as_json: print one JSON object.
         prepare: write the unsigned file there instead of signing.
         typed: the amount given by ``--type-amount``.
-        valid_days: how long signatures may be collected, 0 for a day.
+        valid_days: how long signatures may be collected; a day by default.
         quiet: print nothing but the id of what was made.
         remark: what stands above the prompt besides.
     """
@@ -65,7 +65,7 @@ class Session:
     as_json: bool = False
     prepare: Path | None = None
     typed: str | None = None
-    valid_days: int = 0
+    valid_days: int | None = None
     quiet: bool = False
     remark: str = ""
     _config: WalletConfig | None = field(default=None, repr=False)
@@ -246,7 +246,10 @@ valid_option = option(
     metavar="DAYS",
 )
 quiet_option = flag("-q --quiet", "Print only the full id of what was made.")
-_TAKEN: Final = ("passphrase_file", "as_json", "prepare", "node_url", "quiet")
+_TAKEN: Final = (
+    *("passphrase_file", "as_json", "prepare", "node_url", "quiet", "typed"),
+    "valid_days",
+)
 
 
 def with_wallet(function: Run) -> Run:
@@ -270,12 +273,8 @@ def _pass_session(function: Run) -> Run:
     @wraps(function)
     def run(**given: Any) -> Any:
         folder = open_folder(given.pop("wallet"), given.pop("home"))
-        session = Session(folder)
-        for name in _TAKEN:
-            if name in given:
-                setattr(session, name, given.pop(name))
-        session.typed = given.pop("type_amount", None)
-        session.valid_days = given.pop("valid_days", None) or 0
+        taken = {name: given.pop(name) for name in _TAKEN if name in given}
+        session = Session(folder, **taken)
         try:
             return function(session, **given)
         finally:

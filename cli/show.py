@@ -24,7 +24,6 @@ from cli.terminal import (
     print_facts,
     print_json,
     print_note,
-    print_table,
     print_text,
 )
 from cli.typed import PATH, RECEIVABLE, an_id, flag, option
@@ -267,25 +266,19 @@ def lineage(lookup: Lookup, receivable: JSONObject) -> None:
         print_text(f"{'  ' * depth}- {amount} from {start}: {holder_of(lookup, node)}")
     if not found.get("tiles"):
         return
-    print_table(
-        ("from", "amount", "state", "holders, the last is the present one"),
-        [
-            (
-                format_amount(tile["lo"], currency).partition(" ")[2],
-                format_amount(tile["hi"] - tile["lo"], currency),
-                tile["state"],
-                " > ".join(
-                    lookup.name_of(member)
-                    for member in (
-                        *(link["member"] for link in tile.get("chain", [])),
-                        tile["holder"],
-                    )
-                ),
-            )
-            for tile in found["tiles"]
-        ],
-        numeric=(0, 1),
-    )
+    rows = []
+    for tile in found["tiles"]:
+        holders = [*(link["member"] for link in tile.get("chain", [])), tile["holder"]]
+        row = {
+            "amount_minor": tile["hi"] - tile["lo"],
+            "currency": currency,
+            "from": format_amount(tile["lo"], currency).partition(" ")[2],
+            "holders": " > ".join(map(lookup.name_of, holders)),
+        }
+        rows.append({**tile, **row})
+    columns = "from:number | amount:money | state | "
+    columns += "holders, the last is the present one=holders"
+    print_rows(lookup, table(columns), rows)
 
 
 def walk_tree(node: JSONObject, depth: int = 0) -> Iterator[tuple[int, JSONObject]]:

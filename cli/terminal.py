@@ -99,6 +99,7 @@ unread_option = click.option(
 )
 amount_option = click.option(
     "--type-amount",
+    "typed",
     metavar="AMOUNT",
     help="The amount you would type to confirm, for scripts.",
 )

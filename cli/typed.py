@@ -114,8 +114,10 @@ def read_hash(text: str) -> str:
 
 # --- options ---
 
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
-def option(names: str, kind: Any, text: str = "", **more: Any) -> Callable[[Any], Any]:
+
+def option(names: str, kind: Any, text: str = "", **more: Any) -> Decorator:
     """Return an option that takes a value; a default is shown in the help.
 
     Args:
@@ -129,7 +131,7 @@ def option(names: str, kind: Any, text: str = "", **more: Any) -> Callable[[Any]
     return click.option(*names.split(), help=text or None, **given)
 
 
-def flag(names: str, text: str) -> Callable[[Any], Any]:
+def flag(names: str, text: str) -> Decorator:
     """Return an option without a value."""
     return click.option(*names.split(), is_flag=True, help=text)
 

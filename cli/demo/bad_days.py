@@ -12,20 +12,18 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Final
 
-from cli.demo.audit import verify_export
 from cli.demo.cast import TITLES
 from cli.demo.stage import Stage, expect
+from cli.demo.steps import STEPS as LIFE
 from cli.demo.steps import (
     Step,
     agree,
     close_day,
     confirm,
-    found,
     import_receipt,
     late_interest,
     pay_everybody,
     pay_with,
-    start,
     sum_by,
 )
 from cli.people import name_id
@@ -322,8 +320,7 @@ def _holder(stage: Stage, lo: int) -> str:
 
 
 STEPS: Final = (
-    Step("A test chain is founded", found),
-    Step("A node starts and wallets connect to it", start),
+    *LIFE[:2],
     Step("Bank, buyer, lender and suppliers agree on terms", agree_on_grace),
     Step("An invoice becomes a receivable", confirm),
     Step("And a second one", confirm_second),
@@ -338,5 +335,5 @@ STEPS: Final = (
     Step("What was frozen is released", release),
     Step("Everybody is paid", pay_out),
     Step("The debtor is insolvent", end_insolvent),
-    Step("An auditor verifies all of it", verify_export),
+    LIFE[-1],
 )

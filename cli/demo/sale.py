@@ -10,21 +10,19 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
-from cli.demo.audit import verify_export
 from cli.demo.cast import CAST as USUAL
 from cli.demo.cast import Actor
 from cli.demo.stage import Stage, expect
+from cli.demo.steps import STEPS as LIFE
 from cli.demo.steps import (
     Step,
     agree,
     close_day,
     confirm,
-    found,
     import_receipt,
     main_lines,
     pay_everybody,
     register_payee,
-    start,
     sum_by,
 )
 from cli.people import name_id
@@ -185,8 +183,7 @@ def _payouts(stage: Stage, purpose: str) -> list[Any]:
 
 
 STEPS: Final = (
-    Step("A test chain is founded", found),
-    Step("A node starts and wallets connect to it", start),
+    *LIFE[:2],
     Step("Bank, buyer, lenders and suppliers agree on terms", agree_on_fees),
     Step("An invoice becomes a receivable", confirm),
     Step("The supplier asks two lenders for a price", ask),
@@ -196,5 +193,5 @@ STEPS: Final = (
     Step("The price comes", pay),
     Step("Another sale is paid too late", lapse),
     Step("Everybody is paid", pay_out),
-    Step("An auditor verifies all of it", verify_export),
+    LIFE[-1],
 )

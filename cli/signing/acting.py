@@ -328,12 +328,17 @@ def send_file(session: Session, file: SigningFile) -> JSONObject:
     if isinstance(found.get("receipt"), dict):
         result["receipt"] = found["receipt"]
         _check_receipt(found["receipt"], item)
-    kind = CREATED.get(payload["act"])
-    if kind is not None:
-        result["created"] = {"id": object_id(kind, item, 0), "kind": kind}
-    elif payload["act"] in MADE:
-        result["created"] = {"id": item, "kind": MADE[payload["act"]]}
-    return result
+    return {**result, **name_created(payload["act"], item)}
+
+
+def name_created(act: str, transaction: str) -> JSONObject:
+    """Return what an act creates, as ``created``; {} if that is nothing."""
+    if act in MADE:
+        return {"created": {"id": transaction, "kind": MADE[act]}}
+    kind = CREATED.get(act)
+    if kind is None:
+        return {}
+    return {"created": {"id": object_id(kind, transaction, 0), "kind": kind}}
 
 
 def _check_receipt(receipt: JSONObject, item: str) -> None:

@@ -19,7 +19,12 @@ from cli.amounts import format_amount
 from cli.people import name_id
 from cli.private import write_private
 from cli.session import Session
-from cli.signing.acting import CREATED, check_own_authority, prepare_act, show_file
+from cli.signing.acting import (
+    check_own_authority,
+    name_created,
+    prepare_act,
+    show_file,
+)
 from cli.signing.file import SigningFile
 from cli.signing.screen import LABEL_COLUMNS, Facts, Screen
 from cli.signing.sending import (
@@ -33,7 +38,6 @@ from cli.signing.sending import (
 from cli.terminal import confirm_amount, print_json, print_note, print_text
 from ledger.encoding import JSONObject, encode
 from ledger.errors import LedgerError
-from ledger.transactions import object_id
 
 LARGEST_SHOWN: Final = 3
 PARTIES_SHOWN: Final = 5
@@ -314,9 +318,8 @@ def send_named(
     for line, file in named.items():
         item = file.transaction
         row: JSONObject = {"id": item, "line": line, **outcomes[item]}
-        kind = CREATED.get(file.open()["act"])
-        if kind is not None and row["status"] == "committed":
-            row["created"] = {"id": object_id(kind, item, 0), "kind": kind}
+        if row["status"] == "committed":
+            row |= name_created(file.open()["act"], item)
         rows.append(row)
     return rows
 
