@@ -23,7 +23,9 @@ from contracts.kit.v1 import (
     is_possible,
     lapse_deal,
     move_deal,
+    need_free_units,
     order_key,
+    take_whole,
     to_record,
 )
 
@@ -120,7 +122,7 @@ def receive_price(ctx: Context, body: Received) -> None:
     deal = ctx.need("deal", body.deal)
     owed = deal.get("owed_minor", 0)
     if owed:
-        check_received(ctx, body, owed)
+        check_received(ctx, body, deal["payee"], owed)
         ctx.write({**deal, "owed_minor": 0})
         ctx.emit("owed_received", deal=deal["id"])
         return
@@ -129,7 +131,7 @@ def receive_price(ctx: Context, body: Received) -> None:
     closed = deal["state"] != "open" or ctx.time > deal["pay_by_ms"]
     if closed or not is_possible(ctx, deal):
         ctx.refuse("deal_closed", state=deal["state"])
-    check_received(ctx, body, deal["net_minor"])
+    check_received(ctx, body, deal["payee"], deal["net_minor"])
     moved = move_deal(ctx, deal, deal["id"])
     if body.shortfall is not None:
         moved["shortfall_minor"] = body.shortfall.amount_minor
@@ -137,9 +139,14 @@ def receive_price(ctx: Context, body: Received) -> None:
     ctx.write(moved)
 
 
-def check_received(ctx: Context, body: Received, due_minor: int) -> None:
-    """Refuse a sum that is not what is due, less a shortfall with a reason."""
+def check_received(ctx: Context, body: Received, payee: str, due_minor: int) -> None:
+    """Refuse a sum that is not what is due, less a shortfall with a reason.
+
+    That money came is the payee's to say whatever order is on it; none lets it forgive.
+    """
     short = 0 if body.shortfall is None else body.shortfall.amount_minor
+    if short:
+        need_free_units(ctx, take_whole(payee, []))
     if body.received_minor + short != due_minor:
         ctx.refuse("wrong_received", due_minor=due_minor)
 

@@ -34,6 +34,7 @@ from contracts.kit.v1 import (
     move_exposure,
     need_disposal,
     need_free_tile,
+    need_free_units,
     need_kept,
     need_tile,
     need_unfrozen,
@@ -45,6 +46,7 @@ from contracts.kit.v1 import (
     reduce_units,
     release_unassigned,
     sign_authority,
+    take_whole,
     to_record,
 )
 from contracts.kit.v1.groups import count_units
@@ -175,11 +177,14 @@ def sign_reduce(ctx: Context, body: Reduce) -> list[Signer]:
         Signer(record["debtor"], "confirm", amount, currency),
         Signer(record["supplier"], "give", amount, currency),
     ]
+    parts = body.parts or []
+    holders = [need_part(ctx, body.receivable, part)["holder"] for part in parts]
     if body.order is not None:
-        return [*signers, *sign_authority(ctx, body.order)]
-    for part in body.parts or []:
-        holder = need_part(ctx, body.receivable, part)["holder"]
-        signers.append(Signer(holder, "give", part.units_minor, currency))
+        concerned = [record["debtor"], record["supplier"], *holders]
+        return [*signers, *sign_authority(ctx, body.order, concerned)]
+    for position in range(len(parts)):
+        units = parts[position].units_minor
+        signers.append(Signer(holders[position], "give", units, currency))
     return signers
 
 
@@ -391,7 +396,7 @@ def sign_extend(ctx: Context, body: Extend) -> list[Signer]:
     """The debtor with its case, or the channel of an order."""
     debtor = ctx.need("dispute", body.dispute)["debtor"]
     if body.order is not None:
-        return sign_authority(ctx, body.order, debtor)
+        return sign_authority(ctx, body.order, [debtor])
     return [Signer(debtor, "decline")]
 
 
@@ -523,7 +528,9 @@ def close(ctx: Context, body: Close) -> None:
         tiles = own_tiles(ctx, record["id"], holder)
         if not tiles:
             ctx.refuse("not_holder", holder=holder)
-        need_disposal(ctx, holder)
+        units = count_units(tiles)
+        need_free_units(ctx, take_whole(holder, tiles))
+        need_kept(ctx, record, tiles[0], units)
         need_repaid(ctx, record, holder)
         agreed = {
             "default_date": record["default_date"],
@@ -531,7 +538,7 @@ def close(ctx: Context, body: Close) -> None:
             "kind": "closing",
             "retired_minor": record["retired_minor"],
             "scope": record["id"],
-            "units_minor": count_units(tiles),
+            "units_minor": units,
         }
         if ctx.read("closing", holder, record["id"]) is None:
             ctx.create(agreed)
@@ -557,18 +564,22 @@ def end_agreed(ctx: Context, target: Record) -> None:
 def all_agree(ctx: Context, record: Record) -> bool:
     """Say whether every holder has agreed, of this default, for all it holds now.
 
-    Each in a record of its own: only they see who holds what.
+    Each in a record of its own: only they see who holds what. What was frozen since
+    is not given up.
     """
-    held: dict[str, int] = {}
+    held: dict[str, list[Record]] = {}
     for tile in ctx.scan("live", record["id"], limit=10_000_000):
-        units = tile["hi"] - tile["lo"]
-        held[tile["holder"]] = held.get(tile["holder"], 0) + units
-    for holder, units in held.items():
+        held.setdefault(tile["holder"], []).append(tile)
+    for holder, tiles in held.items():
         agreed = ctx.read("closing", holder, record["id"])
         if agreed is None or agreed["default_date"] != record["default_date"]:
             return False
         # What was paid may have been taken back since.
+        units = count_units(tiles)
         changed = agreed["retired_minor"] > record["retired_minor"]
         if changed or agreed["units_minor"] < units:
+            return False
+        frozen = find_freeze(ctx, take_whole(holder, tiles))
+        if frozen or find_amount_freeze(ctx, record, tiles[0], units):
             return False
     return True

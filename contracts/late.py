@@ -21,15 +21,15 @@ from contracts.kit.v1 import (
     is_open,
     judge_lateness,
     judged_from,
-    need_disposal,
+    need_free_units,
     need_kept,
-    need_unfrozen,
     order_key,
     owed_at,
     pay_small_sums,
     put_judged,
     release_locks,
     release_unassigned,
+    take_whole,
     today,
     unpaid_interest,
 )
@@ -202,7 +202,8 @@ def waive_interest(ctx: Context, programme: Record, record: Record) -> int:
     groups = gather_groups(ctx, record["id"])
     owing = unpaid_interest(programme, record, groups)
     for name, amount in owing.items():
-        need_disposal(ctx, groups[name]["holder"])
+        paid = ctx.scan("retired_groups", record["id"] + "/" + name, limit=10_000)
+        need_free_units(ctx, take_whole(groups[name]["holder"], paid))
         group = ctx.need("interest", name, record["id"])
         waived = group.get("waived_minor", 0) + amount
         ctx.write({**group, "waived_minor": waived})
@@ -215,10 +216,9 @@ def reduce_all(ctx: Context, record: Record) -> None:
         if claim_left(ctx, record["account"], record["id"], tile["holder"]):
             # Its holder was paid, and nothing would be left to repay that from.
             ctx.refuse("encumbered", lo=tile["lo"])
-        free = release_locks(ctx, tile)
-        if "pledge" in tile or free["locks"]:
+        if "pledge" in tile:
             ctx.refuse("encumbered", lo=tile["lo"])
-        need_unfrozen(ctx, tile)
-        need_disposal(ctx, tile["holder"])
+        need_free_units(ctx, tile)
         need_kept(ctx, record, tile, tile["hi"] - tile["lo"])
+        free = release_locks(ctx, tile)
         ctx.write({**free, "rev": tile["rev"] + 1, "state": REDUCED})

@@ -29,7 +29,9 @@ from contracts.kit.v1 import (
     in_force,
     is_related,
     lock_tile,
+    need_guardian,
     need_solvent,
+    need_unrelated,
     order_key,
     place_payout,
     put_standing,
@@ -53,7 +55,6 @@ COVERS = (
 )
 SUBJECTS = ("account", "member", "receipt", "receivable")
 FIGURES = ("amount_minor", "currency", "hi", "lo")
-GUARDIANS = ("lender", "regulator")
 ENDLESS = 9_007_199_254_740_991
 PAGE = 100
 PAGES_MAX = 20
@@ -146,8 +147,46 @@ class Freeze(Payload):
 
 
 def sign_freeze(ctx: Context, body: Freeze) -> list[Signer]:
-    """The authority's channel; a guardian is not the member concerned."""
-    return sign_authority(ctx, body.order, body.member or "")
+    """The authority's channel; none of it is concerned."""
+    # Who has its units is compared where they are read, once.
+    return sign_authority(ctx, body.order, list_concerned(ctx, to_record(body)))
+
+
+def list_concerned(ctx: Context, order: Record) -> list[str]:
+    """Return whom an order is about, but for holders of its units, and whom it pays."""
+    found = [order.get("redirect", {"payee": ""})["payee"], order.get("member", "")]
+    if "account" in order:
+        found.append(ctx.need("account", order["account"])["owner"])
+    if "receipt" in order:
+        receipt = ctx.need("receipt", order["receipt"])
+        found += [receipt["payer"], receipt["debtor"]]
+    return found
+
+
+def list_tiles(ctx: Context, order: Record, start: int) -> list[Record]:
+    """Return the tiles, but for reduced ones, that an order on units lies on.
+
+    Nobody vouches for units of its own group.
+
+    Args:
+        ctx: the context.
+        order: it, with its channel.
+        start: where some tile begins, at most where the order does.
+
+    Raises:
+        Refusal: ``group_conflict``.
+    """
+    position, found = start, []
+    while position < order["hi"]:
+        tile = ctx.need("tile", str(position), order["receivable"])
+        position = tile["hi"]
+        if position > order["lo"] and tile["state"] != REDUCED:
+            found.append(tile)
+    holders = list({tile["holder"]: "" for tile in found})
+    for name in ("guardian", "placer"):
+        if name in order:
+            need_unrelated(ctx, order[name], holders)
+    return found
 
 
 @rule.action("freeze.order", Freeze, signers=sign_freeze, business=True)
@@ -218,21 +257,17 @@ def freeze_units(ctx: Context, order: Record) -> None:
         ctx.refuse("bad_cut", lo=order["lo"], hi=order["hi"])
     if "sweep" in record:
         ctx.refuse("sweep_running", receivable=record["id"])
-    position = 0
-    while position < order["hi"]:
-        tile = ctx.need("tile", str(position), record["id"])
-        position = tile["hi"]
+    for tile in list_tiles(ctx, order, 0):
         lo, hi = max(tile["lo"], order["lo"]), min(tile["hi"], order["hi"])
-        if lo < hi and tile["state"] != REDUCED:
-            piece = cut_part(ctx, release_locks(ctx, tile), lo, hi)
-            lock = {
-                "hi": hi,
-                "id": order["id"],
-                "kind": "freeze",
-                "lo": lo,
-                "until": order["until_ms"],
-            }
-            lock_tile(ctx, piece, lock)
+        piece = cut_part(ctx, release_locks(ctx, tile), lo, hi)
+        lock = {
+            "hi": hi,
+            "id": order["id"],
+            "kind": "freeze",
+            "lo": lo,
+            "until": order["until_ms"],
+        }
+        lock_tile(ctx, piece, lock)
 
 
 def end_offers(ctx: Context, member: str) -> None:
@@ -313,7 +348,7 @@ def sign_release(ctx: Context, body: Release) -> list[Signer]:
     # Without a guardian only a regulator is a channel.
     if ending.guardian not in (None, order.get("guardian", ending.guardian)):
         ctx.refuse("no_channel", guardian=ending.guardian)
-    return sign_authority(ctx, body.ending, order.get("member", ""))
+    return sign_authority(ctx, body.ending, list_concerned(ctx, order))
 
 
 @rule.action(
@@ -350,12 +385,9 @@ def end_order(ctx: Context, order: Record) -> None:
 def unfreeze_units(ctx: Context, order: Record) -> None:
     """Take an order's locks off its units.
 
-    A tile begins where it does, and frozen tiles are never joined.
+    Tiles begin and end where it does, and frozen ones are never joined.
     """
-    position = order["lo"]
-    while position < order["hi"]:
-        tile = ctx.need("tile", str(position), order["receivable"])
-        position = tile["hi"]
+    for tile in list_tiles(ctx, {**order, **order["released_by"]}, order["lo"]):
         unlock_tile(ctx, order["receivable"], tile["lo"], order["id"])
 
 
@@ -393,9 +425,9 @@ class Insolvency(Payload):
 
 
 def sign_insolvency(ctx: Context, body: Insolvency) -> list[Signer]:
-    """The authority's channel; the member vouches for nothing of it."""
+    """The authority's channel; neither the member's side nor its administrator's."""
     ctx.need("member", body.member)
-    return sign_authority(ctx, body.order, body.member)
+    return sign_authority(ctx, body.order, [body.member, body.administrator.payee])
 
 
 @rule.action("insolvency.declare", Insolvency, signers=sign_insolvency, business=True)
@@ -494,15 +526,11 @@ class Successor(Payload):
 
 def sign_successor(ctx: Context, body: Successor) -> list[Signer]:
     """The account's owner, the new attester, and a lender or regulator."""
-    owner = ctx.need("account", body.account)["owner"]
-    guardian = ctx.need("member", body.guardian)
+    account = ctx.need("account", body.account)
+    owner, last = account["owner"], account.get("vacated", {"attester": ""})
     if not is_bank(ctx, body.attester):
         ctx.refuse("not_a_bank", member=body.attester)
-    if not any(role in guardian["roles"] for role in GUARDIANS):
-        ctx.refuse("no_channel", guardian=body.guardian)
-    related = any(is_related(ctx, body.guardian, it) for it in (body.attester, owner))
-    if related or "operator" in guardian["roles"]:
-        ctx.refuse("group_conflict", guardian=body.guardian)
+    need_guardian(ctx, body.guardian, [body.attester, owner, last["attester"]])
     signers = [Signer(owner, "terms"), Signer(body.guardian, "order")]
     if body.attester != owner:
         signers.append(Signer(body.attester, "attest"))

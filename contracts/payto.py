@@ -16,11 +16,14 @@ from contracts.kit.v1 import (
     Signer,
     allocate_unassigned,
     claim_left,
+    find_orders,
     gather_groups,
     is_open,
     move_exposure,
+    need_free_units,
     order_key,
     release_unassigned,
+    take_whole,
 )
 from contracts.kit.v1.deals import need_apart, own_side
 
@@ -28,6 +31,8 @@ NOTICE_MS_MIN = 10 * 86_400_000
 NOTICE_MS_MAX = 90 * 86_400_000
 # Changes of one receivable's account that are open at once.
 OPEN_MAX = 3
+# Parts of one holder that its answer looks at; its gas is enough for this many.
+TILES_MAX = 20_000
 
 rule = Rule(
     "receivable",
@@ -90,6 +95,8 @@ def propose(ctx: Context, body: Propose) -> None:
     if same or account["currency"] != record["currency"]:
         ctx.refuse("account_mismatch", account=body.account)
     need_apart(ctx, account, record["debtor"])
+    if is_held(ctx, record["account"]) or is_held(ctx, body.account):
+        ctx.refuse("money_held", receivable=record["id"])
     wait = body.until_ms - ctx.time
     if wait < NOTICE_MS_MIN or wait > NOTICE_MS_MAX:
         ctx.refuse("bad_notice", until_ms=body.until_ms)
@@ -111,6 +118,11 @@ def propose(ctx: Context, body: Propose) -> None:
     ctx.emit("payto_proposed", payto=ctx.source)
 
 
+def is_held(ctx: Context, account: str) -> bool:
+    """Say whether an order stands on what is paid from an account."""
+    return len(find_orders(ctx, account)) > 0
+
+
 class Answer(Payload):
     """``payto.answer``: a holder agrees to a change of account, or refuses it."""
 
@@ -127,13 +139,19 @@ def sign_answer(ctx: Context, body: Answer) -> list[Signer]:
 
 @rule.action("payto.answer", Answer, signers=sign_answer, on=("payto", "payto"))
 def answer(ctx: Context, body: Answer) -> None:
-    """Write a holder's answer; the last one before the deadline counts."""
+    """Write a holder's answer; the last one before the deadline counts.
+
+    Whose units are frozen may only refuse: all stays where an order found it.
+    """
     payto = ctx.need("payto", body.payto)
     if payto["state"] != "open" or payto["until_ms"] < ctx.time:
         ctx.refuse("notice_over", state=payto["state"])
     found = ctx.scan("holdings", body.holder, payto["receivable"], 1)
     if not found or found[0]["scope"] != payto["receivable"]:
         ctx.refuse("not_a_party", member=body.holder)
+    if body.agrees:
+        own = list_bound(ctx, payto["receivable"], body.holder)
+        need_free_units(ctx, take_whole(body.holder, own))
     given = {
         "agrees": body.agrees,
         "id": body.holder,
@@ -144,6 +162,21 @@ def answer(ctx: Context, body: Answer) -> None:
         ctx.create(given)
     else:
         ctx.write(given)
+
+
+def list_bound(ctx: Context, receivable: str, holder: str) -> list[Record]:
+    """Return a holder's live tiles as far as orders on units may bind them.
+
+    Raises:
+        Refusal: ``too_many_parts``.
+    """
+    if not find_orders(ctx, receivable):
+        return []
+    tiles = ctx.scan("live", receivable, holder + "/", TILES_MAX)
+    own = [tile for tile in tiles if tile["holder"] == holder]
+    if len(own) == TILES_MAX:
+        ctx.refuse("too_many_parts", tiles_max=TILES_MAX)
+    return own
 
 
 @rule.job("payto", "judge")
@@ -171,6 +204,8 @@ def find_objection(ctx: Context, payto: Record, record: Record) -> str:
 
     ``busy``: money is on its way to holders, a bank may still recall what paid a part,
     for which the new account keeps nothing, or all is paid and nobody is left to ask.
+    ``held``: an order stands on one of the accounts, and money would escape it or be
+    led into it.
     ``holders``: not all of them are for it, units are pledged, or a holder owes the old
     account; the debtor is not to know which.
     """
@@ -180,6 +215,8 @@ def find_objection(ctx: Context, payto: Record, record: Record) -> str:
     unpaid = ctx.count_rows("undischarged", record["id"])
     if not asks or coming or unpaid or recallable or "sweep" in record:
         return "busy"
+    if is_held(ctx, record["account"]) or is_held(ctx, payto["account"]):
+        return "held"
     old = ctx.need("account", record["account"])
     new = ctx.need("account", payto["account"])
     alike = old["owner"] == new["owner"] and old["attester"] == new["attester"]

@@ -26,6 +26,7 @@ from contracts.kit.v1 import (
     Word,
     between,
     bound,
+    is_related,
     limit_debtor,
     need_calendar,
     need_solvent,
@@ -33,7 +34,7 @@ from contracts.kit.v1 import (
     preset_breach,
     to_record,
 )
-from contracts.kit.v1.deals import is_bank, is_related, need_apart
+from contracts.kit.v1.deals import is_bank, need_apart
 
 MEMBERS_PAGE = 1000
 
@@ -426,16 +427,19 @@ class VerifyAccount(Payload):
 def sign_verify(ctx: Context, body: VerifyAccount) -> list[Signer]:
     """The attester whom the member named."""
     record = ctx.need("payout_account", body.currency, body.member)
-    if record.get("next", {}).get("attester", "") != body.attester:
+    if record.get("next", record).get("attester", "") != body.attester:
         ctx.refuse("account_mismatch", field="attester")
     return [Signer(body.attester, "attest")]
 
 
 @rule.action("payout_account.verify", VerifyAccount, signers=sign_verify)
 def verify_account(ctx: Context, body: VerifyAccount) -> None:
-    """Mark a planned account as verified; it counts from its time on."""
+    """Mark a planned account as verified; it counts from its time on.
+
+    Said again of the account that is planned, or counts if none is, it changes nothing.
+    """
     record = ctx.need("payout_account", body.currency, body.member)
-    pending = record["next"]
+    pending = record.get("next", {**record, "from_time": 0})
     if pending["commitment"] != body.commitment:
         ctx.refuse("account_mismatch", field="commitment")
     active = {name: record[name] for name in record if name != "next"}

@@ -108,7 +108,7 @@ def sign_operator(ctx: Context, body: Any) -> list[Signer]:
 
 
 def sign_guarded(
-    ctx: Context, operator: str, guardian: str | None, group: str | None = None
+    ctx: Context, operator: str, guardian: str | None, *concerned: JSONObject
 ) -> list[Signer]:
     """Return operator and guardian as who has to sign.
 
@@ -116,7 +116,7 @@ def sign_guarded(
         ctx: the context.
         operator: member id.
         guardian: a lender or regulator that is no operator either.
-        group: of the member that it is about.
+        concerned: members that it is about or who gain by it.
 
     Raises:
         LedgerError: ``wrong_signers``, no guardian; ``role_missing``;
@@ -128,13 +128,12 @@ def sign_guarded(
     vouching = need_role(ctx, guardian, GUARDIAN_ROLES)
     if vouching["status"] == "suspended":
         raise LedgerError("member_suspended", found=guardian[:12])
-    if "operator" in vouching["roles"] or is_related(vouching, signing):
+    related = any(is_related(vouching, other) for other in (signing, *concerned))
+    if related or "operator" in vouching["roles"]:
         raise LedgerError("group_conflict", found=guardian[:12])
-    if group is not None and vouching.get("group") == group:
-        raise LedgerError("group_conflict", found=group)
     return [Signer(operator, ADMIN), Signer(guardian, ADMIN)]
 
 
 def is_related(one: JSONObject, other: JSONObject) -> bool:
-    """Say whether two members belong to one group."""
-    return "group" in one and one["group"] == other.get("group")
+    """Say whether two members are the same, or belong to one group."""
+    return any(one.get(name, "") == other.get(name) for name in ("group", "id"))

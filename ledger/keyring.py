@@ -214,9 +214,7 @@ def _sign_recovery(ctx: Context, body: StartRecovery) -> list[Signer]:
         raise LedgerError("recovery_own", found=body.member[:12])
     if body.document is None:
         raise LedgerError("bad_body", expected="the hash of an identity check")
-    if body.guardian == body.member:
-        raise LedgerError("group_conflict", found=body.guardian[:12])
-    return sign_guarded(ctx, body.operator, body.guardian, member.get("group"))
+    return sign_guarded(ctx, body.operator, body.guardian, member)
 
 
 def _start_recovery(ctx: Context, body: StartRecovery) -> None:

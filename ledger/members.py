@@ -154,7 +154,8 @@ def enter_member(ctx: Context, member: str, new: NewMember, from_height: int) ->
 
 def _sign_admit(ctx: Context, body: Admit) -> list[Signer]:
     if TRUSTED_ROLES & set(body.member.roles):
-        return sign_guarded(ctx, body.operator, body.guardian, body.member.group)
+        new = dump_form(body.member)
+        return sign_guarded(ctx, body.operator, body.guardian, new)
     if body.guardian is not None:
         raise LedgerError("bad_body", expected="no guardian for these roles")
     return sign_operator(ctx, body)
@@ -184,10 +185,8 @@ def _resume(ctx: Context, body: ChangeStatus) -> None:
 
 
 def _sign_roles(ctx: Context, body: ChangeRoles) -> list[Signer]:
-    if body.guardian == body.member:
-        raise LedgerError("group_conflict", found=body.guardian[:12])
-    group = ctx.need("member", body.member).get("group")
-    return sign_guarded(ctx, body.operator, body.guardian, group)
+    member = ctx.need("member", body.member)
+    return sign_guarded(ctx, body.operator, body.guardian, member)
 
 
 def _grant_roles(ctx: Context, body: ChangeRoles) -> None:
@@ -226,7 +225,15 @@ def _sign_grant(ctx: Context, body: GiveGrant | EndGrant) -> list[Signer]:
         return [Signer(body.member, ADMIN)]
     if body.operator is None:
         raise LedgerError("bad_body", expected="a member, or an operator")
-    return sign_guarded(ctx, body.operator, body.guardian)
+    # An auditor gains by what it is shown, a member by what is no longer shown of it.
+    gains = body.auditor if isinstance(body, GiveGrant) else _shown(ctx, body.grant)
+    concerned = [ctx.need("member", gains)] if gains else []
+    return sign_guarded(ctx, body.operator, body.guardian, *concerned)
+
+
+def _shown(ctx: Context, grant: str) -> str:
+    given = ctx.need("grant", grant)
+    return str(given["subject"]) if given["covers"] == "member" else ""
 
 
 def _give_grant(ctx: Context, body: GiveGrant) -> None:

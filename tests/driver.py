@@ -71,6 +71,7 @@ def cast() -> list[Actor]:
     """Return the usual cast, with a second lender and banks to spare."""
     usual = [actor for actor in default_actors() if actor.name != "gamma"]
     more = [make_actor(name, "settlement_bank") for name in ("house", "spare")]
+    more += [make_actor("regulator", "regulator")]
     return [*usual, make_actor("gamma", "lender", "supplier"), *more]
 
 

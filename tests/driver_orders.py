@@ -45,8 +45,7 @@ class OrderDriver(DealDriver):
         return {
             "authority": "court",
             "document": digest_of("order"),
-            "guardian": self.world.member("lender"),
-            "placer": self.world.member("operator"),
+            "placer": self.world.member("regulator"),
             "reference": "7 K 12/26",
         }
 

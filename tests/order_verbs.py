@@ -12,6 +12,8 @@ from tests.world import DAY_MS, digest_of
 
 
 def _authority(stage: Stage, via: str, vouch: str) -> Body:
+    """Return a court's order by a regulator, or by an operator with who vouches."""
+    via = via or ("operator" if vouch else "regulator")
     order: Body = {
         "authority": "court",
         "document": digest_of("order"),
@@ -40,17 +42,17 @@ def freeze(
     stage: Stage,
     cover: str,
     *,
-    via: str = "regulator",
+    via: str = "",
     vouch: str = "",
     rank: int = 1,
     days: int = 30,
     ms: int = 0,
     pledged: int = 0,
-    elsewhere: int = 0,
+    elsewhere: int | str = 0,
     by: str = "",
     **named: Any,
 ) -> None:
-    """Put a freeze on the ledger; ``elsewhere`` redirects money."""
+    """Put a freeze on the ledger; ``elsewhere`` redirects money, to a court or whom."""
     body: Body = {
         **_covered(stage, named),
         "cover": cover,
@@ -60,7 +62,8 @@ def freeze(
         "until_ms": stage.next_ms + days * DAY_MS + ms,
     }
     if elsewhere:
-        body["redirect"] = {"commitment": digest_of("court"), "payee": "court"}
+        payee = "court" if elsewhere == 1 else elsewhere
+        body["redirect"] = {"commitment": digest_of("court"), "payee": payee}
     source = stage.act("freeze.order", body, **stage.as_members(by))
     stage.order = object_id("order", source, 0)
     stage.deadline_ms = body["until_ms"]
@@ -98,7 +101,17 @@ def freeze_member(stage: Stage, member: str = "alpha", **named: Any) -> None:
     freeze(stage, "member", member=member, **named)
 
 
-def lift(stage: Stage, via: str = "regulator", vouch: str = "", by: str = "") -> None:
+def bound(stage: Stage, member: str, units: int) -> None:
+    """Freeze the first units of the receivable, their holder, or all it has in sum."""
+    if stage.cover == "units":
+        freeze_units(stage, 0, units)
+    elif stage.cover == "member":
+        freeze_member(stage, member)
+    else:
+        freeze_but(stage, 0, member)
+
+
+def lift(stage: Stage, via: str = "", vouch: str = "", by: str = "") -> None:
     """Release the row's order."""
     item = stage.order or digest_of("none")
     body = {"ending": _authority(stage, via, vouch), "order": item}
@@ -109,17 +122,18 @@ def ruin(
     stage: Stage,
     member: str,
     *,
-    via: str = "regulator",
+    via: str = "",
     vouch: str = "",
     disposal: int = 0,
     pledged: int = 0,
     rank: int = 5,
     ms: int = 0,
     by: str = "",
+    payee: str = "estate",
 ) -> None:
     """Declare a member insolvent, effective now or so many ms later."""
     body = {
-        "administrator": {"commitment": digest_of("estate"), "payee": "estate"},
+        "administrator": {"commitment": digest_of("estate"), "payee": payee},
         "disposal": bool(disposal),
         "effective_ms": stage.next_ms + ms,
         "member": stage.id_of(member),

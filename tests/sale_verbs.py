@@ -369,10 +369,12 @@ def got(stage: Stage, off: int = 0, by: str = "", *, short: int = 0) -> None:
     stage.act("deal.received", body, **stage.as_members(by))
 
 
-def owed_got(stage: Stage, off: int = 0) -> None:
+def owed_got(stage: Stage, off: int = 0, *, short: int = 0) -> None:
     """Let the seller sign that it has what the buyer still owed it."""
     owed = stage.read("deal", stage.deal_id)["owed_minor"]
-    body = {"deal": stage.deal_id, "received_minor": owed + off}
+    body: Body = {"deal": stage.deal_id, "received_minor": owed + off}
+    if short:
+        body["shortfall"] = {"amount_minor": short, "reason": "bank charges"}
     stage.act("deal.received", body)
 
 

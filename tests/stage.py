@@ -58,6 +58,7 @@ class Stage(World):
         quote: the firm price of the row, and its ``price``.
         deal_id: the deal of the row.
         order: the order of an authority of the row.
+        cover: what an order is on by which the row binds a holder.
         dispute: the dispute of the row.
         advice: what the row's payer said a payment is for.
         deadline_ms: of the row's last quote, deal, order or dispute.
@@ -68,7 +69,7 @@ class Stage(World):
     part = (0, 0)
     told: tuple[Body, ...] = ()
     it = first = offer = receipt = payout = quote = deal_id = order = dispute = ""
-    source = payto = other = advice = ""
+    source = payto = other = advice = cover = ""
     deadline_ms = 0
 
     def __init__(

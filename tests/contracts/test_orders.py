@@ -283,6 +283,15 @@ nor when all is settled       | deal payout_min_minor=9000000, paid 9, freeze_me
 not to another account        | live days=3, freeze_member, register alpha new,
                               | verify alpha new, wait 3, receive 9,
                               | wait 7               | payable alpha due | 0
+nor of what it has been paid  | paid 9, freeze payout_account member=alpha currency=CNY,
+                              | register alpha newer, verify alpha newer,
+                              | wait 7               | payable alpha held | 9
+nor of what comes then        | live days=3, register alpha newest, verify alpha newest,
+                              | freeze payout_account member=alpha currency=CNY, wait 7,
+                              | receive 9            | payable alpha held | 9
+to a frozen account sent back | sent 9, freeze payout_account member=alpha currency=CNY,
+                              | register alpha last, verify alpha last, wait 7, attest,
+                              | attest return        | payable alpha held | 9
 not twice in one list         | paid 9, freeze_amount 4, pick alpha due,
                               |                    | instruct 2 | wrong_state_of_payout
 not of units passed on        | live days=3, freeze_units 999995 1000000,

@@ -83,10 +83,20 @@ a first account         |                 | register gamma            | ok
 another bank verifies   | register gamma  | verify gamma one agent    | account_mismatch
 another is verified     | register gamma  | verify gamma two          | account_mismatch
 it is verified          | register gamma  | verify gamma              | ok
-nothing left to verify  | register buyer,
-                        | verify buyer    | verify buyer              | account_mismatch
+the same once more      | register buyer,
+                        | verify buyer    | verify buyer              | ok
+planned, and once more  | register beta two, verify beta two,
+                        |                 | verify beta two           | ok
+when its time has come  | register beta six, verify beta six,
+                        | wait 7          | verify beta six           | ok
+and ever after          | register beta ten, verify beta ten, wait 7,
+                        | verify beta ten | verify beta ten           | ok
+the old one meanwhile   | register beta nine, verify beta nine, wait 7,
+                        | register beta new | verify beta nine        | account_mismatch
 nobody has an account   |                 | keep_account lender       | not_found
 its first is stopped    | register debtor | keep_account debtor       | ok
+none is left to verify  | register operator, keep_account operator,
+                        |                 | verify operator           | account_mismatch
 it counts already       | register agent,
                         | verify agent    | keep_account agent        | no_change
 a change is stopped     | register auditor, verify auditor,

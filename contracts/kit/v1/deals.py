@@ -50,6 +50,7 @@ from contracts.kit.v1.standing import (
     find_freeze,
     find_hold,
     find_insolvency,
+    is_related,
 )
 from contracts.kit.v1.terms import settlement_account
 
@@ -153,14 +154,6 @@ def find_deal(ctx: Context, reference: str) -> Record:
         return deal or {}
     found = ctx.scan("deal_refs", normalise_number(reference), limit=2)
     return found[0] if len(found) == 1 else {}
-
-
-def is_related(ctx: Context, one: str, other: str) -> bool:
-    """Say whether two members are the same or of one group."""
-    if one == other:
-        return True
-    group = ctx.need("member", one).get("group", "")
-    return bool(group) and group == ctx.need("member", other).get("group", "")
 
 
 def is_bank(ctx: Context, member: str) -> bool:

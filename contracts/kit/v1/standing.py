@@ -27,6 +27,8 @@ HOLDINGS_PAGES_MAX = 20
 FREEZE = "freeze"
 INSOLVENCY = "insolvency"
 GUARDIANS = ("lender", "regulator")
+# Members of one name that are looked at, of whom a document may mean any.
+SAME_NAME_MAX = 100
 # Covers whose orders bind the units a member holds, whatever their number.
 BINDING = ("member",)
 
@@ -49,33 +51,73 @@ class Authority(Payload):
     guardian: Hash | None = None
 
 
-def sign_authority(ctx: Context, given: Authority, against: str = "") -> list[Signer]:
+def sign_authority(
+    ctx: Context, given: Authority, concerned: list[str]
+) -> list[Signer]:
     """Return who signs that an authority ordered something.
 
     Args:
         ctx: the context.
         given: the order and its channel.
-        against: the member it is about; it does not vouch for itself.
+        concerned: whom it is about and who gains by it, as ``need_unrelated`` takes
+            them; nobody vouches for what is its own.
 
     Raises:
         Refusal: ``no_channel``, an operator alone, or neither role;
-            ``group_conflict``, the guardian is not independent.
+            ``group_conflict``, one of them is not independent.
     """
     placer = ctx.need("member", given.placer)
-    signers = [Signer(given.placer, "order")]
     if "regulator" in placer["roles"] and given.guardian is None:
-        return signers
+        need_unrelated(ctx, given.placer, concerned)
+        return [Signer(given.placer, "order")]
     if "operator" not in placer["roles"] or given.guardian is None:
         ctx.refuse("no_channel", placer=given.placer)
-    guardian = ctx.need("member", given.guardian)
-    if not any(role in guardian["roles"] for role in GUARDIANS):
-        ctx.refuse("no_channel", guardian=given.guardian)
-    sides = [placer, *([ctx.need("member", against)] if against else [])]
-    group = guardian.get("group", "")
-    related = bool(group) and any(side.get("group", "") == group for side in sides)
-    if related or "operator" in guardian["roles"] or given.guardian == against:
-        ctx.refuse("group_conflict", guardian=given.guardian)
-    return [*signers, Signer(given.guardian, "order")]
+    need_guardian(ctx, given.guardian, [given.placer, *concerned])
+    need_unrelated(ctx, given.placer, concerned)
+    return [Signer(given.placer, "order"), Signer(given.guardian, "order")]
+
+
+def need_guardian(ctx: Context, guardian: str, concerned: list[str]) -> None:
+    """Refuse who is no lender or regulator, or not independent of those concerned.
+
+    Raises:
+        Refusal: ``no_channel``; ``group_conflict``.
+    """
+    roles = ctx.need("member", guardian)["roles"]
+    if not any(role in roles for role in GUARDIANS):
+        ctx.refuse("no_channel", guardian=guardian)
+    if "operator" in roles:
+        ctx.refuse("group_conflict", guardian=guardian)
+    need_unrelated(ctx, guardian, concerned)
+
+
+def need_unrelated(ctx: Context, signer: str, concerned: list[str]) -> None:
+    """Refuse a signer that is one of those concerned, or related to one.
+
+    Args:
+        ctx: the context.
+        signer: member id.
+        concerned: ids, or names as they stand on a document; a name is a member's
+            if it is registered under it.
+
+    Raises:
+        Refusal: ``group_conflict``.
+    """
+    for name in concerned:
+        same = ctx.scan("members", "", name + "/", SAME_NAME_MAX) if name else []
+        known = [member["id"] for member in same if member["name"] == name]
+        if name and ctx.read("member", name) is not None:
+            known.append(name)
+        if any(is_related(ctx, signer, member) for member in known):
+            ctx.refuse("group_conflict", member=signer)
+
+
+def is_related(ctx: Context, one: str, other: str) -> bool:
+    """Say whether two members are the same or of one group."""
+    if one == other:
+        return True
+    group = ctx.need("member", one).get("group", "")
+    return bool(group) and group == ctx.need("member", other).get("group", "")
 
 
 # -- which orders are in force ---------------------------------------------------------
@@ -214,6 +256,15 @@ def need_free_units(ctx: Context, tile: Record) -> None:
         need_disposal(ctx, tile["holder"])
 
 
+def take_whole(holder: str, tiles: list[Record]) -> Record:
+    """Return units of a holder as if they were one tile, as far as orders bind it.
+
+    Without tiles it is bound by what is on all that the holder has.
+    """
+    locks = [lock for tile in tiles for lock in tile["locks"]]
+    return {"holder": holder, "lo": 0, "locks": locks}
+
+
 def need_kept(ctx: Context, record: Record, tile: Record, units: int) -> None:
     """Refuse to let units go of which their holder would keep too little.
 
@@ -234,8 +285,8 @@ def find_amount_freeze(ctx: Context, record: Record, tile: Record, units: int) -
     Args:
         ctx: the context.
         record: the receivable.
-        tile: a live tile of it.
-        units: how many of its units would go.
+        tile: any free tile of it that the holder has.
+        units: how many of the holder's units would go.
     """
     if not any_orders(ctx):
         return ""
@@ -246,15 +297,11 @@ def find_amount_freeze(ctx: Context, record: Record, tile: Record, units: int) -
             last = order["id"]
     if keep <= 0:
         return ""
-    kept = tile["hi"] - tile["lo"] - units
-    here = (tile["scope"], tile["lo"])
-    return "" if holds_beside(ctx, tile["holder"], here, record, keep - kept) else last
+    return "" if holds_free(ctx, tile["holder"], record, keep + units) else last
 
 
-def holds_beside(
-    ctx: Context, holder: str, here: tuple[str, int], record: Record, wanted: int
-) -> bool:
-    """Say whether a holder has so many free units in a currency beside a tile."""
+def holds_free(ctx: Context, holder: str, record: Record, wanted: int) -> bool:
+    """Say whether a holder has so many free units in a receivable's currency."""
     after = ""
     known = {record["id"]: record["currency"]}
     for _ in range(HOLDINGS_PAGES_MAX):
@@ -266,9 +313,8 @@ def holds_beside(
                 other = ctx.need("receivable", tile["scope"])
                 known[tile["scope"]] = other["currency"]
             same = known[tile["scope"]] == record["currency"]
-            is_other = (tile["scope"], tile["lo"]) != here
             bound = "pledge" in tile or freeze_locks(ctx, tile)
-            if same and is_other and not bound:
+            if same and not bound:
                 wanted -= tile["hi"] - tile["lo"]
         if len(page) < HOLDINGS_PAGE:
             break
