@@ -33,16 +33,15 @@ from contracts.kit.v1 import (
     today,
     unpaid_interest,
 )
-from contracts.kit.v1.owed import (
+from contracts.kit.v1.cover import (
+    WEIGHT_MAX,
     Money,
     add_cover,
-    cover_left,
-    discharge,
-    is_judged,
-    owes_nothing,
     shared_cover,
     take_cover,
+    weigh,
 )
+from contracts.kit.v1.owed import cover_left, discharge, is_judged, owes_nothing
 
 # Receivables judged in one job; only the pace depends on it.
 JUDGED_PAGE = 1000
@@ -87,26 +86,38 @@ def judge_day(ctx: Context, target: Record) -> None:
     page = ctx.scan("on_account", target["id"], target.get("judged", ""), JUDGED_PAGE)
     shared = shared_cover(ctx, target)
     covers: dict[str, Money] = {}
-    for receivable in page:
+    weights: dict[str, int] = {}
+    looked = 0
+    for position in range(len(page)):
+        receivable = page[position]
         if receivable["adjusted_date"] > closed:
             break
+        if looked > WEIGHT_MAX:
+            go_on(ctx, target, page[position - 1])
+            return
         programme = ctx.need("programme", receivable["programme"])
         if not is_judged(ctx, programme, receivable, closed):
             continue
         debtor = receivable["debtor"]
         if debtor not in covers:
             cover = add_cover(ctx, target, debtor, shared)
-            covers[debtor] = cover_left(ctx, target, receivable, cover)
+            left, weight = cover_left(ctx, target, receivable, cover)
+            covers[debtor] = left
+            weights[debtor] = weight
+            looked += weight
         judged = judge_lateness(ctx, programme, receivable, closed, covers[debtor])
-        covers[debtor] = take_cover(covers[debtor], judged.covered_minor)
+        weights[debtor] += weigh(judged.covered_minor)
+        covers[debtor] = take_cover(
+            covers[debtor], judged.covered_minor, weights[debtor]
+        )
         put_judged(ctx, programme, receivable, judged.lateness)
-    go_on(ctx, target, page)
+    full = len(page) == JUDGED_PAGE
+    go_on(ctx, target, page[-1] if full else {"adjusted_date": "9999"})
 
 
-def go_on(ctx: Context, account: Record, page: list[Record]) -> None:
-    """Judge what falls due behind a full page in another job."""
+def go_on(ctx: Context, account: Record, last: Record) -> None:
+    """Judge what falls due behind a receivable in another job."""
     kept = {name: account[name] for name in account if name != "judged"}
-    last = page[-1] if len(page) == JUDGED_PAGE else {"adjusted_date": "9999"}
     if last["adjusted_date"] <= account["closed_date"]:
         kept["judged"] = order_key(last["adjusted_date"], last["confirmed_order"])
         ctx.schedule(kept, "judge", ctx.time + 1)

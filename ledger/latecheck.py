@@ -28,6 +28,9 @@ Table = Mapping[str, JSONObject]
 Money = Counter[str]
 # Value dates of one debtor's cover that are told apart.
 DATES_MAX: Final = 16
+# Weight of the debts that it may cover; of one that it does not, and of one it does.
+WEIGHT_MAX: Final = 10_000
+UNCOVERED, COVERED = 8, 1
 
 
 class Terms(NamedTuple):
@@ -202,6 +205,7 @@ class CloseWatch:
         item, closed = account["id"], account["closed_date"]
         shared = _shared_cover(view, item, time)
         cover: dict[str, Money] = {}
+        weights: Counter[str] = Counter()
         for record in scan_records(view, "on_account", item):
             programme = read_record(view, "programme", record["programme"])
             if programme is None or not _is_over(programme, record, closed, time):
@@ -214,10 +218,13 @@ class CloseWatch:
                 cover[debtor] = _join_dates(cover[debtor])
             apart = _count_contested(view, record, time)
             late, used = _judge(programme, record, closed, (apart, cover[debtor]))
+            weights[debtor] += COVERED if used else UNCOVERED
             for value_date in sorted(cover[debtor]):
                 taken = min(used, cover[debtor][value_date])
                 cover[debtor][value_date] -= taken
                 used -= taken
+            if weights[debtor] >= WEIGHT_MAX:
+                cover[debtor] = Counter()
             compare("I11", record["id"], late > 0, record["state"] in JUDGED)
             if late == DEFAULT and record["state"] not in DEFAULTED:
                 raise wrong("I11", record["id"], "default", record["state"])

@@ -456,9 +456,9 @@ def test_interest(stage: Stage, row: Row) -> None:
 def test_the_audit_judges_once_more() -> None:
     """A rule that lets money cover two debts is found out when a day is closed."""
     sources = read_sources()
-    path, taken = "receivable/late.py", "judged.covered_minor)"
+    path, taken = "receivable/late.py", "judged.covered_minor, weights"
     assert taken in sources[path]
-    sources[path] = sources[path].replace(taken, "0)")
+    sources[path] = sources[path].replace(taken, "0, weights")
     stage = Stage(sources=sources)
     stage.begin()
     for _ in range(2):
@@ -471,3 +471,44 @@ def test_the_audit_judges_once_more() -> None:
         "books_wrong",
         stage.it,
     )
+
+
+# Money covers nothing behind three debts that it does not cover, in this world.
+BEHIND = """
+two it does not cover  | live face=99 days=3, live face=99 days=3, live face=9 days=3,
+                       | wait 3, receive 9 payer=nobody, close | state | live
+three of them          | live face=99 days=3, live face=99 days=3, live face=99 days=3,
+                       | live face=9 days=3, wait 3, receive 9 payer=nobody,
+                       | close                           | state | overdue
+many that it covers    | live face=1 days=3, live face=1 days=3, live face=1 days=3,
+                       | live face=1 days=3, live face=9 days=3, wait 3,
+                       | receive 13 payer=nobody, close  | state | live
+another debtor's apart | live face=99 days=3, live face=99 days=3, live face=99 days=3,
+                       | deal debtor=buyer, live face=9 days=3, wait 3,
+                       | receive 9 payer=nobody, close   | state | live
+in any order           | live face=99 days=3, live face=99 days=3, live face=99 days=3,
+                       | deal debtor=buyer, live face=99 days=3, live face=99 days=3,
+                       | live face=99 days=3, live face=9 days=3, deal,
+                       | live face=99 days=3, wait 3, receive 9 payer=nobody,
+                       | close                           | state first | overdue
+"""
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A world where a job has time for little, as its audit knows."""
+    sources = read_sources()
+    for path, old, new in (
+        ("kit/v1/cover.py", "WEIGHT_MAX = 10_000", "WEIGHT_MAX = 20"),
+        ("receivable/late.py", "JUDGED_PAGE = 1000", "JUDGED_PAGE = 2"),
+    ):
+        assert old in sources[path]
+        sources[path] = sources[path].replace(old, new)
+    monkeypatch.setattr("ledger.latecheck.WEIGHT_MAX", 20)
+    return Stage(sources=sources)
+
+
+@rows(BEHIND)
+def test_money_covers_no_debt_behind_too_many(hasty: Stage, row: Row) -> None:
+    """How many debts money is tried on is bounded; the audit counts alike."""
+    assert row.answer(hasty) == row.code

@@ -20,11 +20,11 @@ from contracts.kit.v1.calendars import (
     days_between,
     ms_of_date,
 )
+from contracts.kit.v1.cover import Money, add_cover, shared_cover, take_cover, weigh
 from contracts.kit.v1.exposure import move_exposure
 from contracts.kit.v1.notice import keep_notice
 from contracts.kit.v1.records import LATE_STATES, LIVE, OPEN_STATES
 from contracts.kit.v1.rule import Context, Record, order_key
-from contracts.kit.v1.standing import find_insolvency
 from contracts.kit.v1.terms import is_own, number_term, word_term
 
 # What a closed day, or a day that nobody closes, leaves on a receivable, and the
@@ -36,10 +36,6 @@ JUDGED = {
     "short_date": "paid_short",
 }
 OWED_PAGE = 50
-# Value dates of cover that are told apart.
-DATES_MAX = 16
-# Sums of money by value date.
-Money = dict[str, int]
 DATES = {
     "": (),
     "short": ("short_date",),
@@ -262,51 +258,6 @@ def data_late_ms(programme: Record, receivable: Record) -> int:
     return due_moment_ms(programme, add_days(judged_from(programme, receivable), wait))
 
 
-def shared_cover(ctx: Context, account: Record) -> Money:
-    """Return the money that may turn out to be any debtor's, by value date.
-
-    What an insolvent member paid is kept for its administrator and covers nothing.
-    """
-    sums: Money = {}
-    if account["suspense_minor"]:
-        for receipt in ctx.scan("suspense", account["id"], limit=10_000):
-            payers = (receipt["debtor"], receipt["payer"])
-            if not any(find_insolvency(ctx, payer) for payer in payers):
-                add_money(sums, receipt["value_date"], receipt["suspense_minor"])
-    return sums
-
-
-def add_cover(ctx: Context, account: Record, debtor: str, shared: Money) -> Money:
-    """Return shared money and what waits for what a debtor owes, oldest first.
-
-    Of many value dates the later ones count as the last that has a place: a day is
-    judged whatever money comes in small sums.
-    """
-    sums = {**shared}
-    for receipt in ctx.scan("unassigned", account["id"] + "/" + debtor, limit=10_000):
-        add_money(sums, receipt["value_date"], receipt["unassigned_minor"])
-    cover: Money = {}
-    for date in sorted(sums):
-        last = list(cover)[-1:] if len(cover) == DATES_MAX else [date]
-        add_money(cover, last[0], sums[date])
-    return cover
-
-
-def add_money(sums: Money, value_date: str, amount_minor: int) -> None:
-    """Count money of a value date."""
-    sums[value_date] = sums.get(value_date, 0) + amount_minor
-
-
-def take_cover(cover: Money, amount_minor: int) -> Money:
-    """Return what is left of cover when the oldest of it is needed elsewhere."""
-    left, rest = amount_minor, {}
-    for value_date, amount in cover.items():
-        if left < amount:
-            rest[value_date] = amount - left
-        left = max(0, left - amount)
-    return rest
-
-
 def find_cover(
     programme: Record, receivable: Record, closed: str, cover: Money, disputed: int = 0
 ) -> int:
@@ -369,28 +320,29 @@ def is_judged(ctx: Context, programme: Record, receivable: Record, closed: str) 
 
 def cover_left(
     ctx: Context, account: Record, receivable: Record, cover: Money
-) -> Money:
-    """Return what a debtor's debts that come before one leave of its cover.
+) -> tuple[Money, int]:
+    """Return what a debtor's debts before one leave of its cover, and their weight.
 
     Money is assigned once, so it covers once, in due order.
     """
-    left, after = cover, ""
+    left, after, weight = cover, "", 0
     while sum(left.values()):
         partition = account["id"] + "/" + receivable["debtor"]
         page = ctx.scan("owed", partition, after, OWED_PAGE)
         for other in page:
             if other["id"] == receivable["id"]:
-                return left
+                return left, weight
             programme = ctx.need("programme", other["programme"])
             if is_judged(ctx, programme, other, account["closed_date"]):
                 judged = judge_lateness(
                     ctx, programme, other, account["closed_date"], left
                 )
-                left = take_cover(left, judged.covered_minor)
+                weight += weigh(judged.covered_minor)
+                left = take_cover(left, judged.covered_minor, weight)
         if len(page) < OWED_PAGE:
-            return left
+            break
         after = order_key(page[-1]["adjusted_date"], page[-1]["confirmed_order"])
-    return left
+    return left, weight
 
 
 def disputed_minor(ctx: Context, receivable: Record) -> int:
@@ -573,9 +525,9 @@ def correct_overdue(
         cover = add_cover(
             ctx, account, receivable["debtor"], shared_cover(ctx, account)
         )
-        cover = cover_left(ctx, account, receivable, cover)
+        left = cover_left(ctx, account, receivable, cover)[0]
         lateness = judge_lateness(
-            ctx, programme, receivable, account["closed_date"], cover
+            ctx, programme, receivable, account["closed_date"], left
         ).lateness
     return put_judged(ctx, programme, corrected, lateness)
 
