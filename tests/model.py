@@ -13,6 +13,7 @@ from tests.model_records import (
     DAY_MS,
     ZONE_MS,
     Invoice,
+    Notice,
     Receivable,
     Tile,
     need,
@@ -49,6 +50,8 @@ class Model(ViewsModel):
         need(that=ms >= self.now, reason="time does not go back")
         for moment in self._midnights(ms) if self.now else ():
             self.now = moment
+            if (moment + ZONE_MS) % DAY_MS == 0:
+                self.count_notice()
             self.expire_orders(moment)
             self.place_idle()
             self.date_suspense()
@@ -229,6 +232,7 @@ class Model(ViewsModel):
         rec.stage = "live"
         rec.confirmed = 1 + max(r.confirmed for r in self.receivables.values())
         rec.tiles = [Tile(0, rec.face, rec.supplier, ())]
+        rec.notices = [Notice(0, rec.face, [0])]
 
     def _end(self, rec: Receivable, stage: str) -> None:
         rec.stage, rec.holds_uses = stage, False

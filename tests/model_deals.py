@@ -6,7 +6,6 @@ from typing import Any
 
 from tests.model_passing import PassingModel
 from tests.model_records import (
-    DAY_MS,
     Deal,
     Group,
     Line,
@@ -98,19 +97,25 @@ class DealsModel(PassingModel):
         if self.frozen(deal.rid, deal.seller, deal.lo, deal.hi):
             return False
         if deal.kind == "recourse":
-            return self._triggered(rec)
+            return self.triggered(rec)
         bankrupt = deal.buyer == self.terms["debtor"] and deal.buyer in self.insolvent
         meanwhile = rec.overdue and not (deal.is_late or deal.aware)
         return not (meanwhile or bankrupt)
 
-    def _knows(self, deal: Deal) -> bool:
-        """Tell whether a part is undisputed, or the buyer knows, so that it may pass.
+    def _fits(self, deal: Deal) -> bool:
+        """Tell whether a part may pass for its price.
 
-        "Disputed parts may pass only if the receiver signs that it knows" (§5).
-        Choice disputed-deal: it stays open till a price that comes has to go back.
+        "Disputed parts may pass only if the receiver signs that it knows" (§5), and
+        waiting money pays no units that are redeemed (redeem-covered). Choice
+        disputed-deal: it stays open till a price that comes has to go back.
         """
-        told = deal.aware or deal.kind != "sale"
-        return told or not self.disputed(deal.rid)
+        if deal.kind == "redemption":
+            return self._uncovered(self.receivables[deal.rid], deal.lo, deal.hi)
+        return deal.aware or deal.kind != "sale" or not self.disputed(deal.rid)
+
+    def _uncovered(self, rec: Receivable, lo: int, hi: int) -> bool:
+        """Tell whether money that waits leaves so many units unpaid."""
+        return hi - lo <= rec.outstanding - self.reserved(rec.rid)
 
     def _enter_deal(
         self,
@@ -214,8 +219,7 @@ class DealsModel(PassingModel):
         need(that=price <= hi - lo, reason="more than is owed")
         need(that=not self.is_due(rec), reason="not early")  # §1 "early redemption"
         # Choice redeem-covered: not what money that waits will pay.
-        free = rec.outstanding - self.reserved(rid)
-        need(that=hi - lo <= free, reason="money for it waits")
+        need(that=self._uncovered(rec, lo, hi), reason="money for it waits")
         group = self.terms["debtor"], tile.chain
         what = (rid, lo, hi), group, (price, pay_by_ms)
         self._enter_deal(did, "redemption", tile, *what)
@@ -249,44 +253,33 @@ class DealsModel(PassingModel):
 
     # Recourse
 
-    def _triggered(self, rec: Receivable) -> bool:
-        if self.terms["recourse_trigger"] == "overdue":
-            return rec.overdue
-        return rec.default
-
-    def _notice_from(self, rec: Receivable, tile: Tile) -> int:
-        """Return since when notice runs: the trigger or the last step back."""
-        late = self.terms["recourse_trigger"] == "overdue"
-        trigger_ms = rec.overdue_ms if late else rec.default_ms
-        edges = {edge for lo, hi, _ in rec.steps for edge in (lo, hi)}
-        starts = {tile.lo} | {edge for edge in edges if tile.lo < edge < tile.hi}
-        return min(
-            max([trigger_ms] + [ms for lo, hi, ms in rec.steps if lo <= start < hi])
-            for start in starts
-        )
-
     @operation
     def recourse_call(self, did: str, rid: str, tile_lo: int, pay_by_ms: int) -> None:
         """A holder calls on who passed the part to it with recourse.
 
         Choices: call-always, suspension, insolvency and a claim on the holder do
         not stand in its way (the claim is first taken from the price); call-notice,
-        days of 24 hours from the close that judged, inclusive. Interest that the
-        holder was paid for these units is not paid again (I9).
+        whole days, each holder its own, and notice once given stays so. Interest
+        that the holder was paid for these units is not paid again (I9).
         """
         rec, tile = self._free_tile(rid, tile_lo)
-        need(that=self._triggered(rec), reason="nothing triggered it")
+        need(that=self.triggered(rec), reason="nothing triggered it")
         need(that=bool(tile.chain), reason="nobody passed it on")
         member, stands_in = transferor(tile.chain)
         need(that=stands_in, reason="without recourse")
-        last_ms = self._notice_from(rec, tile) + self.terms["recourse_days"] * DAY_MS
-        need(that=self.now <= last_ms, reason="notice too late")
+        notices = self.notices(rec, tile)
+        given = any(notice.given for notice in notices)
+        used = max(notice.days[-1] for notice in notices)
+        in_time = given or used <= self.terms["recourse_days"]
+        need(that=in_time, reason="notice too late")
         price = tile.size
         if self.terms["recourse_price"] == "face_interest":
             price += self._interest_on(rec, tile)
         group = member, tile.chain[:-1]
         what = (rid, tile.lo, tile.hi), group, (price, pay_by_ms)
         self._enter_deal(did, "recourse", tile, *what)
+        for notice in notices:
+            notice.given = True
 
     def _interest_on(self, rec: Receivable, tile: Tile) -> int:
         """Return late interest on a tile to today, less its part of what was paid."""
@@ -313,9 +306,9 @@ class DealsModel(PassingModel):
         if deal.buyer == self.terms["debtor"] and deal.buyer in self.insolvent:
             receipt.suspense = amount
             receipt.administered = True
-        elif deal.state != "open" or amount != deal.price or not self._knows(deal):
+        elif deal.state != "open" or amount != deal.price or not self._fits(deal):
             self.refund(receipt, amount)
-            if deal.state == "open" and not self._knows(deal):
+            if deal.state == "open" and not self._fits(deal):
                 deal.state = "lapsed"
         else:
             receipt.priced = amount
@@ -331,7 +324,7 @@ class DealsModel(PassingModel):
         """The payee signs that it was paid directly, but for a named shortfall."""
         deal = self._find_deal(did)
         need(that=deal.state == "open", reason="not open")
-        need(that=self._knows(deal), reason="disputed")
+        need(that=self._fits(deal), reason="disputed, or money for it waits")
         net = deal.price - sum(fee for _, fee in deal.fees)
         need(that=0 <= shortfall < net, reason="shortfall")
         deal.shortfall = shortfall
@@ -350,11 +343,7 @@ class DealsModel(PassingModel):
             part.gone, part.gone_date = "redeemed", self.today
             self.free_excess(rec)
             return
-        self.carry_interest(rec, part, deal.after)
-        part.holder, part.chain = deal.after
-        rec.passed = True
-        if deal.kind == "recourse":
-            rec.steps.append((deal.lo, deal.hi, self.now))
+        self.hand_over(rec, part, deal.after)
 
     # A price that goes back
 
@@ -431,9 +420,6 @@ class DealsModel(PassingModel):
         frozen = self.frozen(deal.rid, deal.buyer, deal.lo, deal.hi)
         if not same or frozen or rec.stage != "live":
             return False
-        steps = [step for step in rec.steps if step[:2] == (deal.lo, deal.hi)]
-        if deal.kind == "recourse":
-            rec.steps.remove(steps[-1])  # notice runs as if it had not been
         for tile in tiles:
             lo, hi = max(tile.lo, deal.lo), min(tile.hi, deal.hi)
             self._pass_on(rec, tile, lo, hi, deal.before)

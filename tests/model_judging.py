@@ -17,11 +17,9 @@ class JudgingModel(PayoutsModel):
         if covered or self.is_short(rec):
             self.clear_overdue(rec)
             return
-        if not rec.overdue:
-            rec.overdue, rec.overdue_ms = True, self.now
+        rec.overdue = True
         graced = self.days_between(rec, date) > self.terms["grace_days"]
-        if graced and covered is None and not rec.default:
-            rec.default, rec.default_ms = True, self.now
+        rec.default = rec.default or (graced and covered is None)
 
     def idle(self) -> list[tuple[str, int]]:
         """Return value date and amount of what may yet be for what is owed.

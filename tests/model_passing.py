@@ -2,12 +2,14 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import pairwise
 
 from tests.model_orders import OrdersModel
 from tests.model_records import (
     RECOURSE,
     Group,
+    Notice,
     Offer,
     Receivable,
     RefusedError,
@@ -75,6 +77,12 @@ class PassingModel(OrdersModel):
         self._sign(left.holder)
         need(that=left.group == right.group, reason="not alike")
         self._check_frozen(rid, left.holder, left.lo, right.hi)
+        notices = self.notices(rec, left) + self.notices(rec, right)
+        same = len({notice.given for notice in notices}) == 1
+        need(that=same, reason="one was called on")
+        most = [max(days) for days in zip(*(x.days for x in notices), strict=True)]
+        for notice in notices:
+            notice.days = [*most]
         rec.tiles.remove(right)
         left.hi = right.hi
 
@@ -123,10 +131,39 @@ class PassingModel(OrdersModel):
     def _pass_on(
         self, rec: Receivable, tile: Tile, lo: int, hi: int, group: Group
     ) -> None:
-        part = self._cut_out(rec, tile, lo, hi)
+        self.hand_over(rec, self._cut_out(rec, tile, lo, hi), group)
+
+    def hand_over(self, rec: Receivable, part: Tile, group: Group) -> None:
+        """Let a part be of another group, with the interest its units were paid."""
         self.carry_interest(rec, part, group)
+        for notice in self.notices(rec, part):
+            notice.given = False
+            if len(group[1]) > len(part.chain):
+                notice.days.append(0)
+            else:
+                notice.days.pop()
         part.holder, part.chain = group
         rec.passed = True
+
+    def triggered(self, rec: Receivable) -> bool:
+        """Tell whether what recourse waits for has come."""
+        late = self.terms["recourse_trigger"] == "overdue"
+        return rec.overdue if late else rec.default
+
+    def notices(self, rec: Receivable, tile: Tile) -> list[Notice]:
+        """Return what is known of the notice of a tile's units, run by run."""
+        for edge in (tile.lo, tile.hi):
+            for run in [run for run in rec.notices if run.lo < edge < run.hi]:
+                rec.notices.append(replace(run, lo=edge, days=[*run.days]))
+                run.hi = edge
+        return [run for run in rec.notices if tile.lo <= run.lo and run.hi <= tile.hi]
+
+    def count_notice(self) -> None:
+        """Let who has units use a day of the notice time (§8)."""
+        for rec in self.receivables.values():
+            for tile in rec.live if self.triggered(rec) else ():
+                for notice in self.notices(rec, tile):
+                    notice.days[-1] += 1
 
     def _next(self, tile: Tile, to: str, *, recourse: bool) -> Group:
         """Return the group of units that pass to somebody."""

@@ -249,6 +249,16 @@ class Receipt:
 
 
 @dataclass
+class Notice:
+    """Days on which who has units could call on recourse, and could before."""
+
+    lo: int
+    hi: int
+    days: list[int]  # from the supplier on, by whom the units went through
+    given: bool = False  # who has them did call
+
+
+@dataclass
 class Receivable:
     """One receivable from its first proposal on."""
 
@@ -264,14 +274,11 @@ class Receivable:
     holds_uses: bool = True
     confirmed: int = 0  # order of confirmation
     overdue: bool = False
-    overdue_ms: int = 0  # since when
-    data_late: bool = False  # the bank has not closed the due day
     default: bool = False
-    default_ms: int = 0  # since when
     waived: dict[Group, int] = field(default_factory=dict)  # late interest
     reduction_claim: int = 0  # on the supplier
     passed: bool = False  # ever, whoever holds it now
-    steps: list[tuple[int, int, int]] = field(default_factory=list)  # lo, hi, when
+    notices: list[Notice] = field(default_factory=list)
     tiles: list[Tile] = field(default_factory=list)
 
     @property

@@ -6,7 +6,6 @@ import pytest
 
 from tests.model import Model
 from tests.test_model import (
-    DAY_MS,
     DUE,
     START,
     at,
@@ -208,24 +207,29 @@ def test_the_next_notice_runs_from_the_step_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra_ms", "answer"), [(0, "ok"), (1, "refused")], ids=["in_time", "late"]
+    ("cover", "days", "answer"),
+    [(0, 32, "ok"), (0, 33, "refused"), (1, 33, "ok"), (1, 34, "refused")],
 )
-def test_notice_time(extra_ms: int, answer: str) -> None:
-    """Judged at noon of day 2, 30 days end at noon of day 32."""
-    model = defaulted("B")
-    do(model.advance_to(at(day(2)) + 30 * DAY_MS + extra_ms))
+def test_notice_time(cover: int, days: int, answer: str) -> None:
+    """Judged on day 2, 30 days end with day 32; withdrawn for a day, with day 33."""
+    model = defaulted("B", late_rate_ppm=0)
+    if cover:
+        do(model.advance_to(at(day(9))), model.receipt("x", FACE, DUE, "X"))
+        do(close(model), model.advance_to(at(day(10))))
+        do(model.return_suspense("x", FACE), close(model))
+    do(model.advance_to(at(day(days))))
     assert model.recourse_call("d", "R", 0, at(day(60))) == answer
 
 
 def test_a_price_that_goes_back_undoes_the_step() -> None:
-    """B has its part and its first notice time again, and owes what it was sent."""
+    """B has its part and a notice time again, and owes what it was sent."""
     model = defaulted("B", recourse_price="face")
     do(model.advance_to(at(day(20))), model.recourse_call("d", "R", 0, at(day(30))))
     do(model.pay_deal("p", "d", FACE), model.pay_payouts("B"))
     do(model.advance_to(at(day(21))), model.reverse("r", "p", FACE))
     assert (holders(model), model.claim("B", "R")) == ([(0, FACE, "B")], FACE)
-    do(model.advance_to(at(day(32)) + 1))
-    assert model.recourse_call("e", "R", 0, at(day(40))) == "refused"
+    do(model.advance_to(at(day(52))))
+    assert model.recourse_call("e", "R", 0, at(day(60))) == "refused"
     model.check()
 
 
@@ -252,22 +256,23 @@ def test_recourse_does_not_pay_interest_twice() -> None:
     assert model.agreed["d"].price == 3_603_000
 
 
-def test_early_redemption_retires_and_frees_what_waits() -> None:
-    """100 wait; 50 units retire for 48, so 50 of the money waits for nothing."""
+def test_early_redemption_retires_what_no_money_waits_for() -> None:
+    """50 of 100 wait, 50 units retire for 48; while 1 more waits, they do not."""
     model = new()
     live(model, "R", 100)
-    do(model.redeem("d", "R", 0, 50, 100, 48, SOON), pay(model, "a", 100, "R"))
-    do(model.pay_deal("p", "d", 48))
+    do(model.redeem("c", "R", 0, 50, 100, 48, SOON), pay(model, "a", 51, "R"))
+    do(model.pay_deal("o", "c", 48), model.return_early("a", 1))
+    do(model.redeem("d", "R", 0, 50, 100, 48, SOON), model.pay_deal("p", "d", 48))
     assert model.redeem("e", "R", 0, 0, 50, 48, SOON) == "refused"
     assert model.tiles("R") == [(0, 50, "S", "live"), (50, 100, "S", "retired")]
-    assert (model.waiting("R"), model.unassigned()) == (50, 50)
+    assert (model.waiting("R"), model.payable("remitter")) == (50, 49)
     assert (model.payable("S"), model.state("R")) == (48, "part_paid")
     do(model.advance_to(at(DUE)))
-    assert (model.payable("S"), model.suspense()) == (98, 50)
+    assert model.payable("S") == 98
     assert model.state("R") == "settled"
     do(model.advance_to(at(day(10))), model.reverse("r", "p", 48))
     assert (model.outstanding("R"), model.state("R")) == (50, "part_paid")
-    assert (model.deals(), model.claim("S", "R")) == ({"d": "returned"}, 0)
+    assert model.deals() == {"c": "lapsed", "d": "returned"}
     model.check()
 
 

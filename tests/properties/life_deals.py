@@ -144,9 +144,20 @@ class Returns(Deals):
         ]
 
     @precondition(lambda self: self.callable())
-    @rule(data=st.data(), days=st.sampled_from([1, 5]), way=WAYS)
-    def call(self, data: st.DataObject, days: int, way: str) -> None:
-        """Call on a transferor."""
+    @rule(
+        data=st.data(),
+        days=st.sampled_from([1, 5]),
+        way=WAYS,
+        late=st.sampled_from([None, None, 0, 1]),
+    )
+    def call(self, data: st.DataObject, days: int, way: str, late: int | None) -> None:
+        """Call on a transferor; or when notice is over, or almost."""
         rid, tile_lo = data.draw(st.sampled_from(self.callable()))
+        if late is not None:
+            rec = self.model.receivables[rid]
+            tile = next(tile for tile in rec.live if tile.lo == tile_lo)
+            used = max(notice.days[-1] for notice in self.model.notices(rec, tile))
+            left = self.model.terms["recourse_days"] - used + late
+            self.driver.wait(self.driver.world.time + max(0, left) * DAY_MS)
         pay_by_ms = self.driver.now + days * DAY_MS
         self.driver.recourse_call(self.next_id("D"), rid, tile_lo, pay_by_ms, way=way)

@@ -32,7 +32,8 @@ class GivingUp(Returns):
     @rule(data=st.data(), really=st.integers(0, 3))
     def give_up(self, data: st.DataObject, really: int) -> None:
         """Close as uncollectable, not too often."""
-        lost = self.unclaimed("default", "recovering")
+        found = self.unclaimed("default", "recovering")
+        lost = [rid for rid in found if self.model.receivables[rid].live]
         if lost and not really:
             self.driver.give_up(data.draw(st.sampled_from(lost)))
 
