@@ -207,9 +207,9 @@ def index_line(line: Record) -> Places:
 
 def lost_minor(line: Record) -> int:
     """Return what was taken back of a line while its payout was sent."""
-    paid: int = line["principal_minor"] + line["interest_minor"]
+    paid: int = line["principal_minor"] + line["interest_minor"] - line["claimed_minor"]
     back: int = line["reversed_principal_minor"] + line["reversed_interest_minor"]
-    return min(back, paid - line["claimed_minor"]) - int(line["cancelled_minor"])
+    return min(back, paid) - int(line["cancelled_minor"])
 
 
 def index_claim(claim: Record) -> Places:
