@@ -70,7 +70,7 @@ def read_calendar(path: Path) -> JSONObject:
     """Return the calendar of a file as the ledger takes it.
 
     Raises:
-        LedgerError: those of ``read_private``; ``bad_calendar_file``.
+        LedgerError: those of ``read_form``; ``bad_calendar_file``.
     """
     given = read_form(path, "bad_calendar_file")
     try:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from cli.forms import read_form
-from cli.private import OTHERS_WRITE, read_private
+from cli.private import read_record
 from cli.signing.lines import show_block
 from cli.signing.screen import (
     Facts,
@@ -123,13 +123,10 @@ def read_genesis_file(path: Path) -> GenesisFile:
     """Return the genesis of a file, its form checked.
 
     Raises:
-        LedgerError: those of ``read_private``; ``bad_genesis_file``.
+        LedgerError: those of ``read_record``.
     """
-    raw = read_private(path, size_bytes_max=FILE_BYTES_MAX, forbidden_mode=OTHERS_WRITE)
+    value = read_record(path, VERSION, "bad_genesis_file", FILE_BYTES_MAX)
     try:
-        value = decode(raw)
-        if value["t"] != VERSION:
-            raise LedgerError("bad_genesis_file", expected=VERSION, path=path)
         signatures = read_signatures(value["signatures"])
         file = GenesisFile(decode_base64(value["payload"]), ()).add(signatures)
         Genesis.model_validate(file.open())
@@ -142,7 +139,7 @@ def read_config(path: Path | None, *, test_chain: bool) -> JSONObject:
     """Return the parameters of a chain, defaults where the file is silent.
 
     Raises:
-        LedgerError: those of ``read_private``; ``bad_config_file``.
+        LedgerError: those of ``read_form``; ``bad_config_file``.
     """
     given = {} if path is None else read_form(path, "bad_config_file")
     unknown = sorted(set(given) - set(DEFAULTS))

@@ -12,6 +12,7 @@ import stat
 from pathlib import Path
 from typing import Final
 
+from ledger.encoding import JSONObject, decode
 from ledger.errors import LedgerError
 
 OTHERS_READ: Final = 0o077
@@ -56,6 +57,28 @@ def read_private(
             "too_large", expected=f"at most {size_bytes_max} bytes", path=path
         )
     return raw
+
+
+def read_record(path: Path, version: str, code: str, size_bytes_max: int) -> JSONObject:
+    """Return the canonical JSON object of a file that nobody else may change.
+
+    Args:
+        path: of the file.
+        version: what its ``t`` has to be.
+        code: of the error, if it is another or none.
+        size_bytes_max: larger files are refused.
+
+    Raises:
+        LedgerError: those of ``read_private``; ``code``.
+    """
+    raw = read_private(path, size_bytes_max=size_bytes_max, forbidden_mode=OTHERS_WRITE)
+    try:
+        found = decode(raw)
+    except LedgerError as error:
+        raise LedgerError(code, expected=version, path=path) from error
+    if not isinstance(found, dict) or found.get("t") != version:
+        raise LedgerError(code, expected=version, path=path)
+    return found
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> LedgerError:

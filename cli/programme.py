@@ -173,7 +173,7 @@ def read_terms(path: Path, preset: str = "") -> JSONObject:
         preset: name of the terms to start from, "" for the defaults alone.
 
     Raises:
-        LedgerError: those of ``read_private``; ``bad_terms_file``; those of
+        LedgerError: those of ``read_form``; ``bad_terms_file``; those of
             ids, amounts and hashes.
     """
     given = read_form(path, "bad_terms_file")

@@ -14,47 +14,32 @@ from typing import Any, Final
 
 from cli.amounts import parse_amount, parse_minor
 from cli.forms import read_form
-from cli.private import OTHERS_WRITE, read_private
+from cli.private import read_record
 from cli.wallet.folder import WalletFolder
 from cli.wallet.keyheader import read_header
-from ledger.encoding import JSONObject, decode, encode, hex_digest
+from ledger.encoding import JSONObject, encode, hex_digest
 from ledger.errors import LedgerError
 
 MEMBER_VERSION: Final = "allonge.member.v1"
 KEY_VERSION: Final = "allonge.newkey.v1"
 CARD_VERSION: Final = "allonge.account.v1"
 FILE_BYTES_MAX: Final = 65_536
+REFUSED: Final = "bad_request_file"
 DUTIES: Final = ("admin", "checker", "maker")
 SALT_BYTES: Final = 32
-
-
-def read_request(path: Path, version: str) -> JSONObject:
-    """Return the content of a request file of one kind.
-
-    Raises:
-        LedgerError: those of ``read_private``; ``bad_request_file``.
-    """
-    raw = read_private(path, size_bytes_max=FILE_BYTES_MAX, forbidden_mode=OTHERS_WRITE)
-    try:
-        value = decode(raw)
-    except LedgerError as error:
-        raise LedgerError("bad_request_file", expected=version, path=path) from error
-    if not isinstance(value, dict) or value.get("t") != version:
-        raise LedgerError("bad_request_file", expected=version, path=path)
-    return value
 
 
 def read_member(path: Path) -> JSONObject:
     """Return the member of a member file, in the form the kernel demands.
 
     Raises:
-        LedgerError: those of ``read_request``; ``bad_request_file``, naming
+        LedgerError: those of ``read_record``; ``bad_request_file``, naming
             the field; ``bad_identifier``.
     """
     from ledger.kernel import NewMember  # noqa: PLC0415 - loads pydantic
 
-    member = read_request(path, MEMBER_VERSION).get("member")
-    found = check_form(NewMember, member, path)
+    file = read_record(path, MEMBER_VERSION, REFUSED, FILE_BYTES_MAX)
+    found = check_form(NewMember, file.get("member"), path)
     for row in found["identifiers"]:
         _check_digits(row["scheme"], row["value"])
     return found
@@ -64,11 +49,12 @@ def read_new_key(path: Path) -> JSONObject:
     """Return the key of a key file.
 
     Raises:
-        LedgerError: those of ``read_request``; ``bad_request_file``.
+        LedgerError: those of ``read_record``; ``bad_request_file``.
     """
     from ledger.kernel import NewKey  # noqa: PLC0415 - loads pydantic
 
-    return check_form(NewKey, read_request(path, KEY_VERSION).get("key"), path)
+    file = read_record(path, KEY_VERSION, REFUSED, FILE_BYTES_MAX)
+    return check_form(NewKey, file.get("key"), path)
 
 
 def check_form(form: Any, value: object, path: Path) -> JSONObject:
@@ -156,7 +142,7 @@ def read_policy(path: Path) -> JSONObject:
     """Return the policy of a TOML or JSON file.
 
     Raises:
-        LedgerError: those of ``read_private``; ``bad_policy_file``; those of
+        LedgerError: those of ``read_form``; ``bad_policy_file``; those of
             amounts.
     """
     given = read_form(path, "bad_policy_file")
@@ -211,9 +197,9 @@ def read_card(path: Path) -> JSONObject:
     """Return the card of a file.
 
     Raises:
-        LedgerError: those of ``read_request``; ``bad_request_file``.
+        LedgerError: those of ``read_record``; ``bad_request_file``.
     """
-    card = read_request(path, CARD_VERSION)
+    card = read_record(path, CARD_VERSION, REFUSED, FILE_BYTES_MAX)
     try:
         sound = len(bytes.fromhex(card["salt"])) == SALT_BYTES
         commit_card(card)

@@ -17,7 +17,7 @@ from typing import Any, Final
 import click
 
 from cli.client import NodeError
-from cli.private import OTHERS_WRITE, read_private, write_private
+from cli.private import read_record, write_private
 from cli.session import WAIT_S, Session
 from cli.signing.file import SigningFile, decode_signing_file
 from cli.terminal import describe_error
@@ -47,10 +47,9 @@ def read_batch(path: Path) -> list[SigningFile]:
     Raises:
         LedgerError: those of ``read_private``; ``bad_batch``.
     """
-    raw = read_private(path, size_bytes_max=FILE_BYTES_MAX, forbidden_mode=OTHERS_WRITE)
+    found = read_record(path, VERSION, "bad_batch", FILE_BYTES_MAX)
     try:
-        found = decode(raw)
-        if found["t"] != VERSION or not 0 < len(found["items"]) <= ITEMS_MAX:
+        if not 0 < len(found["items"]) <= ITEMS_MAX:
             raise LedgerError("bad_batch", expected=VERSION)
         return [decode_signing_file(encode(item)) for item in found["items"]]
     except (LedgerError, KeyError, TypeError) as error:
