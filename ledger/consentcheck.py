@@ -69,9 +69,8 @@ def _id(record: JSONObject) -> tuple[object, ...]:
 def _account_of(block: Block, record: JSONObject, role: str) -> set[str]:
     """Return who has a role for an account, before and after the block."""
     item = str(record.get("account", record["id"]))
-    found = [block.read("account", item)]
-    found += [was for was, _ in block.changed("account") if was["id"] == item]
-    return {str(account[role]) for account in found}
+    found = (block.read("account", item), block.was("account", item))
+    return {str(account[role]) for account in found if account}
 
 
 def _is_live(receivable: JSONObject) -> bool:

@@ -119,17 +119,13 @@ def _reversed(line: JSONObject) -> int:
 
 def _count_unsent(block: Block, item: str, credited: dict[str, int]) -> int:
     """Return what is unsent of a payout and its cuts but for what a block credited."""
-    origin = (block.read("payout", item)).get("origin", item)
-    known = {w.after["id"]: w for w in block.writes.get("payout", ()) if w.after}
-    left = 0
-    whole = read_record(block.view, "payout", origin)
+    origin = block.read("payout", item).get("origin", item)
+    whole, left = block.read("payout", origin), 0
     for payout in (whole, *scan_records(block.view, "cuts", origin)):
-        if payout is None:
-            continue
-        was = known[payout["id"]].before if payout["id"] in known else payout
-        if was is None and payout is whole:
+        was = block.was("payout", payout["id"])
+        if not was and payout is whole:
             return 0
-        if was is not None and was["outcomes"] != payout["outcomes"]:
+        if was and was["outcomes"] != payout["outcomes"]:
             return 0
         if payout["state"] in UNSENT:
             left += payout["amount_minor"] - credited[payout["id"]]

@@ -37,6 +37,7 @@ class Block:
     acts: list[Transaction]
     writes: dict[str, list[Written]]
     _named: list[tuple[Transaction, set[object]]] = field(default_factory=list)
+    _by_id: dict[str, dict[str, Written]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, candidate: Candidate, time: int) -> Block:
@@ -75,12 +76,17 @@ class Block:
         own = [w for w in self.writes.get("order", ()) if w.after == record]
         return bool(record["until_ms"] >= self.time and all(w.before for w in own))
 
+    def written(self, kind: str, item: str) -> Written | None:
+        """Return what the block made of a record, None if nothing."""
+        if kind not in self._by_id:
+            rows = self.writes.get(kind, ())
+            self._by_id[kind] = {(w.after or w.before or {})["id"]: w for w in rows}
+        return self._by_id[kind].get(item)
+
     def was(self, kind: str, item: str) -> JSONObject:
         """Return a record as it was before the block, {} if there was none."""
-        for before, after in self.writes.get(kind, ()):
-            if (after or before or {}).get("id") == item:
-                return before or {}
-        return self.read(kind, item)
+        found = self.written(kind, item)
+        return self.read(kind, item) if found is None else found.before or {}
 
     def date(self, offset_minutes: int) -> str:
         """Return the date of block time in a zone."""

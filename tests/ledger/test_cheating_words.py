@@ -241,15 +241,20 @@ CHEATS: dict[str, tuple[Changes, Story, str]] = {
     "whom an order is about ends it": (
         {
             "receivable/orders.py": (
-                'return sign_authority(ctx, body.ending, order.get("member", ""))',
-                'return [Signer(order["member"], "order")]',
+                "    # Without a guardian only a regulator is a channel.\n",
+                '    return [Signer(order["member"], "order")]\n',
             )
         },
         released,
         "I12",
     ),
     "an order locks nothing": (
-        {"receivable/orders.py": ("if lo < hi and tile", "if lo < 0 and tile")},
+        {
+            "receivable/orders.py": (
+                "lock_tile(ctx, piece, lock)",
+                "release_locks(ctx, piece)",
+            )
+        },
         in_part,
         "orders",
     ),
@@ -266,8 +271,8 @@ CHEATS: dict[str, tuple[Changes, Story, str]] = {
     "units are reduced of who was not asked": (
         {
             "receivable/disputes.py": (
-                'signers.append(Signer(holder, "give", part.units_minor, currency))',
-                "amount += len(holder)",
+                "return signers\n\n\ndef need_part(",
+                "return signers[:2]\n\n\ndef need_part(",
             )
         },
         reduced,
