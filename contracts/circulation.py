@@ -49,7 +49,7 @@ ALIKE = ("holder", "noticed", "recourse_class")
 rule = Rule(
     "receivable",
     part="circulation",
-    writes=("deal", "interest", "offer", "tile"),
+    writes=("deal", "interest", "line", "offer", "tile"),
     refusals={
         "part_too_small": (
             "refused",

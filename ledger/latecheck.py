@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from ledger.dealcheck import Records, compare, wrong
 from ledger.encoding import JSONObject, load_record
 from ledger.state import View, read_record, scan_records
-from ledger.sweepcheck import PPM, late_days, walk_tiles
+from ledger.sweepcheck import PPM, group_name, late_days, share_out, walk_tiles
 from ledger.termcheck import own_receivables
 from ledger.transactions import job_id
 
@@ -41,7 +41,7 @@ class Terms(NamedTuple):
 
 
 def check_late(books: Records) -> int:
-    """I2, I8, I11: accumulators are those of the lines, states those of the sums.
+    """I2, I8, I9, I11: accumulators are those of the lines, states those of the sums.
 
     Returns:
         How many receivables have ever been live.
@@ -62,6 +62,7 @@ def check_late(books: Records) -> int:
             units = line["principal_minor"] - line["reversed_principal_minor"]
             days = late_days(terms, record, dates[line["receipt"]])
             earned[record["id"]] += units * terms["late_ppm"] * days
+    _check_paid(books)
     recalled = _sum_recall(books, programmes, receivables)
     checked = 0
     for item, record in receivables.items():
@@ -95,6 +96,21 @@ def _check_discharged(books: Records, receivables: Table) -> None:
             for item in payout.get("discharges", ()):
                 if receivables[item]["state"] == "settled" and item not in judged:
                     raise wrong("I11", item, "open until it is paid", "settled")
+
+
+def _check_paid(books: Records) -> None:
+    """I9: a group had the late interest that its units were paid, there or before."""
+    had: Counter[tuple[str, str]] = Counter()
+    for line in books["line"]:
+        left = line["interest_minor"] - line["reversed_interest_minor"]
+        rows = line.get("groups", [{"amount_minor": 1, "group": group_name(line)}])
+        # Of what does not divide, the last to come get more.
+        weights = [(it["group"], -n, it["amount_minor"]) for n, it in enumerate(rows)]
+        for part in share_out(left, weights):
+            had[line["receivable"], part.name] += part.share_minor
+    for record in books["interest"]:
+        place = record["scope"], record["id"]
+        compare("I9", "/".join(place), had[place], record["paid_minor"])
 
 
 def _sum_recall(

@@ -106,13 +106,42 @@ and that it is netted       | sent 9, reverse 4, receive 10 k2     | books claim
 """
 
 
+# Interest that went on with units is taken back of both sides, each its part.
+CARRIED = """
+beta's 6 of 38           | deal order=interest_first late_basis=act365f,
+                         | live face=100000 days=3, wait 10, receive 300,
+                         | transfer 33271 49907, reverse 223, wait 8,
+                         | receive 607 k2 | credited beta | 101
+and alpha's 32           | deal order=interest_first late_basis=act365f,
+                         | live face=100000 days=3, wait 10, receive 300,
+                         | transfer 33271 49907, reverse 223, wait 8,
+                         | receive 607 k2 | credited alpha | 583
+all of what it came with | deal order=interest_first late_ppm=1000000,
+                         | live face=300 days=3, wait 11, receive 2,
+                         | transfer 0 102 gamma, receive 2 k2, take_back 2,
+                         | receive 305 k3 | credited gamma | 104
+and of nothing else      | deal order=interest_first late_ppm=1000000,
+                         | live face=300 days=3, wait 11, receive 2,
+                         | transfer 0 102 gamma, receive 2 k2, take_back 2,
+                         | receive 305 k3 | credited alpha | 203
+through two hands        | deal order=interest_first, live days=3, wait 9,
+                         | receive 900, transfer 0 500000, transfer 0 500000 gamma,
+                         | reverse 900, wait 6,
+                         | receive 1002000 k2 | credited gamma | 501000
+and back again           | deal order=interest_first, live days=3, wait 9,
+                         | receive 900, transfer 0 500000, rebuy 0 500000 9,
+                         | price payer=alpha, take_back 900, wait 6,
+                         | receive 1002000 k2 | credited alpha | 1002000
+"""
+
+
 @rows(REVERSALS)
 def test_refusals(stage: Stage, row: Row) -> None:
     """Each reversal is answered with its code."""
     assert row.answer(stage) == row.code
 
 
-@rows(ORDER, STATES, CLAIMS)
+@rows(ORDER, STATES, CLAIMS, CARRIED)
 def test_effects(stage: Stage, row: Row) -> None:
     """What was not distributed gives way first; what was sent becomes a claim."""
     assert row.answer(stage) == row.code

@@ -162,6 +162,16 @@ def frozen(stage: Stage) -> None:
     verbs.transfer(stage, 100, 200, tile=100)
 
 
+def carried(stage: Stage) -> None:
+    """Let late interest be taken back after some of its units passed on."""
+    verbs.deal(stage, order="interest_first")
+    verbs.live(stage, days=3)
+    verbs.wait(stage, 9)
+    verbs.receive(stage, 900)
+    verbs.transfer(stage, 0, 500_000)
+    verbs.reverse(stage, 600)
+
+
 def returned(stage: Stage) -> None:
     """Let money go back to who sent it."""
     verbs.stray(stage, 50, "buyer")
@@ -180,6 +190,16 @@ AGREES_NOT = (
 )
 # what is changed where, the story, what it breaks
 CHEATS: dict[str, tuple[Changes, Story, str]] = {
+    "who was paid interest gives back what went with its units": (
+        {
+            "kit/v1/reversals.py": (
+                'record["paid_minor"] - was[name] + left[name]',
+                'record["paid_minor"] - (name == group_key(line)) * amount_minor',
+            )
+        },
+        carried,
+        "I9",
+    ),
     "who is contested is not told": (
         {
             "receivable/sweep.py": (

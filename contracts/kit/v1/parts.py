@@ -9,9 +9,16 @@ anything else happens to their tile; a ``freeze`` stays on its units, wherever
 they go, until it is released or its time has passed.
 """
 
+from contracts.kit.v1.arithmetic import allocate_pro_rata
 from contracts.kit.v1.notice import begin_notice, notice_used
 from contracts.kit.v1.owed import settled_parts, today
-from contracts.kit.v1.records import LIVE, REDUCED, RETIRED, group_key
+from contracts.kit.v1.records import (
+    LIVE,
+    REDUCED,
+    RETIRED,
+    group_key,
+    paid_groups,
+)
 from contracts.kit.v1.rule import Context, Record, order_key
 from contracts.kit.v1.standing import need_free_units
 
@@ -236,6 +243,22 @@ def carry_interest(ctx: Context, tile: Record, moved: Record) -> None:
             taken[name] = taken.get(name, 0) + part
             ctx.write(given)
             put_interest(ctx, taken)
+        if part and name == "paid_minor":
+            carry_lines(ctx, given, taken["id"], part)
+
+
+def carry_lines(ctx: Context, given: Record, name: str, amount_minor: int) -> None:
+    """Let the lines that paid a group's interest know how much went to another."""
+    own = given["id"]
+    lines = ctx.scan("paid_with", given["scope"] + "/" + own, limit=1_000_000)
+    shares = allocate_pro_rata(amount_minor, [paid_groups(it)[own] for it in lines])
+    for position in range(len(lines)):
+        groups, part = paid_groups(lines[position]), shares[position]
+        if part:
+            after = {**groups, own: groups[own] - part}
+            after[name] = groups.get(name, 0) + part
+            rows = [{"group": it, "amount_minor": after[it]} for it in after]
+            ctx.write({**lines[position], "groups": rows})
 
 
 def put_interest(ctx: Context, record: Record) -> None:

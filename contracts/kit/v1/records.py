@@ -39,6 +39,7 @@ Kinds and what their records hold (optional fields in brackets):
 ``reduction``  units that are owed no more, and what a supplier owes instead
 """
 
+from contracts.kit.v1.arithmetic import pro_rata_cutoff, share_of
 from contracts.kit.v1.numbers import normalise_number
 from contracts.kit.v1.rule import Kind, Record, order_key
 
@@ -58,6 +59,21 @@ def group_key(tile: Record) -> str:
     """Return what makes units one group in a sweep, as a sort key."""
     pledge = tile.get("pledge", "")
     return f"{tile['holder']}/{pledge}/{tile['recourse_class']}"
+
+
+def paid_groups(line: Record) -> dict[str, int]:
+    """Return with which groups' units the interest is that a line paid.
+
+    It goes on with the units it was paid for. What is left of it when some was taken
+    back is shared as all of it was; of what does not divide, the last to come get more.
+    """
+    left = line["interest_minor"] - line["reversed_interest_minor"]
+    if "groups" not in line:
+        return {group_key(line): left}
+    rows = line["groups"]
+    weights = [(-n, rows[n]["amount_minor"]) for n in range(len(rows))]
+    cut = pro_rata_cutoff(left, weights)
+    return {rows[-n]["group"]: share_of(cut, weight, n) for n, weight in weights}
 
 
 Places = list[tuple[str, str, str]]
@@ -192,12 +208,16 @@ def index_share(share: Record) -> Places:
 def index_line(line: Record) -> Places:
     """Order the lines a receipt paid, and those a payout consists of.
 
-    ``interest_lines``: those that paid a receivable's late interest; ``lost``:
-    those of a payout that were taken back while it was sent.
+    ``interest_lines``: those that paid a receivable's late interest; ``paid_with``:
+    those of which some may be with a group's units; ``lost``: those of a payout that
+    were taken back while it was sent.
     """
     places = [("lines", line["receipt"], line["order"])]
     if line["interest_minor"] > line["reversed_interest_minor"]:
-        places.append(("interest_lines", line["receivable"], line["order"]))
+        item, order = line["receivable"], line["order"]
+        places.append(("interest_lines", item, order))
+        names = paid_groups(line).keys()
+        places += [("paid_with", item + "/" + name, order) for name in names]
     if "payout" in line:
         places.append(("remittance", line["payout"], line["order"]))
         if lost_minor(line) > 0:

@@ -19,7 +19,7 @@ from contracts.kit.v1.deals import undo_deal
 from contracts.kit.v1.notice import notice_days
 from contracts.kit.v1.owed import late_days, owe_again, owed_at
 from contracts.kit.v1.parts import reopen_units
-from contracts.kit.v1.records import RETIRED, UNSENT, group_key
+from contracts.kit.v1.records import RETIRED, UNSENT, group_key, paid_groups
 from contracts.kit.v1.rule import Context, Record
 
 LINES_MAX = 35_000
@@ -194,16 +194,15 @@ def reverse_line(ctx: Context, receipt: Record, line: Record, amount_minor: int)
     principal_left = line["principal_minor"] - line["reversed_principal_minor"]
     principal = min(amount_minor, principal_left)
     interest = amount_minor - principal
-    gained = reopen_line(ctx, receipt, receivable, line, principal, interest)
+    gained = reopen_line(ctx, receipt, receivable, line, principal)
     cancelled = cancel_payout(ctx, line, amount_minor)
     if amount_minor > cancelled:
         claim = amount_minor - cancelled
         add_claim(ctx, receipt["account"], receivable["id"], line["holder"], claim)
     ctx.write(
         {
-            **line,
+            **take_paid(ctx, line, interest),
             "cancelled_minor": line["cancelled_minor"] + cancelled,
-            "reversed_interest_minor": line["reversed_interest_minor"] + interest,
             "reversed_principal_minor": line["reversed_principal_minor"] + principal,
         }
     )
@@ -221,50 +220,41 @@ def reverse_line(ctx: Context, receipt: Record, line: Record, amount_minor: int)
 
 
 def reopen_line(
-    ctx: Context,
-    receipt: Record,
-    receivable: Record,
-    line: Record,
-    principal: int,
-    interest: int,
+    ctx: Context, receipt: Record, receivable: Record, line: Record, principal: int
 ) -> int:
     """Turn a line's lowest retired units live; return their accumulator."""
     programme = ctx.need("programme", receivable["programme"])
     paid_on = ctx.need("sweep", line["sweep"])["notice_days"]
     waited = notice_days(ctx, receivable) - paid_on
     rest = principal
-    name = ""
     for tile in ctx.scan("retired", line["id"], limit=1_000_000):
-        name = group_key(tile)
         units = min(rest, tile["hi"] - tile["lo"])
         if units and tile["state"] == RETIRED:
             reopen_units(ctx, tile, units, waited)
             rest -= units
     days = late_days(programme, receivable, receipt["value_date"])
     gained = accrue(principal, programme["late_ppm"], days)
-    if not name:
-        pledge = line.get("pledge", "")
-        name = line["holder"] + "/" + pledge + "/" + line["recourse_class"]
-    record = ctx.read("interest", name, receivable["id"])
+    record = ctx.read("interest", group_key(line), receivable["id"])
     if record is not None:
         accumulator = int(record["accumulator"]) - gained
         ctx.write({**record, "accumulator": str(accumulator)})
-        take_paid(ctx, receivable["id"], name, interest)
     return gained
 
 
-def take_paid(ctx: Context, receivable: str, name: str, amount_minor: int) -> None:
-    """Count interest of a group as not paid; what went on with its units, of others."""
-    own = ctx.need("interest", name, receivable)
-    found, rest = [own], amount_minor
-    if own["paid_minor"] < rest:
-        known = ctx.scan("interest", receivable, limit=LINES_MAX)
-        found += [record for record in known if record["id"] != name]
-    for record in found:
-        taken = min(rest, record["paid_minor"])
-        if taken:
-            ctx.write({**record, "paid_minor": record["paid_minor"] - taken})
-            rest -= taken
+def take_paid(ctx: Context, line: Record, amount_minor: int) -> Record:
+    """Return a line, not written, of which so much interest is taken back.
+
+    Each group with whose units it went is owed its part again.
+    """
+    back = line["reversed_interest_minor"] + amount_minor
+    after = {**line, "reversed_interest_minor": back}
+    was, left = paid_groups(line), paid_groups(after)
+    for name in was:
+        if was[name] != left[name]:
+            record = ctx.need("interest", name, line["receivable"])
+            paid = record["paid_minor"] - was[name] + left[name]
+            ctx.write({**record, "paid_minor": paid})
+    return after
 
 
 def cancel_payout(ctx: Context, line: Record, amount_minor: int) -> int:
@@ -312,15 +302,8 @@ def take_interest(ctx: Context, account: str, line: Record, amount_minor: int) -
     claim = amount_minor - cancelled
     if claim:
         add_claim(ctx, account, line["receivable"], line["holder"], claim)
-    back = line["reversed_interest_minor"] + amount_minor
-    ctx.write(
-        {
-            **line,
-            "cancelled_minor": line["cancelled_minor"] + cancelled,
-            "reversed_interest_minor": back,
-        }
-    )
-    take_paid(ctx, line["receivable"], group_key(line), amount_minor)
+    back = take_paid(ctx, line, amount_minor)
+    ctx.write({**back, "cancelled_minor": line["cancelled_minor"] + cancelled})
     cancelled += cancel_failed(ctx, account, line["holder"])
     claim = amount_minor - cancelled
     move_books(ctx, account, claims_minor=claim, payable_minor=-cancelled)
