@@ -327,6 +327,9 @@ class DealsModel(PassingModel):
         need(that=self._fits(deal), reason="disputed, or money for it waits")
         net = deal.price - sum(fee for _, fee in deal.fees)
         need(that=0 <= shortfall < net, reason="shortfall")
+        ruined = deal.seller in self.insolvent - self.disposing
+        bound = ruined or self.is_frozen(deal.seller)
+        need(that=not (shortfall and bound), reason="it may not give up what is short")
         deal.shortfall = shortfall
         self._move(deal)
 

@@ -152,8 +152,25 @@ class FreezesModel(MoneyModel):
 
     def any_frozen(self, rec: Receivable) -> bool:
         """Tell whether an order covers anything of what is live."""
-        places = [(tile.holder, tile.lo, tile.hi) for tile in rec.live]
-        return any(self.frozen(rec.rid, *place) for place in places)
+        held: dict[str, int] = {}
+        for tile in rec.live:
+            held[tile.holder] = held.get(tile.holder, 0) + tile.size
+        amounts = [x for x in self.freezes.values() if x.cover == "amount"]
+        return any(
+            self.frozen(rec.rid, tile.holder, tile.lo, tile.hi) for tile in rec.live
+        ) or any(
+            order.in_force and self._freezes(order, rec.rid, holder, 0, units)
+            for holder, units in held.items()
+            for order in amounts
+        )
+
+    def is_frozen(self, member: str) -> bool:
+        """Tell whether an order is on all a member holds and is paid."""
+        return any(
+            order.in_force and order.member == member and not order.may_dispose
+            for order in self.freezes.values()
+            if order.cover == "member"
+        )
 
     # Insolvency
 

@@ -145,14 +145,19 @@ class OrdersModel(FreezesModel):
         """All holders waive what is short and the late interest with it.
 
         Choice waive-room: from the due day on; late interest of any amount may go,
-        but no principal above the tolerance and none that is frozen.
+        but no principal above the tolerance and nothing that is frozen.
         """
         rec = self._open(rid)
         need(that=self.is_due(rec), reason="not due")
         short = rec.outstanding <= self.terms["tolerance_minor"]
         need(that=short, reason="more than the tolerance")
         need(that=not self.any_frozen(rec), reason="frozen")
-        for group, part in self.interest_by_group(rec, self.today).items():
+        owed = self.interest_by_group(rec, self.today)
+        for tile in rec.tiles if any(owed.values()) else ():
+            orders = self.segments(rid, tile.lo, tile.hi)
+            frozen = self.is_frozen(tile.holder) or any(run[0] for run in orders)
+            need(that=not (owed[tile.group] and frozen), reason="frozen")
+        for group, part in owed.items():
             rec.waived[group] = rec.waived.get(group, 0) + part
         for tile in rec.live:
             self._take_away(rec, tile, tile.size, "waived")
@@ -166,6 +171,7 @@ class OrdersModel(FreezesModel):
         """
         rec = self._open(rid)
         need(that=rec.default, reason="not in default")
+        need(that=not self.any_frozen(rec), reason="frozen")
         rec.stage = "closed"
         for tile in rec.live:
             self.end_offers(tile)

@@ -171,13 +171,13 @@ class PayoutsModel(OwedModel):
 
     @operation
     def verify_account(self, member: str, name: str) -> None:
-        """The attester verifies the account of a plan."""
+        """The attester verifies the account that is planned, or else in force."""
         self.check_attester()
         change = self.changes.get(member)
-        if change is None or change.name != name:
-            raise RefusedError("no such plan")
-        need(that=not change.is_verified, reason="verified already")
-        change.is_verified = True
+        known = change.name if change else self.account_of(member)
+        need(that=name == known, reason="another account")
+        if change:
+            change.is_verified = True
 
     @operation
     def veto_account(self, member: str) -> None:

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.properties.life_deals import Deals
-from tests.properties.life_distress import Defences
+from tests.properties.life_distress import Defences, GivingUp
 from tests.properties.life_entering import Entering
 from tests.properties.life_orders import Insolvency, Orders
 from tests.properties.life_passing import Passing
@@ -52,7 +52,7 @@ class Distress(Defences, Paying):
     }
 
 
-class Frozen(Orders, Deals, Passing, Paying):
+class Frozen(Orders, GivingUp, Passing, Paying):
     """Orders of authorities."""
 
     themed: ClassVar = {"late_rate_ppm": [0, 60_000, 1_000_000]}
