@@ -24,7 +24,7 @@ DAY_MS = 86_400_000
 RECEIVABLES_MAX = 50
 # Lines of one payout that were taken back while it was sent.
 LOST_MAX = 35_000
-FAILED_MAX = 200
+FAILED_MAX = 2_000
 CHARGES = "charges"
 REFUNDS = "refunds"
 
