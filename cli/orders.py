@@ -84,8 +84,8 @@ def freeze() -> None:
     """Put an authority's order on the ledger, release it, or list orders.
 
     A regulator places it, or an operator with a lender or regulator of another
-    group. What is frozen stays where it is; its money is held, or goes where
-    the order says.
+    group; neither of the group that it is about or pays. What is frozen stays where
+    it is; its money is held, or goes where the order says.
     """
 
 
