@@ -11,6 +11,7 @@ from typing import Any
 from ledger.transactions import object_id
 from tests.stage import Body, Stage
 from tests.verbs import (
+    attest,
     close,
     deal,
     entry,
@@ -83,6 +84,31 @@ def owed(stage: Stage, hands: int = 0) -> None:
     if hands:
         transfer(stage, 0, hands)
     wait(stage, 3)
+
+
+def repaid(stage: Stage) -> None:
+    """Let a buyer on such an account owe its seller when the debtor pays."""
+    own(stage)
+    live(stage, days=9)
+    sold(stage)
+    turn(stage)
+    price(stage)
+    transfer(stage, 0, 5)
+    price_back(stage)
+    turn(stage)
+    wait(stage, 9)
+    receive(stage, 1_000_000)
+
+
+def pay_all(stage: Stage, payee: str, purpose: str = "") -> None:
+    """Let all that is due to a member, for one purpose or any, be sent and paid."""
+    stage.register_payee(payee)
+    for found in stage.payouts(payee):
+        mine = found["account"] == stage.account and found["state"] == "due"
+        if mine and purpose in ("", found["purpose"]):
+            stage.payout = found["id"]
+            instruct(stage)
+            attest(stage)
 
 
 def turn(stage: Stage) -> None:

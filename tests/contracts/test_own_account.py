@@ -102,6 +102,15 @@ paid, no more recalled    | own recall_days=2, live face=9 days=3, wait 3, recei
                           | pick, instruct, attest, wait 3        | state | settled
 """
 
+# The lender passed on a part of what it bought for a price that its bank took back.
+SELLERS = """
+the rest is the buyer's   | repaid                       | payouts lender | due/108
+nothing to its seller     | repaid, pay_all lender, pay_all beta,
+                          | pay_all alpha holding                 | state | part_paid
+and then that, too        | repaid, pay_all lender, pay_all beta,
+                          | pay_all alpha holding, pay_all alpha  | state | settled
+"""
+
 REVERSED = """
 before it is paid on      | owed, receive 9, take_back 9          | sum_of live | 9
 then paid in again        | owed, receive 9, take_back 9, receive 9 k2, pick alpha due,
@@ -171,7 +180,7 @@ def test_who_owns_a_collection_account(stage: Stage, row: Row) -> None:
     assert row.answer(stage) == row.code
 
 
-@rows(DISCHARGE, REVERSED, EXPOSURE, MOVED)
+@rows(DISCHARGE, SELLERS, REVERSED, EXPOSURE, MOVED)
 def test_discharged_when_paid_on(stage: Stage, row: Row) -> None:
     """Nothing that a debtor's own account received discharges it by itself."""
     calm(stage)
