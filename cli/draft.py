@@ -83,7 +83,7 @@ def draft(
     terms["warnings"] += _warn_of_accounts(terms["pay_to"], **wallet_of)
     target = None if dry_run else output or Path(f"{file.name}.draft.json")
     if target:
-        _write_draft(target, terms)
+        write_private(target, encode({"version": DRAFT_VERSION, **terms}))
     if as_json:
         print_json(terms)
     else:
@@ -118,11 +118,6 @@ def _warn_of_accounts(
         for each in accounts
         if known and compact_number(str(each["value"])) not in known
     ]
-
-
-def _write_draft(path: Path, terms: dict[str, Any]) -> None:
-
-    write_private(path, encode({"version": DRAFT_VERSION, **terms}))
 
 
 def _show(terms: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from cli.command import argument, reads, signs
 from cli.lookup import Lookup
 from cli.people import FULL, check_id, find_id, name_id
 from cli.private import write_private
-from cli.requests import KEY_VERSION, make_key, read_new_key, read_policy
+from cli.requests import DUTIES, KEY_VERSION, make_key, read_new_key, read_policy
 from cli.session import Session, is_missing, with_node, with_wallet
 from cli.tables import print_list, print_rows, table
 from cli.terminal import print_json, print_note
@@ -27,7 +27,6 @@ ROLES: Final = (
     *("settlement_agent", "collateral_manager", "appraiser", "ip_centre"),
     *("delivery_attester", "auditor", "regulator"),
 )
-DUTIES: Final = ("admin", "checker", "maker")
 PROPOSED: Final = ("submitted", "countered", "issued")
 
 output_option = option("-o --output", PATH, "Where to write it.", required=True)

@@ -178,15 +178,11 @@ def list_quotes(session: Session) -> None:
     print_rows(lookup, table(f"request:request=id | {sides} | {until}"), asked)
     if given:
         print_text("")
-        figures = "net:money=net | price:money=price"
-        rows = [{**row, **_figures(row["price"])} for row in given]
+        figures = "net:money | price:money"
+        rows = [{**row, **row["price"]} for row in given]
         columns = table(f"quote:quote=id | {sides} | {figures} | {until}")
         print_rows(lookup, columns, rows)
     print_note("To sell at a price: run: allonge take QUOTE")
-
-
-def _figures(price: JSONObject) -> JSONObject:
-    return {"net": price["net_minor"], "price": price["price_minor"]}
 
 
 @quote.command("estimate")
