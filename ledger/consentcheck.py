@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from ledger.dealcheck import wrong
 from ledger.encoding import JSONObject
+from ledger.state import scan_records
 from ledger.transactions import object_id
 from ledger.written import Block
 
@@ -58,6 +59,7 @@ def check_consent(block: Block) -> None:
                         item, asked = record["id"], " or ".join(sorted(some))
                         raise wrong("I12", item, f"signed by {asked}", sorted(signed))
     _check_mandates(block)
+    _check_moved(block)
     _check_reduced(block)
     _check_orders(block)
 
@@ -172,6 +174,18 @@ WORDS: Final = (
         _id,
     ),
     Word(
+        "payto",
+        lambda was, _: not was,
+        lambda _, __, now: [{now["debtor"]}],
+        lambda now: (now["receivable"],),
+    ),
+    Word(
+        "answer",
+        lambda was, now: was.get("agrees") != now["agrees"],
+        lambda _, __, now: [{now["id"]}],
+        lambda now: (now["scope"],),
+    ),
+    Word(
         "payout_account",
         lambda was, now: (
             _next(now, "commitment") not in (None, _next(was, "commitment"))
@@ -214,6 +228,28 @@ def _check_mandates(block: Block) -> None:
             over = mandate["used_minor"] > mandate["limit_minor"]
             if over or mandate["until"] < block.date(FARTHEST_MINUTES):
                 raise wrong("I12", account["id"], mandate, "instructed beyond it")
+
+
+def _check_moved(block: Block) -> None:
+    """A debt is paid to another account after its notice, if no holder objects.
+
+    Who says nothing agrees to one of the same owner and attester, unless it lends.
+    """
+    for was, record in block.changed("receivable"):
+        item, places = record["id"], (was["account"], record["account"])
+        if places[0] == places[1]:
+            continue
+        notice: JSONObject = {"id": ""}
+        for _, payto in block.changed("payto"):
+            told = (payto["receivable"], payto["account"]) == (item, places[1])
+            notice = payto if told and payto["until_ms"] < block.time else notice
+        old, new = (block.read("account", place) for place in places)
+        alike = all(old[name] == new[name] for name in ("attester", "owner"))
+        for tile in scan_records(block.view, "live", item):
+            lends = "lender" in block.read("member", tile["holder"])["roles"]
+            said = block.read("answer", tile["holder"], notice["id"])
+            if not notice["id"] or not said.get("agrees", alike and not lends):
+                raise wrong("I12", item, f"agreed by {tile['holder']}", places[1])
 
 
 def _check_reduced(block: Block) -> None:

@@ -35,6 +35,7 @@ def check_paid(block: Block) -> None:
     """
     _check_claims(block)
     _check_cancelled(block)
+    _check_charges(block)
     _check_orders(block)
 
 
@@ -56,6 +57,27 @@ def _check_claims(block: Block) -> None:
         if claim is not None and claim["amount_minor"] and place not in touched:
             owed = f"{claim['amount_minor']} of it kept"
             raise wrong("I9", line["id"], owed, line["claimed_minor"])
+
+
+def _check_charges(block: Block) -> None:
+    """I9: what banks kept is claimed of a payee only as its programme says."""
+    for line in block.new("line"):
+        payout = block.read("payout", line.get("payout", ""))
+        if payout and "deal" not in line:
+            record = block.read("receivable", line["receivable"])
+            terms = block.read("programme", record["programme"])
+            bears = terms.get("charges_to", "owner")
+            if payout["charges_to"] != bears:
+                raise wrong("I9", payout["id"], f"charges to {bears}", "others")
+    for was, entry in block.writes.get("entry", ()):
+        charged = (entry or {}).get("charged_minor", 0)
+        if entry is not None and charged > (was or {}).get("charged_minor", 0):
+            kept = entry["amount_minor"] if entry["type"] == "charge" else 0
+            ends = scan_records(block.view, "attempts", entry.get("end_to_end", ""))
+            bears_it = any(payout["charges_to"] == "payee" for payout in ends)
+            most = entry.get("charges_minor", kept) if bears_it else 0
+            if charged > most:
+                raise wrong("I9", entry["id"], f"at most {most} claimed", charged)
 
 
 # What was taken back in part by a claim, and the payouts it had been paid with.

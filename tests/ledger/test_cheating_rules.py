@@ -455,10 +455,14 @@ def find_cheat(changes: Changes, story: Story) -> object:
     for path, (old, new) in changes.items():
         assert sources[path].count(old) >= 1, path
         sources[path] = sources[path].replace(old, new)
-    more = (make_actor("regulator", "regulator"), make_actor("buyer", "debtor"))
-    stage = Stage(more=more, sources=sources)
-    stage.begin()
+    more = (
+        make_actor("regulator", "regulator"),
+        make_actor("buyer", "debtor"),
+        make_actor("agent", "settlement_agent"),
+    )
     try:
+        stage = Stage(more=more, sources=sources)
+        stage.begin()
         story(stage)
         stage.check()
     except LedgerError as error:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests import order_verbs, sale_verbs, verbs
+from tests import bank_verbs, order_verbs, sale_verbs, verbs
 from tests.ledger.test_cheating_rules import Changes, Story, find_cheat, shared
 from tests.stage import Stage
+from tests.world import digest_of
 
 
 def two(stage: Stage, names: str = "") -> None:
@@ -139,6 +140,52 @@ def matched(stage: Stage) -> None:
     """Let a debtor take another member's money for its own debt."""
     verbs.stray(stage, 50, "buyer")
     verbs.match(stage, 50, by="debtor")
+
+
+def moved(stage: Stage) -> None:
+    """Let a debtor want to pay elsewhere, and its holder refuse that."""
+    verbs.live(stage)
+    bank_verbs.propose(stage, of="agent")
+    bank_verbs.answer(stage, "no")
+    verbs.wait(stage, 21)
+
+
+def registered(stage: Stage) -> None:
+    """Let a bank say where a member is paid."""
+    body = {
+        "attester": stage.member("bank"),
+        "commitment": digest_of("mine"),
+        "currency": "CNY",
+        "member": stage.member("gamma"),
+    }
+    stage.act("payout_account.register", body, by=["bank"])
+
+
+def returned(stage: Stage) -> None:
+    """Let a payout come back, less what banks kept."""
+    paid_out(stage)
+    verbs.attest(stage)
+    bank_verbs.bounce(stage, 5)
+
+
+def passed_late(stage: Stage) -> None:
+    """Let units pass whose late interest was paid first."""
+    stage.deal(order="interest_first")
+    verbs.live(stage, face=900_000, days=3)
+    verbs.wait(stage, 13)
+    verbs.receive(stage, 400_000)
+    verbs.transfer(stage, 0, 100_000, aware=1)
+
+
+def closed(stage: Stage) -> None:
+    """Let an account's owner close a day that its attester has not."""
+    verbs.open_account(stage, "bank", "agent")
+    verbs.live(stage, face=900, days=3)
+    verbs.wait(stage, 1)
+    date = stage.day(-1)
+    body = {"account": stage.account, "attester": stage.member("agent"), "date": date}
+    more = {"closing_minor": 0, "file_hash": digest_of("f"), "no_movement": True}
+    stage.act("bank.close", {**body, **more}, by=["bank"])
 
 
 PLACED = '    order = place_order(ctx, "freeze", given)'
@@ -307,6 +354,46 @@ CHEATS: dict[str, tuple[Changes, Story, str]] = {
         },
         invented,
         "I12",
+    ),
+    "a bank says where a member is paid": (
+        {
+            "receivable/programme.py": (
+                'return [Signer(body.member, "account")]',
+                'return [Signer(body.attester, "attest")]',
+            )
+        },
+        registered,
+        "I12",
+    ),
+    "an owner closes the day of its account": (
+        {
+            "receivable/bank.py": (
+                "[sign_attestation(ctx, body.account, body.attester, file_hash)]",
+                '[Signer(ctx.need("account", body.account)["owner"], "terms")]',
+            )
+        },
+        closed,
+        "I12",
+    ),
+    "a debt is paid elsewhere against its holder": (
+        {"receivable/payto.py": ('return "holders"', 'return ""')},
+        moved,
+        "I12",
+    ),
+    "who is paid bears what banks keep": (
+        {
+            "kit/v1/discrepancies.py": (
+                'if payout["charges_to"] != "payee" or',
+                "if",
+            )
+        },
+        returned,
+        "I9",
+    ),
+    "interest that was paid is owed again": (
+        {"kit/v1/parts.py": ("given[name] -= part", "given[name] -= part + 1")},
+        passed_late,
+        "I9",
     ),
     "a supplier says what is owed to it": (
         {
