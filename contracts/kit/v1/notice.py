@@ -14,10 +14,13 @@ from contracts.kit.v1.terms import word_term
 
 def notice_days(ctx: Context, receivable: Record) -> int:
     """Return for how many days so far the trigger of recourse has stood."""
+    days: int = receivable.get("notice_days", 0)
+    # Every part that passes asks, and most are of what is not overdue.
+    if "overdue_date" not in receivable:
+        return days
     programme = ctx.need("programme", receivable["programme"], shared=True)
     today = date_of_ms(ctx.time, programme["offset_minutes"])
     trigger = word_term(programme, "recourse_trigger")
-    days: int = receivable.get("notice_days", 0)
     return days + days_between(receivable.get(trigger + "_date", today), today)
 
 
