@@ -27,6 +27,8 @@ FREED: Final = ("rejected", "expired", "declined")
 MONEY_WORK: Final = ("due", "sweep")
 # What a cut of a payout has from it.
 WHOSE: Final = ("account", "deal", "payee", "purpose", "receipt")
+# Payouts of which a bank was told, and has said nothing final.
+UNDER_WAY: Final = ("instructed", "accepted")
 UNIT_STATES: Final = ("live", "retired", "reduced")
 CREDITS: Final = ("receipt", "return", "interest")
 # Classes that have a line of their own, and what an entry adds to it.
@@ -414,6 +416,13 @@ def _check_payouts(books: Books) -> None:
             compare("I9", item, whole.get(name), own.get(name))
         if own["amount_minor"] < int(own["state"] in UNSENT):
             raise wrong("I9", item, "something to pay", own["amount_minor"])
+    sent = [own for own in books["payout"] if own["state"] in UNDER_WAY]
+    told = _sum_by(sent, lambda own: f"{own['account']}/{own['mandate']}", _amount)
+    for account in books["account"]:
+        mandate = account.get("mandate", {"number": 0, "used_minor": 0})
+        used = told[f"{account['id']}/{mandate['number']}"]
+        if used > mandate["used_minor"]:
+            raise wrong("I12", account["id"], f"{used} counted", mandate["used_minor"])
     for line in paid_by_line:
         payee = payouts.get(line["payout"], {}).get("payee")
         compare("I9", line["id"], line["holder"], payee)
@@ -518,6 +527,12 @@ def check_due_work(books: Books, time: int) -> list[str]:
     """
     jobs = (*books["job"], *books["quarantine"])
     planned = {job["target"] for job in jobs if job["what"] in MONEY_WORK}
+    ageing = {job["target"] for job in jobs if job["what"] == "suspense"}
+    for receipt in books["receipt"]:
+        if receipt["suspense_minor"] and receipt["id"] not in ageing:
+            raise LedgerError(
+                "work_omitted", expected="its return planned", record=receipt["id"]
+            )
     offsets = {p["id"]: p["offset_minutes"] for p in books["programme"]}
     for item, receivable in books.receivables.items():
         if receivable["state"] not in OPEN or item in planned or "sweep" in receivable:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ledger.dealcheck import Records, compare
+from ledger.dealcheck import Records, compare, wrong
 from ledger.encoding import JSONObject
 
 UNSENT = ("due", "small", "held")
@@ -43,7 +43,16 @@ def check_orders(books: Records) -> int:
             compare("orders", item, least, taken[item])
     _check_loose(books, standing, orders)
     _check_frozen(books, [orders[item] for item in running])
+    _check_vacant(books, [orders[item] for item in running])
     return len(orders)
+
+
+def _check_vacant(books: Records, running: list[JSONObject]) -> None:
+    """Return if nobody who is insolvent attests an account."""
+    ruined = [order["member"] for order in running if order["what"] == "insolvency"]
+    for account in books["account"] if ruined else ():
+        if account["attester"] in ruined:
+            raise wrong("orders", account["id"], "no attester", account["attester"])
 
 
 def _check_frozen(books: Records, running: list[JSONObject]) -> None:

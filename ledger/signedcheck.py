@@ -120,6 +120,15 @@ def _check_passing(
         if held and block.binds(lock["id"]) and lock["until"] >= block.time:
             raise wrong("I3", item, f"frozen by {lock['id']}", receiver)
     scope = tile["scope"]
+    sold = any(
+        (deal or {}).get("receivable") == scope for _, deal in block.writes["deal"]
+    )
+    for order in block.read("standing", giver).get("orders", ()):
+        found = block.read("order", order)
+        # What was priced before an insolvency stands.
+        binds = found["cover"] == "member" or not (sold or found.get("disposal", True))
+        if binds and block.binds(order):
+            raise wrong("I3", item, f"bound by {order}", receiver)
     if (scope, giver, receiver) in passed:
         return
     reached, before = {giver}, 0

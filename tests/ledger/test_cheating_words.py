@@ -188,6 +188,32 @@ def closed(stage: Stage) -> None:
     stage.act("bank.close", {**body, **more}, by=["bank"])
 
 
+def bound(stage: Stage) -> None:
+    """Let a frozen member pass units on."""
+    verbs.live(stage, face=900, days=3)
+    order_verbs.freeze_member(stage)
+    verbs.transfer(stage, 0, 400)
+
+
+def broken(stage: Stage) -> None:
+    """Let an insolvent member pass units on."""
+    verbs.live(stage, face=900, days=3)
+    order_verbs.ruin(stage, "alpha")
+    verbs.transfer(stage, 0, 400)
+
+
+def bankrupt(stage: Stage) -> None:
+    """Let an account's attester be insolvent."""
+    verbs.live(stage, face=900, days=3)
+    order_verbs.ruin(stage, "bank")
+
+
+def aged(stage: Stage) -> None:
+    """Let money that nobody can place grow old."""
+    verbs.stray(stage, 50, "buyer")
+    verbs.wait(stage, 100)
+
+
 PLACED = '    order = place_order(ctx, "freeze", given)'
 ATTESTS = '    if ctx.need("account", account_id)["attester"] != attester:'
 BY_DEBTORS = (
@@ -394,6 +420,51 @@ CHEATS: dict[str, tuple[Changes, Story, str]] = {
         {"kit/v1/parts.py": ("given[name] -= part", "given[name] -= part + 1")},
         passed_late,
         "I9",
+    ),
+    "a frozen member passes units on": (
+        {
+            "kit/v1/standing.py": (
+                'order["cover"] in BINDING:',
+                'order["cover"] in ():',
+            )
+        },
+        bound,
+        "I3",
+    ),
+    "an insolvent member passes units on": (
+        {
+            "kit/v1/standing.py": (
+                '== INSOLVENCY and not order["disposal"]:',
+                "== INSOLVENCY and not order:",
+            )
+        },
+        broken,
+        "I3",
+    ),
+    "who is insolvent goes on attesting": (
+        {
+            "receivable/orders.py": (
+                'if account["attester"] == order["member"]:',
+                'if account["attester"] == "":',
+            )
+        },
+        bankrupt,
+        "orders",
+    ),
+    "what nobody can place stays": (
+        {
+            "receivable/suspense.py": (
+                'if not target["suspense_minor"] or return_ms(ctx, target) > ctx.time:',
+                "if target:",
+            )
+        },
+        aged,
+        "work_omitted",
+    ),
+    "what was sent is not counted": (
+        {"receivable/payouts.py": ('"used_minor": used}', '"used_minor": 0 * used}')},
+        paid_out,
+        "I12",
     ),
     "a supplier says what is owed to it": (
         {
