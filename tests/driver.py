@@ -53,6 +53,7 @@ TERMS: dict[str, Any] = {
 }
 OPTIONAL = (
     "dispute_days",
+    "exposure_max_minor",
     "grace_days",
     "late_close_days",
     "payout_days",
@@ -513,10 +514,10 @@ class Driver(Views):
 
     def reverse(self, ref: str, original_ref: str, amount: int) -> str:
         """The bank takes a receipt back."""
-        # Which units an order for an amount has of a payment is left open.
-        mine = [line for line in self.model.lines if line.ref == original_ref]
-        amounts = [x for x in self.model.freezes.values() if x.cover == "amount"]
-        if any(line.taken(order.order_id) for line in mine for order in amounts):
+        # Which units an order for an amount had of a payment is left open.
+        mine = {x.holder for x in self.model.lines if x.ref == original_ref}
+        orders = self.model.freezes.values()
+        if any(order.cover == "amount" and order.member in mine for order in orders):
             return "left open"
         item = self.receipt_item(original_ref)
         act = lambda: self.world.reverse(ref, item, amount)  # noqa: E731

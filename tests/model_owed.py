@@ -124,6 +124,8 @@ class OwedModel:
             for groups, moves in zip(paid, share(moved, sums), strict=True):
                 groups[tile.group] = groups.get(tile.group, 0) - moves
                 groups[group] = groups.get(group, 0) + moves
+        for line in mine:
+            line.carried = {**line.groups}
 
     def interest_due(self, rec: Receivable, date: str) -> int:
         """Return late interest of the receivable that is still to be paid."""

@@ -130,6 +130,7 @@ class Line:
     sent: dict[tuple[str, Part], int] = field(default_factory=dict)  # not yet paid
     paid: dict[tuple[str, Part], int] = field(default_factory=dict)  # not returned
     groups: dict[Group, int] = field(default_factory=dict)  # with whose units it is
+    carried: dict[Group, int] = field(default_factory=dict)  # the same, when it went
     in_default: bool = False  # swept while the receivable was in default
     is_small: bool = False  # waits for more to be paid together
     credited: int = 0  # what its holder was to get, claims taken off
@@ -144,11 +145,14 @@ class Line:
         return self.principal + self.interest
 
     def give_interest(self, amount: int) -> None:
-        """Let late interest go back, from whosever units it went with."""
+        """Let late interest go back, from whosever units it went with.
+
+        Choice carried-interest: what is left is shared as it was when it went.
+        """
         self.interest -= amount
-        parts = share(amount, [*self.groups.values()])
-        for group, part in zip(self.groups, parts, strict=True):
-            self.groups[group] -= part
+        weights = self.carried or self.groups
+        parts = share(self.interest, [*weights.values()][::-1])[::-1]
+        self.groups = dict(zip(weights, parts, strict=True))
 
     @property
     def lost(self) -> int:

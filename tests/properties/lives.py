@@ -58,7 +58,8 @@ class Walker(RuleBasedStateMachine):
         """Begin with some receivables that live."""
         ranges = {**TERMS, **self.themed}
         terms = {name: data.draw(st.sampled_from(ranges[name])) for name in ranges}
-        self.driver = OrderDriver(**terms)
+        room = data.draw(st.sampled_from([400, 10**9]))
+        self.driver = OrderDriver(**terms, exposure_max_minor=sum(faces) + room)
         self.model = self.driver.model
         for face, due in zip(faces, dues, strict=False):
             rid = self.next_id("R")
