@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from html import escape, unescape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
@@ -31,9 +31,6 @@ from cli.terminal import json_option, print_facts, print_json, print_note
 from cli.typed import HOLDING, PATH, option
 from ledger.encoding import JSONObject, decode_base64, encode
 from ledger.errors import LedgerError
-
-if TYPE_CHECKING:
-    from ledger.blocks import Header
 
 PROOF_VERSION: Final = "allonge.proof.v3"
 # Without a checkpoint of the log; written no more, and read as what it is.
@@ -374,14 +371,14 @@ def verify_proof(data: JSONObject, log_key: str = "") -> JSONObject:
             "block": f"{header.height}, hash {header.hash.hex()}",
             "chain": str(data["chain"]),
             "header": "not compared with a node",
-            "log": _verify_logged(data, header, log_key),
+            "log": _verify_logged(data, header.encode(), header.size - 1, log_key),
         }
     except (KeyError, TypeError, ValueError) as error:
         raise LedgerError("bad_paper", expected=PROOF_VERSION) from error
 
 
-def _verify_logged(data: JSONObject, header: Header, log_key: str) -> str:
-    """Return in which log a header stands, and who signed that."""
+def _verify_logged(data: JSONObject, raw: bytes, index: int, log_key: str) -> str:
+    """Return in which log a header stands as which leaf, and who signed that."""
     from ledger import checkpoint
     from ledger.log import hash_leaf, verify_inclusion
 
@@ -398,10 +395,9 @@ def _verify_logged(data: JSONObject, header: Header, log_key: str) -> str:
     if head.origin != log:
         raise LedgerError("bad_checkpoint", expected=log, found=ascii(head.origin[:64]))
     proof = [bytes.fromhex(item) for item in data["log"]["inclusion"]]
-    leaf = hash_leaf(header.encode())
-    verify_inclusion(leaf, header.size - 1, head.size, proof, head.root)
+    verify_inclusion(hash_leaf(raw), index, head.size, proof, head.root)
     signed = "signed with the key you gave" if log_key else "signature not verified"
-    return f"leaf {header.size - 1} of {head.size}, {signed}"
+    return f"leaf {index} of {head.size}, {signed}"
 
 
 def _verify_record(root: bytes, key: bytes, pub: int, found: JSONObject) -> None:
