@@ -109,13 +109,13 @@ class OrdersModel(FreezesModel):
         """Debtor and supplier reduce what is owed, at the supplier's expense.
 
         "The supplier's own units first, then a claim on the supplier" (§8). Choice
-        reduce-room: no more than is outstanding and not yet claimed; frozen units
+        reduce-room: no more than is outstanding, whatever is claimed; frozen units
         are not taken.
         """
         self._check_defences()
         rec = self._open(rid)
         # Choice reduce-covered: not what money that waits will pay.
-        room = rec.outstanding - rec.reduction_claim - self.reserved(rid)
+        room = rec.outstanding - self.reserved(rid)
         need(that=0 < amount <= room, reason="more than is owed")
         for tile in reversed(rec.live):
             frozen = self.frozen(rid, tile.holder, tile.lo, tile.hi)
