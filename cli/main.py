@@ -49,7 +49,7 @@ COMMANDS: Final = {
     "accept": Lazy("cli.receivables:accept", "Accept an offer, or proposed terms."),
     "decline": Lazy("cli.receivables:decline", "Decline an offer, refuse a claim."),
     "cancel": Lazy("cli.receivables:cancel", "Take back what is not live yet."),
-    "void": Lazy("cli.receivables:void", "Cancel a live receivable by consent."),
+    "cancel-live": Lazy("cli.receivables:cancel_live", "Cancel a live one by consent."),
     "split": Lazy("cli.parts:split", "Cut a holding into parts."),
     "merge": Lazy("cli.parts:merge", "Join two neighbouring holdings."),
     "offer": Lazy("cli.parts:offer", "Offer a part to one member."),

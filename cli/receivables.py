@@ -464,10 +464,10 @@ def cancel(_: Lookup, receivable: JSONObject) -> JSONObject:
     return {"receivable": receivable}
 
 
-@click.command("void")
+@click.command("cancel-live")
 @argument("receivable", RECEIVABLE)
-@signs("receivable.void")
-def void(_: Lookup, receivable: JSONObject) -> JSONObject:
+@signs("receivable.cancel_live")
+def cancel_live(_: Lookup, receivable: JSONObject) -> JSONObject:
     """Cancel a live RECEIVABLE; debtor and holder sign one file (--prepare)."""
     return {"receivable": receivable}
 

@@ -18,6 +18,9 @@ from contracts.kit.v1 import (
     release_unassigned,
 )
 
+# All its parts are cancelled in one act; joining them first is one more.
+CANCELLED_TILES_MAX = 10_000
+
 rule = Rule(
     "receivable",
     part="consent",
@@ -33,13 +36,13 @@ rule = Rule(
 )
 
 
-class Void(Payload):
-    """``receivable.void``: nothing is owed any more."""
+class CancelLive(Payload):
+    """``receivable.cancel_live``: nothing is owed any more."""
 
     receivable: Hash
 
 
-def sign_void(ctx: Context, body: Void) -> list[Signer]:
+def sign_cancel_live(ctx: Context, body: CancelLive) -> list[Signer]:
     """Debtor and the one holder, who gives up all that is owed."""
     record = ctx.need("receivable", body.receivable)
     holder = first_holder(ctx, record)
@@ -80,9 +83,12 @@ def check_unpaid(ctx: Context, record: Record) -> None:
 
 
 @rule.action(
-    "receivable.void", Void, signers=sign_void, on=("receivable", "receivable")
+    "receivable.cancel_live",
+    CancelLive,
+    signers=sign_cancel_live,
+    on=("receivable", "receivable"),
 )
-def void(ctx: Context, body: Void) -> None:
+def cancel_live(ctx: Context, body: CancelLive) -> None:
     """Cancel a live receivable by consent of its debtor and only holder."""
     record = ctx.need("receivable", body.receivable)
     check_unpaid(ctx, record)
@@ -92,7 +98,9 @@ def void(ctx: Context, body: Void) -> None:
     if claim_left(ctx, record["account"], record["id"], holder):
         # Its holder was paid, and nothing would be left to repay that from.
         ctx.refuse("encumbered", receivable=record["id"])
-    for tile in ctx.scan("live", record["id"], limit=10_000):
+    if ctx.count_rows("live", record["id"]) > CANCELLED_TILES_MAX:
+        ctx.refuse("encumbered", receivable=record["id"], tiles_max=CANCELLED_TILES_MAX)
+    for tile in ctx.scan("live", record["id"], limit=CANCELLED_TILES_MAX):
         need_unfrozen(ctx, tile)
         need_kept(ctx, record, tile, tile["hi"] - tile["lo"])
         if tile["holder"] != holder or is_locked(ctx, tile) or "pledge" in tile:

@@ -356,8 +356,8 @@ class Driver(Views):
 
     def end(self, name: str, rid: str) -> str:
         """End a proposal, or a live receivable, or pay it early, by name."""
-        acts = {"decline_issue": "decline", "cancel_live": "void"}
-        act = f"receivable.{acts.get(name, name)}"
+        verb = "decline" if name == "decline_issue" else name
+        act = f"receivable.{verb}"
         return self.both(name, lambda: self.act(act, receivable=self.item(rid)), rid)
 
     # -- passing on -------------------------------------------------------------

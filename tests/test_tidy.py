@@ -17,6 +17,11 @@ ROOT_NAMES = {
 BUILT_NAMES = {"build", "__pycache__"}
 BANNED_NAMES = re.compile(r"(util|helper|manager)s?|common|misc|stuff")
 BANNED_CLASSES = re.compile(r".*(Util|Helper|Manager|Service)s?")
+# What the trade calls otherwise (DOMAIN.md §1): one word for one thing.
+OTHERS_WORDS = re.compile(
+    r"\b(token|voucher|asset|endorser|buy-?back|hop|lien|void|core.enterprise)s?\b",
+    re.IGNORECASE,
+)
 # One letter of each in brackets, or this file would break its own rule.
 MACHINE_PATHS = re.compile(r"(?<![\w.])/([w]ork|[r]oot|[t]mp)/")
 REGISTRY_HOSTS = re.compile(
@@ -174,6 +179,23 @@ def test_names_say_what_is_inside() -> None:
         )
 
     assert not files + places(is_handy, *PACKAGES)
+
+
+def test_one_word_for_one_thing() -> None:
+    """Rules, screens and documents use none of the words that stand for others."""
+    read = [
+        path
+        for path in text_files()
+        if not {"ledger", "tests"} & {*path.relative_to(ROOT).parts}
+        or path.name == "README.md"
+    ]
+    found = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for path in read
+        for number, line in enumerate(read_text(path).splitlines(), 1)
+        if path.name != "LICENSE" and OTHERS_WORDS.search(line)
+    ]
+    assert not found
 
 
 def is_true_division(node: ast.AST) -> bool:

@@ -213,9 +213,9 @@ def cancel(stage: Stage, by: str = "") -> None:
     _end(stage, "cancel", by)
 
 
-def void(stage: Stage, by: str = "") -> None:
+def cancel_live(stage: Stage, by: str = "") -> None:
     """Cancel a live receivable by consent."""
-    _end(stage, "void", by)
+    _end(stage, "cancel_live", by)
 
 
 def _end(stage: Stage, verb: str, by: str) -> None:

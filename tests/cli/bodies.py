@@ -460,7 +460,7 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "receivable.submit": SUBMIT,
     "receivable.transfer": {**GIVING, "aware_overdue": True},
-    "receivable.void": {"receivable": R},
+    "receivable.cancel_live": {"receivable": R},
     "receivable.waive": {
         "interest_minor": 12,
         "principal_minor": 34,

@@ -85,7 +85,7 @@ WRONG: list[tuple[list[str], str, int]] = [
     (["accept", MID], "wrong_id_kind", 2),
     (["decline", "Rzzzz!"], "bad_id", 2),
     (["cancel", ""], "bad_id", 2),
-    (["void", OID], "wrong_id_kind", 2),
+    (["cancel-live", OID], "wrong_id_kind", 2),
     (["withdraw", RID], "wrong_id_kind", 2),
     (["merge", RID, TYPO], "bad_id_check", 2),
     (["offer", f"{TYPO}/5.00", "--to", MID], "bad_id_check", 2),

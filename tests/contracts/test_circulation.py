@@ -241,8 +241,8 @@ offer                           | live days=3, transfer 5 9,
                                 | start 9        | offer 0 1             | sweep_running
 take                            | live days=3, transfer 5 9, offer 0 1 gamma days=9,
                                 | start 9        | take                  | sweep_running
-void                            | live days=3, transfer 5 9,
-                                | start 9        | void by=debtor+alpha  | sweep_running
+cancel live                     | live days=3, transfer 5 9,
+                                | start 9 | cancel_live debtor+alpha     | sweep_running
 split afterwards                | live days=3, transfer 5 9, start 9,
                                 | wait 1         | split 2               | ok
 more money                      | live days=3, transfer 5 9,

@@ -109,7 +109,7 @@ overdue, known, paid | live days=3, wait 3, sold flat=5 aware=1, close,
                      | price              | deal_state           | moved
 overdue, then paid   | live days=3, wait 3, sold flat=5, close, wait 1,
                      | receive 999999 value=-1, price | deal_state | lapsed touched
-void                 | sold               | void                 | encumbered
+cancel_live          | sold               | cancel_live          | encumbered
 split                | sold               | split 5              | part_locked
 transfer             | sold               | transfer 0 5         | part_locked
 offer                | sold               | offer 500000 500005  | part_locked

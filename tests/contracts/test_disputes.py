@@ -73,8 +73,8 @@ the rest is paid            | soft days=3, reduce 999991, wait 3,
                             | receive 9              | state | settled
 and what is too much        | soft days=3, reduce 999991, wait 3,
                             | receive 10             | books suspense | 1
-then cancelled              | soft, reduce 5         | void | ok
-frees exposure but once     | soft, reduce 5, void   | exposed | 0
+then cancelled              | soft, reduce 5         | cancel_live | ok
+frees exposure but once     | soft, reduce 5, cancel_live | exposed | 0
 its invoice stays used      | deal undertaking=subject_to_defences,
                             | live number=R7 face=9,
                             | reduce 9      | submit number=R7 face=9 | invoice_overused

@@ -44,7 +44,7 @@ an offer to it stands         | live, offer 0 5, ruin beta | take | ok
 it gives nothing more         | live, ruin alpha       | transfer 0 5 | insolvent
 nor offers                    | live, ruin alpha       | offer 0 5 | insolvent
 nor asks for a price          | live, ruin alpha       | ask 0 5 | insolvent
-nor cancels                   | live, ruin alpha       | void | insolvent
+nor cancels                   | live, ruin alpha       | cancel_live | insolvent
 unless the order says so      | live, ruin alpha disposal=1 | transfer 0 5 | ok
 once dismissed                | live, ruin alpha, lift | transfer 0 5 | ok
 money to its administrator    | live days=3, ruin alpha, wait 3,

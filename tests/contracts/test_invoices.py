@@ -41,10 +41,10 @@ declined             | issue number=A10,
                      | decline             | submit number=A10        | ok
 free, another amount | submit number=A11,
                      | reject              | submit number=A11 face=9 | ok
-void before transfer | live number=A12,
-                     | void                | submit number=A12        | ok
-void after transfer  | live number=A13, transfer 0 1000000,
-                     | void                | submit number=A13        | invoice_overused
+cancelled when live  | live number=A12,
+                     | cancel_live         | submit number=A12        | ok
+cancelled when moved | live number=A13, transfer 0 1000000,
+                     | cancel_live         | submit number=A13        | invoice_overused
 live                 | live number=A14     | submit number=A14        | invoice_overused
 settled              | live number=A15 days=3, wait 3,
                      | receive 1000000     | submit number=A15        | invoice_overused
@@ -99,9 +99,9 @@ of a settled one     | retain R12 days=3,
 it goes live         | retain R13, draw R13 100    | confirm          | ok
 it is used up        | retain R14                  | use R14 100      | invoice_overused
 source of a draw     | retain R15,
-                     | draw R15 100, go_first      | void             | encumbered
+                     | draw R15 100, go_first      | cancel_live      | encumbered
 source no more       | retain R16, draw R16 100,
-                     | reject, go_first            | void             | ok
+                     | reject, go_first            | cancel_live      | ok
 """
 
 

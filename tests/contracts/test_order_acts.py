@@ -72,7 +72,7 @@ recourse.call           | backed 9, bound beta 1000 | call 1001 | frozen frozen 
 holding.redeem          | live, bound alpha 1000000 | redeem 0 9 9 | frozen frozen ok
 holding.repurchase      | live, transfer 0 1000, bound beta 1000,
                         | | rebuy 0 1000 999 | frozen frozen ok
-receivable.void         | live, bound alpha 1000000 | void | frozen frozen frozen
+receivable.cancel_live  | live, bound alpha 1000000 | cancel_live | frozen frozen frozen
 receivable.reduce, own  | soft, bound alpha 1000000, reduce 5 | left_claim | 5 5 5
 receivable.reduce       | soft, transfer 0 500000, bound beta 500000,
                         | | reduce 500005 tile=0 units=9 | frozen frozen frozen

@@ -78,7 +78,7 @@ transferred                | live, freeze_units 0 5 | transfer 0 5 | frozen
 split                      | live, freeze_units 0 5 | split 2 | frozen
 merged                     | live, freeze_units 0 5 | merge 0 5 | frozen
 merged from the left       | live, freeze_units 5 10 | merge 0 5 | frozen
-cancelled                  | live, freeze_units 0 5 | void | frozen
+cancelled                  | live, freeze_units 0 5 | cancel_live | frozen
 what lies beside passes on | live, freeze_units 0 5 | transfer 5 9 tile=5 | ok
 an offer of them ends      | live, offer 0 1, freeze_units 0 5 | take | offer_over
 one of the same tile too   | live, offer 9 10, freeze_units 0 5 | take | offer_over

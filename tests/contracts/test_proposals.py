@@ -106,8 +106,8 @@ exposure at the limit     | deal exposure_max_minor=1000000,
                           | submit             | confirm             | ok
 exposure of two above it  | deal exposure_max_minor=1999999,
                           | live, submit       | confirm             | exposure_exceeded
-a void one frees exposure | deal exposure_max_minor=1000000,
-                          | live, void, submit | confirm             | ok
+a cancelled one frees     | deal exposure_max_minor=1000000,
+                          | live, cancel_live, submit | confirm             | ok
 a paid one frees exposure | deal exposure_max_minor=1000000, paid 1000000,
                           | submit             | confirm             | ok
 a paid part frees as much | deal exposure_max_minor=1000000, paid 9,
@@ -179,19 +179,19 @@ cancel its own           | submit                 | cancel         | ok
 cancel what is countered | submit, counter debtor | cancel         | ok
 """
 
-VOIDS = """
-nothing live yet        | submit                      | void        | not_found
-holder has not signed   | live                        | void debtor | wrong_signers
-settled                 | paid 1000000                | void        | wrong_state
-part paid               | paid 1                      | void        | wrong_state
-money waits             | live, receive 1 names=it    | void        | encumbered
-overdue                 | live days=5, wait 5, close  | void        | ok
-two holders             | live, transfer 0 1          | void        | encumbered
-a part is offered       | live, offer 0 1             | void        | encumbered
-the offer has expired   | live, offer 0 1, wait 2     | void        | ok
-the offer just expired  | live, offer 0 1, deadline 1 | void        | ok
-one later holder of all | live, transfer 0 1000000    | void        | ok
-two parts of one holder | live, split 500000          | void        | ok
+CANCELLATIONS = """
+nothing live yet      | submit                      | cancel_live        | not_found
+holder has not signed | live                        | cancel_live debtor | wrong_signers
+settled               | paid 1000000                | cancel_live        | wrong_state
+part paid             | paid 1                      | cancel_live        | wrong_state
+money waits           | live, receive 1 names=it    | cancel_live        | encumbered
+overdue               | live days=5, wait 5, close  | cancel_live        | ok
+two holders           | live, transfer 0 1          | cancel_live        | encumbered
+a part is offered     | live, offer 0 1             | cancel_live        | encumbered
+an offer has expired  | live, offer 0 1, wait 2     | cancel_live        | ok
+an offer just expired | live, offer 0 1, deadline 1 | cancel_live        | ok
+one later holder      | live, transfer 0 1000000    | cancel_live        | ok
+two parts, one holder | live, split 500000          | cancel_live        | ok
 """
 
 
@@ -213,7 +213,7 @@ def test_counters(stage: Stage, row: Row) -> None:
     assert row.answer(stage) == row.code
 
 
-@rows(ENDS, VOIDS)
+@rows(ENDS, CANCELLATIONS)
 def test_ends(stage: Stage, row: Row) -> None:
     """Each end of a proposal, or by consent, is answered with its code."""
     assert row.answer(stage) == row.code

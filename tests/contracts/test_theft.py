@@ -19,7 +19,7 @@ TAKEN_BACK = """
 passed on before it is repaid | sent 9, attest, reverse 9 | transfer 0 9   | claim_open
 offered and taken             | sent 9, attest, reverse 9, offer 0 9 | take | claim_open
 cancelled with the debtor     | sent 1000000, attest,
-                              | reverse 1000000           | void           | encumbered
+                              | reverse 1000000           | cancel_live    | encumbered
 passed on when repaid         | sent 9, attest, reverse 9,
                               | receive 9 k2              | transfer 0 9   | ok
 passed on by another holder   | live days=3, transfer 0 9, wait 3, receive 1000000,
@@ -101,8 +101,8 @@ def test_cancelling_takes_the_persons_of_giving_it_all() -> None:
     body = {"receivable": world.issue_live(1_000_000, "2026-03-02")}
     keys = [alpha.keys[0], *world.actors["debtor"].keys]
     with pytest.raises(LedgerError, match="policy"):
-        world.act("receivable.void", body, keys=keys)
-    world.act("receivable.void", body)
+        world.act("receivable.cancel_live", body, keys=keys)
+    world.act("receivable.cancel_live", body)
 
 
 @rows(LOOK_ALIKES, COVER)

@@ -59,7 +59,7 @@ for what they are worth  | live, transfer 0 1000, freeze_but 0 beta,
                          | rebuy 0 1000 1000, price payer=alpha | order_taken | 1000
 redeemed for nothing     | live, freeze_but 0 alpha,
                          | redeem 0 1000000 1 way=direct | got | deal_closed
-cancelled                | live, freeze_but 0 alpha | void | frozen
+cancelled                | live, freeze_but 0 alpha | cancel_live | frozen
 reduced                  | soft, freeze_but 0 alpha, reduce 9 | sum_of live | 1000000
 another's part reduced   | soft, transfer 0 9, freeze_but 0 beta,
                          | | reduce 1000000 tile=0 units=9 | frozen

@@ -143,7 +143,7 @@ ACTS = {
     "receivable.split": "",
     "receivable.submit": "supplier programme>debtor",
     "receivable.transfer": "receiver",
-    "receivable.void": "",
+    "receivable.cancel_live": "",
     "receivable.waive": "",
     "recourse.call": "",
     "recovery.start": "member @operator",

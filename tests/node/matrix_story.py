@@ -91,7 +91,7 @@ def propose(stage: Stage) -> None:
     verbs.issue(stage)
     verbs.agree(stage)
     verbs.live(stage)
-    verbs.void(stage)
+    verbs.cancel_live(stage)
     verbs.submit(stage, supplier="ruined")
 
 

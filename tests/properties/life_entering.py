@@ -91,7 +91,7 @@ class Entering(Walker):
         self.driver.end(act, rid)
 
     @rule(data=st.data(), seldom=st.integers(0, 4))
-    def void(self, data: st.DataObject, seldom: int) -> None:
+    def cancel_live(self, data: st.DataObject, seldom: int) -> None:
         """Cancel what is live by consent; often, and there would be nothing left."""
         rid = self.pick_rid(data, "live", "overdue")
         rec = self.model.receivables.get(rid)
