@@ -36,7 +36,7 @@ from contracts.kit.v1 import (
     today,
     word_term,
 )
-from contracts.kit.v1.notice import notice_used
+from contracts.kit.v1.notice import notice_days, notice_used
 from contracts.kit.v1.owed import recourse_price
 from contracts.kit.v1.parts import count_group
 
@@ -148,7 +148,8 @@ def check_notice(ctx: Context, programme: Record, record: Record, tile: Record) 
     trigger = word_term(programme, "recourse_trigger")
     if record["state"] not in LATE_STATES or trigger + "_date" not in record:
         ctx.refuse("recourse_not_due", state=record["state"])
-    left = number_term(programme, "recourse_days") - notice_used(ctx, tile)
+    used = notice_used(tile, notice_days(ctx, record))
+    left = number_term(programme, "recourse_days") - used
     if left < 0:
         ctx.refuse("notice_passed", last=add_days(today(ctx, programme), left))
 

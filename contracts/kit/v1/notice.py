@@ -33,20 +33,23 @@ def keep_notice(ctx: Context, receivable: Record, after: Record) -> Record:
     return {**after, "notice_days": days} if kept else after
 
 
-def notice_used(ctx: Context, tile: Record) -> int:
+def notice_used(tile: Record, days: int) -> int:
     """Return how much of its time for notice the holder of a tile has had, in days.
 
     That time is not counted once notice was given.
+
+    Args:
+        tile: a live tile.
+        days: ``notice_days`` of its receivable.
     """
     if tile.get("noticed", "") == tile["recourse_class"]:
         return 0
-    record = ctx.need("receivable", tile["scope"], shared=True)
-    return notice_days(ctx, record) - int(tile.get("notice_from", 0))
+    return days - int(tile.get("notice_from", 0))
 
 
-def begin_notice(ctx: Context, tile: Record, used: int) -> Record:
-    """Return a tile, not written, whose new holder has had so many days for notice."""
-    days = notice_days(ctx, ctx.need("receivable", tile["scope"], shared=True)) - used
-    gone = ("noticed", "notice_from")
-    kept = {name: tile[name] for name in tile if name not in gone}
-    return {**kept, "notice_from": days} if days else kept
+def begin_notice(tile: Record, since: int) -> Record:
+    """Return a tile, not written, whose new holder's time runs since so many days."""
+    if "noticed" in tile or "notice_from" in tile:
+        gone = ("noticed", "notice_from")
+        tile = {name: tile[name] for name in tile if name not in gone}
+    return {**tile, "notice_from": since} if since else tile

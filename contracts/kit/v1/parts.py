@@ -10,7 +10,7 @@ they go, until it is released or its time has passed.
 """
 
 from contracts.kit.v1.arithmetic import allocate_pro_rata
-from contracts.kit.v1.notice import begin_notice, notice_used
+from contracts.kit.v1.notice import begin_notice, notice_days, notice_used
 from contracts.kit.v1.owed import settled_parts, today
 from contracts.kit.v1.records import (
     LIVE,
@@ -198,11 +198,12 @@ def move_part(
     place = 0 if lo == tile["lo"] else 1
     piece = pieces[place]
     chain = [*tile["chain"], {"member": tile["holder"], "recourse": recourse}]
-    used = notice_used(ctx, tile)
+    days = notice_days(ctx, ctx.need("receivable", tile["scope"], shared=True))
+    used = notice_used(tile, days)
     if used and tile["chain"]:
         chain[-2] = {**chain[-2], "used_days": used}
     moved = {
-        **begin_notice(ctx, piece, 0),
+        **begin_notice(piece, days),
         "chain": chain,
         "holder": receiver,
         "recourse_class": chain_class(ctx, chain),
@@ -293,8 +294,9 @@ def return_tile(ctx: Context, tile: Record) -> Record:
     if chain:
         used = chain[-1].get("used_days", 0)
         chain[-1] = {name: chain[-1][name] for name in ("member", "recourse")}
+    days = notice_days(ctx, ctx.need("receivable", tile["scope"], shared=True))
     moved = {
-        **begin_notice(ctx, tile, used),
+        **begin_notice(tile, days - used),
         "chain": chain,
         "holder": giver,
         "recourse_class": chain_class(ctx, chain),
