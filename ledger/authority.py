@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple, Protocol
 
+from ledger.blocks import date_at
 from ledger.encoding import INTEGER_MAX, JSONObject
 from ledger.errors import LedgerError
 from ledger.state import View, read_record, scan_records
@@ -266,7 +266,7 @@ def _persons_by_policy(
     total = demand.amount_minor
     if counted:
         place = (demand.member, demand.action, demand.currency)
-        date = policy_date(policy, time)
+        date = date_at(time, policy["offset_minutes"])
         pending = totals.get(place)
         total += (
             read_total(view, demand, date) if pending is None else pending.total_minor
@@ -326,14 +326,6 @@ def in_force(policy: JSONObject | None, member: str, time: int) -> JSONObject:
     return policy
 
 
-def policy_date(policy: JSONObject, time: int) -> str:
-    """Return the calendar day of a block time at the policy's UTC offset."""
-    moment = datetime.fromtimestamp(0, UTC) + timedelta(
-        milliseconds=time, minutes=policy["offset_minutes"]
-    )
-    return moment.date().isoformat()
-
-
 def total_id(action: str, currency: str, date: str) -> str:
     """Return the id of a running total within its member's scope."""
     return f"{action}/{currency}/{date}"
@@ -385,7 +377,8 @@ def persons_for(view: View, demand: Demand, time: int) -> int:
         return least_persons(demand)
     policy = policy_in_force(view, demand.member, time)
     bands, counted = find_bands(policy, demand)
-    before = read_total(view, demand, policy_date(policy, time)) if counted else 0
+    date = date_at(time, policy["offset_minutes"])
+    before = read_total(view, demand, date) if counted else 0
     needed = choose_persons(bands, before + demand.amount_minor)
     needed = max(needed, least_persons(demand))
     return persons_of_one(view, demand, needed, time, {}) if needed > 1 else needed

@@ -12,6 +12,7 @@ import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
 from itertools import accumulate, chain, pairwise
 from typing import Final
 
@@ -232,3 +233,10 @@ def check_header(block: Block, previous: Header | None) -> Header:
             height=block.height,
         )
     return header
+
+
+def date_at(time: int, offset_minutes: int) -> str:
+    """Return the date of a block time, UTC milliseconds, in a zone."""
+    moment = datetime.fromtimestamp(0, UTC)
+    moment += timedelta(milliseconds=time, minutes=offset_minutes)
+    return moment.date().isoformat()

@@ -7,20 +7,33 @@ with what the ledger says. The names I1 to I11 are those of the domain.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from typing import Final
 
-from ledger.dealcheck import check_deals, compare, passed_on, wrong
-from ledger.encoding import JSONObject, hex_digest, load_record
+from ledger.blocks import date_at
+from ledger.books import (
+    OWED,
+    UNIT_STATES,
+    UNIT_SUMS,
+    UNSENT,
+    Books,
+    Sums,
+    compare,
+    line_back,
+    line_name,
+    line_paid,
+    sum_by,
+    wrong,
+)
+from ledger.dealcheck import check_deals, passed_on
+from ledger.encoding import JSONObject, hex_digest
 from ledger.errors import LedgerError
 from ledger.invariants import check_tiling
 from ledger.latecheck import check_late
-from ledger.ordercheck import UNSENT, check_contests, check_orders
+from ledger.ordercheck import check_contests, check_orders
 from ledger.termcheck import check_dates, check_exposure
 
-OPEN: Final = ("live", "part_paid", "overdue", "default", "recovering")
 # Uses of these are free again: nothing was ever owed on them.
 FREED: Final = ("rejected", "expired", "declined")
 # Work on a receivable that takes money to its holders.
@@ -29,7 +42,6 @@ MONEY_WORK: Final = ("due", "sweep")
 WHOSE: Final = ("account", "deal", "payee", "purpose", "receipt")
 # Payouts of which a bank was told, and has said nothing final.
 UNDER_WAY: Final = ("instructed", "accepted")
-UNIT_STATES: Final = ("live", "retired", "reduced")
 CREDITS: Final = ("receipt", "return", "interest")
 # Classes that have a line of their own, and what an entry adds to it.
 OWN_LINES: Final = {
@@ -38,30 +50,11 @@ OWN_LINES: Final = {
     "charge": ("charges", 1),
     "other": ("own", -1),
 }
-
-Sums = defaultdict[str, int]
-Records = dict[str, list[JSONObject]]
-
-
-class Books:
-    """All records of a state, by kind."""
-
-    def __init__(self, stored: Iterable[bytes]) -> None:
-        """Take the canonical bytes of all records."""
-        self.records: Records = defaultdict(list)
-        for raw in stored:
-            record = load_record(raw)
-            self.records[record["kind"]].append(record)
-        self.receivables = {r["id"]: r for r in self.records["receivable"]}
-        self.tiles: Records = defaultdict(list)
-        for tile in self.records["tile"]:
-            self.tiles[tile["scope"]].append(tile)
-        for tiles in self.tiles.values():
-            tiles.sort(key=lambda tile: int(tile["lo"]))
-
-    def __getitem__(self, kind: str) -> list[JSONObject]:
-        """Return the records of a kind."""
-        return self.records.get(kind, [])
+# Where what came to an account is.
+PLACES: Final = (
+    *("paid", "payable", "waiting", "unassigned"),
+    *("undistributed", "suspense", "charged"),
+)
 
 
 def check_books(books: Books) -> dict[str, int]:
@@ -85,8 +78,8 @@ def check_tiles(books: Books) -> int:
             raise wrong("I1", item, f"[0, {face}) covered once", intervals[:20])
         checked += len(tiles)
     for receivable in books.receivables.values():
-        lives = any(receivable[f"{state}_minor"] for state in UNIT_STATES)
-        expects = lives or receivable["state"] in OPEN
+        lives = any(receivable[name] for name in UNIT_SUMS)
+        expects = lives or receivable["state"] in OWED
         if expects and receivable["id"] not in books.tiles:
             raise wrong("I1", receivable["id"], "tiles", "none")
     return checked
@@ -94,17 +87,24 @@ def check_tiles(books: Books) -> int:
 
 def check_sums(books: Books) -> int:
     """I2: sums of units agree per receivable and state."""
+    units = sum_by(books["tile"], _unit_sum, _units)
     for item, receivable in books.receivables.items():
-        for state in UNIT_STATES:
-            own = [tile for tile in books.tiles[item] if tile["state"] == state]
-            units = sum(tile["hi"] - tile["lo"] for tile in own)
-            compare("I2", item, units, receivable[f"{state}_minor"])
+        for name in UNIT_SUMS:
+            compare("I2", item, units[f"{item}/{name}"], receivable[name])
     return len(books.receivables)
+
+
+def _unit_sum(tile: JSONObject) -> str:
+    return f"{tile['scope']}/{tile['state']}_minor"
+
+
+def _units(tile: JSONObject) -> int:
+    return int(tile["hi"] - tile["lo"])
 
 
 def check_holders(books: Books) -> int:
     """I3 and I5: one known holder a tile, not the debtor; locks lie inside."""
-    members = {member["id"] for member in books["member"]}
+    members = books.by_id("member")
     for tile in books["tile"]:
         item = f"{tile['scope']}/{tile['lo']}"
         if tile["holder"] not in members:
@@ -145,8 +145,7 @@ def _uses_stand(books: Books, receivable: JSONObject) -> bool:
 
 def check_invoices(books: Books) -> int:
     """I4: uses over all receivables agree with each invoice, within its amount."""
-    used: Sums = defaultdict(int)
-    drawn: Sums = defaultdict(int)
+    used, drawn = Counter[str](), Counter[str]()
     for item, receivable in books.receivables.items():
         face = sum(use["used_minor"] for use in receivable["invoices"])
         face -= sum(row["amount_minor"] for row in receivable.get("deductions", []))
@@ -191,39 +190,22 @@ def _check_retentions(books: Books, drawn: Sums) -> None:
             raise wrong("I4", item, f"at most {retained}", total)
 
 
-def _sum_by(
-    records: Iterable[JSONObject],
-    key: Callable[[JSONObject], str],
-    amount: Callable[[JSONObject], int],
-) -> Sums:
-    sums: Sums = defaultdict(int)
-    for record in records:
-        sums[key(record)] += amount(record)
-    return sums
-
-
-def _amount(record: JSONObject) -> int:
-    return int(record["amount_minor"])
-
-
-def _line_net(line: JSONObject) -> int:
-    back = line["reversed_principal_minor"] + line["reversed_interest_minor"]
-    return int(line["principal_minor"] + line["interest_minor"] - back)
-
-
-def _line_gross(line: JSONObject) -> int:
-    return int(line["principal_minor"] + line["interest_minor"])
-
-
 def undistributed(books: Books) -> dict[str, int]:
     """Return what running sweeps have planned and not paid yet, by sweep."""
-    paid = _sum_by(books["line"], lambda line: str(line["sweep"]), _line_gross)
+    paid = sum_by(books["line"], "sweep", line_paid)
     running = {r["sweep"] for r in books.receivables.values() if "sweep" in r}
     return {
-        sweep["id"]: _line_gross(sweep) - paid[sweep["id"]]
+        sweep["id"]: line_paid(sweep) - paid[sweep["id"]]
         for sweep in books["sweep"]
         if sweep["id"] in running
     }
+
+
+def _sum_running(books: Books, key: str) -> Sums:
+    """Return what is undistributed by what its sweeps say."""
+    running = undistributed(books)
+    sweeps = [sweep for sweep in books["sweep"] if sweep["id"] in running]
+    return sum_by(sweeps, key, lambda sweep: running[sweep["id"]])
 
 
 def check_accounts(books: Books) -> int:
@@ -237,13 +219,7 @@ def check_accounts(books: Books) -> int:
             if account[field] != total:
                 raise wrong("I8", item, f"{name} {total}", account[field])
         came = own["receipts"] - own["reversals"]
-        went = sum(
-            own[name]
-            for name in (
-                *("paid", "payable", "waiting", "unassigned"),
-                *("undistributed", "suspense", "charged"),
-            )
-        )
+        went = sum(own[name] for name in PLACES)
         compare("I8", item, came, went - own["claims"])
         found = sum(day["net_minor"] for day in account["days"])
         own_lines = own["interest"] - own["charges"] + own["own"] + own["unexplained"]
@@ -255,32 +231,18 @@ def check_accounts(books: Books) -> int:
 def _account_sums(books: Books) -> dict[str, Sums]:
     paid = [payout for payout in books["payout"] if payout["state"] == "paid"]
     unpaid = [payout for payout in books["payout"] if payout["state"] != "paid"]
-    running = undistributed(books)
-    sweeps = [sweep for sweep in books["sweep"] if sweep["id"] in running]
-
-    def account_of(record: JSONObject) -> str:
-        return str(record["account"])
-
+    opened = [found for found in books["discrepancy"] if found["state"] == "open"]
     return {
-        "claims": _sum_by(books["claim"], lambda claim: str(claim["scope"]), _amount),
-        "paid": _sum_by(paid, account_of, _amount),
-        "payable": _sum_by(unpaid, account_of, _amount),
-        "discrepancies": _sum_by(
-            books["discrepancy"],
-            account_of,
-            lambda found: int(found["state"] == "open"),
-        ),
-        "suspense": _sum_by(
-            books["receipt"], account_of, lambda receipt: receipt["suspense_minor"]
-        ),
-        "unassigned": _sum_by(
-            books["receipt"], account_of, lambda receipt: receipt["unassigned_minor"]
-        ),
-        "undistributed": _sum_by(sweeps, account_of, lambda s: running[s["id"]]),
-        "waiting": _sum_by(
+        "claims": sum_by(books["claim"], "scope"),
+        "paid": sum_by(paid, "account"),
+        "payable": sum_by(unpaid, "account"),
+        "discrepancies": Counter(found["account"] for found in opened),
+        "suspense": sum_by(books["receipt"], "account", "suspense_minor"),
+        "unassigned": sum_by(books["receipt"], "account", "unassigned_minor"),
+        "undistributed": _sum_running(books, "account"),
+        "waiting": sum_by(
             books["share"],
-            lambda share: str(books.receivables[share["receivable"]]["account"]),
-            _amount,
+            lambda share: books.receivables[share["receivable"]]["account"],
         ),
         **_entry_sums(books),
     }
@@ -289,9 +251,8 @@ def _account_sums(books: Books) -> dict[str, Sums]:
 def _entry_sums(books: Books) -> dict[str, Sums]:
     """Return what single entries come to by account, and what does not fit."""
     names = ("receipts", "reversals", "interest", "charges", "charged", "own")
-    sums: dict[str, Sums] = {name: defaultdict(int) for name in names}
-    sums["unexplained"] = defaultdict(int)
-    found = {item["id"]: item for item in books["discrepancy"]}
+    sums: dict[str, Sums] = {name: Counter() for name in (*names, "unexplained")}
+    found = books.by_id("discrepancy")
     for entry in books["entry"]:
         account, misfit = entry["account"], found.get(entry["id"], {})
         sums["charged"][account] += entry.get("charged_minor", 0)
@@ -300,8 +261,7 @@ def _entry_sums(books: Books) -> dict[str, Sums]:
             name, sign = OWN_LINES[entry["type"]]
             sums[name][account] += sign * entry["amount_minor"]
         if misfit.get("state") == "open":
-            sign = 1 if entry["type"] in CREDITS else -1
-            sums["unexplained"][account] += sign * entry["amount_minor"]
+            sums["unexplained"][account] += _signed(entry)
         elif misfit.get("cleared_by") != "own":
             sums["charges"][account] += entry.get("charges_minor", 0)
     for item in books["discrepancy"]:
@@ -309,47 +269,47 @@ def _entry_sums(books: Books) -> dict[str, Sums]:
     return sums
 
 
+def _signed(entry: JSONObject) -> int:
+    """Return how an entry moves the balance of its account."""
+    return int(
+        entry["amount_minor"] if entry["type"] in CREDITS else -entry["amount_minor"]
+    )
+
+
 def check_days(books: Books) -> int:
     """I8: movements of days not closed yet are those of their entries."""
-    closed = {account["id"]: account["closed_date"] for account in books["account"]}
-    moved: dict[str, Sums] = defaultdict(lambda: defaultdict(int))
+    accounts = books.by_id("account")
+    moved: dict[str, Sums] = defaultdict(Counter)
     for entry in books["entry"]:
         date = entry["day"] if "day" in entry else entry["booking_date"]
-        if date > closed[entry["account"]]:
-            sign = 1 if entry["type"] in CREDITS else -1
-            moved[entry["account"]][date] += sign * entry["amount_minor"]
+        if date > accounts[entry["account"]]["closed_date"]:
+            moved[entry["account"]][date] += _signed(entry)
     for found in books["discrepancy"]:
         # A balance that owner and attester signed for has no entry.
         signed = found["code"] == "balance_mismatch" and found["state"] == "signed"
-        if signed and found["date"] > closed[found["account"]]:
+        if signed and found["date"] > accounts[found["account"]]["closed_date"]:
             moved[found["account"]][found["date"]] += found["net_minor"]
-    for account in books["account"]:
+    for item, account in accounts.items():
         found = {day["date"]: day["net_minor"] for day in account["days"]}
-        compare("I8", account["id"], dict(moved[account["id"]]), found)
+        compare("I8", item, dict(moved[item]), found)
     return len(books["account"])
 
 
 def check_receipts(books: Books) -> int:
     """I8: every receipt is an entry, and each unit of it is somewhere."""
-    entries = {entry["id"]: entry for entry in books["entry"]}
+    entries, receipts = books.by_id("entry"), books.by_id("receipt")
     reversals = [entry for entry in books["entry"] if "reversed_minor" in entry]
-    back = _sum_by(
-        reversals,
-        lambda entry: str(entry["receipt"]),
-        lambda entry: int(entry["reversed_minor"]),
-    )
+    back = sum_by(reversals, "receipt", "reversed_minor")
     refunds = [payout for payout in books["payout"] if "receipt" in payout]
-    returned = _sum_by(refunds, lambda payout: str(payout["receipt"]), _amount)
-    payers = {receipt["id"]: receipt["payer"] for receipt in books["receipt"]}
+    returned = sum_by(refunds, "receipt")
     for refund in refunds:
-        compare("I8", refund["id"], payers.get(refund["receipt"]), refund["payee"])
-    shares = _sum_by(books["share"], lambda share: str(share["scope"]), _amount)
+        payer = receipts.get(refund["receipt"], {}).get("payer")
+        compare("I8", refund["id"], payer, refund["payee"])
+    shares = sum_by(books["share"], "scope")
     of_sweeps = [line for line in books["line"] if "deal" not in line]
-    lines = _sum_by(of_sweeps, lambda line: str(line["receipt"]), _line_net)
+    lines = sum_by(of_sweeps, "receipt", _line_net)
     prices = passed_on(books)
-    running = undistributed(books)
-    sweeps = [sweep for sweep in books["sweep"] if sweep["id"] in running]
-    under_way = _sum_by(sweeps, lambda s: str(s["receipt"]), lambda s: running[s["id"]])
+    under_way = _sum_running(books, "receipt")
     for receipt in books["receipt"]:
         item = receipt["id"]
         entry = entries.get(item, {})
@@ -368,22 +328,19 @@ def check_receipts(books: Books) -> int:
     return len(books["receipt"])
 
 
+def _line_net(line: JSONObject) -> int:
+    return line_paid(line) - line_back(line)
+
+
 def check_payees(books: Books) -> int:
     """I9: nobody was paid more than the units and interest it had."""
-    principal = _sum_by(
-        books["line"],
-        lambda line: str(line["receivable"]),
-        lambda line: int(line["principal_minor"] - line["reversed_principal_minor"]),
-    )
-    interest = _sum_by(
-        books["line"],
-        lambda line: str(line["receivable"]),
-        lambda line: int(line["interest_minor"] - line["reversed_interest_minor"]),
-    )
-    waiting = _sum_by(books["share"], lambda share: str(share["receivable"]), _amount)
+    principal = sum_by(books["line"], "receivable", _principal_left)
+    net = sum_by(books["line"], "receivable", _line_net)
+    waiting = sum_by(books["share"], "receivable")
     for item, receivable in books.receivables.items():
         compare("I9", item, principal[item], receivable["retired_minor"])
-        compare("I9", item, interest[item], receivable["interest_paid_minor"])
+        interest = net[item] - principal[item]
+        compare("I9", item, interest, receivable["interest_paid_minor"])
         compare("I9", item, waiting[item], receivable["waiting_minor"])
     _check_lines(books)
     _check_payouts(books)
@@ -391,15 +348,16 @@ def check_payees(books: Books) -> int:
     return len(books["line"])
 
 
+def _principal_left(line: JSONObject) -> int:
+    return int(line["principal_minor"] - line["reversed_principal_minor"])
+
+
 def _check_lines(books: Books) -> None:
     retired = [tile for tile in books["tile"] if tile["state"] == "retired"]
-    units = _sum_by(
-        retired, lambda tile: str(tile["line"]), lambda tile: tile["hi"] - tile["lo"]
-    )
+    units = sum_by(retired, "line", _units)
     for line in books["line"]:
-        still = line["principal_minor"] - line["reversed_principal_minor"]
-        compare("I9", line["id"], still, units.pop(line["id"], 0))
-        if not 0 <= line["claimed_minor"] <= _line_gross(line) or _line_net(line) < 0:
+        compare("I9", line["id"], _principal_left(line), units.pop(line["id"], 0))
+        if not 0 <= line["claimed_minor"] <= line_paid(line) or _line_net(line) < 0:
             raise wrong("I9", line["id"], "parts of the line", line["claimed_minor"])
     for item in units:
         raise wrong("I9", item, "a line", "units retired by none")
@@ -407,17 +365,17 @@ def _check_lines(books: Books) -> None:
 
 def _check_payouts(books: Books) -> None:
     paid_by_line = [line for line in books["line"] if "payout" in line]
-    payouts = {payout["id"]: payout for payout in books["payout"]}
+    payouts = books.by_id("payout")
     # Orders cut payouts: what all the cuts of one may come to is its lines'.
-    origins = {item: str(payouts[item].get("origin", item)) for item in payouts}
-    for item, origin in origins.items():
-        own, whole = payouts[item], payouts.get(origin, {})
+    origins = {item: str(own.get("origin", item)) for item, own in payouts.items()}
+    for item, own in payouts.items():
+        whole = payouts.get(origins[item], {})
         for name in WHOSE:
             compare("I9", item, whole.get(name), own.get(name))
         if own["amount_minor"] < int(own["state"] in UNSENT):
             raise wrong("I9", item, "something to pay", own["amount_minor"])
     sent = [own for own in books["payout"] if own["state"] in UNDER_WAY]
-    told = _sum_by(sent, lambda own: f"{own['account']}/{own['mandate']}", _amount)
+    told = sum_by(sent, lambda own: f"{own['account']}/{own['mandate']}")
     for account in books["account"]:
         mandate = account.get("mandate", {"number": 0, "used_minor": 0})
         used = told[f"{account['id']}/{mandate['number']}"]
@@ -426,15 +384,13 @@ def _check_payouts(books: Books) -> None:
     for line in paid_by_line:
         payee = payouts.get(line["payout"], {}).get("payee")
         compare("I9", line["id"], line["holder"], payee)
-    credited = _sum_by(
+    credited = sum_by(
         paid_by_line,
         lambda line: origins[line["payout"]],
-        lambda line: (
-            _line_gross(line) - line["claimed_minor"] - line["cancelled_minor"]
-        ),
+        lambda line: line_paid(line) - line["claimed_minor"] - line["cancelled_minor"],
     )
     holding = [payout for payout in books["payout"] if payout["purpose"] == "holding"]
-    paid = _sum_by(holding, lambda payout: origins[payout["id"]], _amount)
+    paid = sum_by(holding, lambda payout: origins[payout["id"]])
     for item, amount in paid.items():
         compare("I9", item, credited[item], amount)
     _check_lost(books, paid_by_line, origins)
@@ -444,42 +400,32 @@ def _check_lost(
     books: Books, paid_by_line: list[JSONObject], origins: dict[str, str]
 ) -> None:
     """I9: what is claimed of a payout's lines was sent; else it is cancelled."""
-    sent = _sum_by(
-        [payout for payout in books["payout"] if payout["state"] not in UNSENT],
-        lambda payout: origins[payout["id"]],
-        _amount,
-    )
-    claims = {(claim["scope"], claim["id"]): _amount(claim) for claim in books["claim"]}
-    accounts = {payout["id"]: payout["account"] for payout in books["payout"]}
-    lost: dict[str, Sums] = defaultdict(lambda: defaultdict(int))
+    told = [payout for payout in books["payout"] if payout["state"] not in UNSENT]
+    sent = sum_by(told, lambda payout: origins[payout["id"]])
+    claims = sum_by(books["claim"], lambda claim: (claim["scope"], claim["id"]))
+    payouts = books.by_id("payout")
+    lost: dict[str, Sums] = defaultdict(Counter)
     for line in paid_by_line:
-        credited = _line_gross(line) - line["claimed_minor"]
-        back = min(_line_gross(line) - _line_net(line), credited)
-        name = f"{line['receivable']}/{line['holder']}"
-        lost[origins[line["payout"]]][name] += back - line["cancelled_minor"]
+        back = min(line_back(line), line_paid(line) - line["claimed_minor"])
+        whole = lost[origins[line["payout"]]]
+        whole[line_name(line)] += back - line["cancelled_minor"]
     for item, names in lost.items():
-        account = accounts[item]
-        open_minor = sum(
-            min(most, claims.get((account, name), 0)) for name, most in names.items()
-        )
-        if open_minor > sent[item]:
-            raise wrong("I9", item, f"{open_minor} of it cancelled", "a claim")
+        account = payouts[item]["account"]
+        claimed = sum(min(most, claims[account, name]) for name, most in names.items())
+        if claimed > sent[item]:
+            raise wrong("I9", item, f"{claimed} of it cancelled", "a claim")
 
 
 def _check_claims(books: Books) -> None:
     """I9: a claim is on who was paid what is owed back, and no more than that."""
-    most: Sums = defaultdict(int)
-    for line in books["line"]:
-        back = line["reversed_principal_minor"] + line["reversed_interest_minor"]
-        most[f"{line['receivable']}/{line['holder']}"] += back
+    most = sum_by(books["line"], line_name, line_back)
     for deal in books["deal"]:
         fees = [fee["payee"] for fee in deal["fees"]]
         for member in dict.fromkeys([deal["payer"], deal["payee"], *fees]):
             most[f"{deal['receivable']}/{member}"] += deal["price_minor"]
     for claim in books["claim"]:
-        limit = most[claim["id"]]
-        if claim["receivable"] in books.receivables and claim["amount_minor"] > limit:
-            found = claim["amount_minor"]
+        limit, found = most[claim["id"]], claim["amount_minor"]
+        if claim["receivable"] in books.receivables and found > limit:
             raise wrong("I9", claim["id"], f"at most {limit}", found)
 
 
@@ -533,11 +479,10 @@ def check_due_work(books: Books, time: int) -> list[str]:
             raise LedgerError(
                 "work_omitted", expected="its return planned", record=receipt["id"]
             )
-    offsets = {p["id"]: p["offset_minutes"] for p in books["programme"]}
     for item, receivable in books.receivables.items():
-        if receivable["state"] not in OPEN or item in planned or "sweep" in receivable:
+        if receivable["state"] not in OWED or item in planned or "sweep" in receivable:
             continue
-        today = _date_of(time, offsets[receivable["programme"]])
+        today = date_at(time, books.programme_of(receivable)["offset_minutes"])
         due = receivable["early"] or receivable["adjusted_date"] <= today
         if due and receivable["waiting_minor"]:
             raise LedgerError(
@@ -554,10 +499,3 @@ def check_due_work(books: Books, time: int) -> list[str]:
         f"{job['what']} of {job['target_kind']} {job['target']}: {job['code']}"
         for job in books["quarantine"]
     )
-
-
-def _date_of(time: int, offset_minutes: int) -> str:
-    moment = datetime.fromtimestamp(0, UTC) + timedelta(
-        milliseconds=time, minutes=offset_minutes
-    )
-    return moment.date().isoformat()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from ledger.dealcheck import wrong
+from ledger.books import wrong
 from ledger.encoding import JSONObject
 from ledger.state import scan_records
 from ledger.transactions import object_id

@@ -7,42 +7,19 @@ tiles. Nothing is taken from what a deal says of itself alone.
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
+from ledger.blocks import date_at
+from ledger.books import LATE, Books, compare, sum_by, wrong
 from ledger.encoding import JSONObject
-from ledger.errors import LedgerError
-from ledger.sweepcheck import PPM, late_days
+from ledger.sweepcheck import late_days, round_interest
 
+# For latecheck's while.
+Records = Books
 PAID: Final = ("moved", "returned")
-LATE: Final = ("overdue", "default", "recovering")
 
 
-class Records(Protocol):
-    """All records of a state, by kind."""
-
-    def __getitem__(self, kind: str) -> list[JSONObject]:
-        """Return the records of a kind."""
-
-
-def wrong(name: str, item: object, expected: object, found: object) -> LedgerError:
-    """Return the finding that a record breaks an invariant."""
-    return LedgerError(
-        "books_wrong", expected=expected, found=found, invariant=name, record=item
-    )
-
-
-def compare(name: str, item: object, expected: object, found: object) -> None:
-    """Accept a record in which what is found is as expected.
-
-    Raises:
-        LedgerError: ``books_wrong``.
-    """
-    if expected != found:
-        raise wrong(name, item, expected, found)
-
-
-def passed_on(books: Records) -> dict[str, int]:
+def passed_on(books: Books) -> dict[str, int]:
     """Return what went on to payees of the price that each receipt was, by receipt."""
     return {
         deal["receipt"]: int(deal["price_minor"])
@@ -51,7 +28,7 @@ def passed_on(books: Records) -> dict[str, int]:
     }
 
 
-def check_deals(books: Records) -> int:
+def check_deals(books: Books) -> int:
     """I3, I8, I9: each deal locks its part while open, and pays its price out.
 
     Returns:
@@ -61,15 +38,13 @@ def check_deals(books: Records) -> int:
         LedgerError: ``books_wrong``, naming the deal.
     """
     locked = _locked_parts(books)
-    paid: dict[str, int] = defaultdict(int)
-    payees = _payees(books)
-    for payout in books["payout"]:
-        if payout["purpose"] in ("price", "fee"):
-            item, purpose = payout["deal"], payout["purpose"]
-            paid[item] += payout["amount_minor"]
-            if item in payees and payout["payee"] not in payees[item][purpose]:
-                raise wrong("I9", item, f"{purpose} as agreed", payout["payee"])
-    amounts = {receipt["id"]: receipt["amount_minor"] for receipt in books["receipt"]}
+    payouts = [it for it in books["payout"] if it["purpose"] in ("price", "fee")]
+    paid = sum_by(payouts, "deal")
+    for payout in payouts:
+        item, purpose = payout["deal"], payout["purpose"]
+        deal = books.by_id("deal").get(item)
+        if deal and payout["payee"] not in _payees(deal, purpose):
+            raise wrong("I9", item, f"{purpose} as agreed", payout["payee"])
     for deal in books["deal"]:
         item, price = deal["id"], deal["price_minor"]
         part = [(deal["lo"], deal["hi"])] if deal["state"] == "open" else []
@@ -78,7 +53,8 @@ def check_deals(books: Records) -> int:
         compare("I9", item, 0, min(0, least))
         fees = sum(fee["amount_minor"] for fee in deal["fees"])
         compare("I8", item, price, deal["net_minor"] + fees)
-        due = amounts.get(deal["receipt"], 0) if "receipt" in deal else 0
+        receipt = books.by_id("receipt").get(deal.get("receipt", ""), {})
+        due = receipt.get("amount_minor", 0)
         compare("I8", item, price if "receipt" in deal else 0, due)
         compare("I9", item, due - deal.get("cancelled_minor", 0), paid.pop(item, 0))
     _check_recourse(books)
@@ -88,53 +64,43 @@ def check_deals(books: Records) -> int:
     return len(books["deal"]) + len(books["payout"])
 
 
-def _payees(books: Records) -> dict[str, dict[str, list[str]]]:
-    """Return who is paid the price and the fees of each deal, by its id."""
-    return {
-        deal["id"]: {
-            "fee": [fee["payee"] for fee in deal["fees"]],
-            "price": [deal["payee"]],
-        }
-        for deal in books["deal"]
-    }
+def _payees(deal: JSONObject, purpose: str) -> list[str]:
+    """Return who is paid the price or the fees of a deal."""
+    fees = [fee["payee"] for fee in deal["fees"]]
+    return fees if purpose == "fee" else [deal["payee"]]
 
 
-def _check_recourse(books: Records) -> None:
+def _check_recourse(books: Books) -> None:
     """I9: recourse costs the face, and late interest up to its pay-by at most."""
-    programmes = {record["id"]: record for record in books["programme"]}
-    receivables = {record["id"]: record for record in books["receivable"]}
     for deal in books["deal"]:
         if deal["purpose"] != "recourse":
             continue
-        record = receivables[deal["receivable"]]
-        programme = programmes[record["programme"]]
+        record = books.receivables[deal["receivable"]]
+        programme = books.programme_of(record)
         units = most = deal["hi"] - deal["lo"]
         if programme.get("recourse_price") != "face":
-            shift = timedelta(minutes=programme["offset_minutes"])
-            pay_by = datetime.fromtimestamp(deal["pay_by_ms"] // 1000, UTC) + shift
-            days = late_days(programme, record, pay_by.date().isoformat())
-            whole = PPM * (365 if programme["late_basis"] == "act365f" else 360)
-            most += (2 * units * programme["late_ppm"] * days + whole) // (2 * whole)
+            pay_by = date_at(deal["pay_by_ms"], programme["offset_minutes"])
+            days = late_days(programme, record, pay_by)
+            most += round_interest(programme, units * programme["late_ppm"] * days)
         if not units <= deal["price_minor"] <= most:
             limits = f"{units} to {most}"
             raise wrong("I9", deal["id"], limits, deal["price_minor"])
 
 
-def _check_unaware(books: Records) -> None:
+def _check_unaware(books: Books) -> None:
     """I11: who has not signed to know it waits for nothing that is overdue."""
     lapsing = {job["target"] for job in books["job"] if job["what"] == "unaware"}
-    late = {r["id"] for r in books["receivable"] if r["state"] in LATE} - lapsing
     for deal in books["deal"]:
-        waits = deal["state"] == "open" and not deal["aware_overdue"]
-        if waits and deal["receivable"] in late:
+        item, waits = deal["receivable"], deal["state"] == "open"
+        late = item not in lapsing and books.receivables[item]["state"] in LATE
+        if waits and late and not deal["aware_overdue"]:
             raise wrong("I11", deal["id"], "lapsed", "open")
 
 
-def _locked_parts(books: Records) -> dict[str, list[tuple[int, int]]]:
-    locked: dict[str, list[tuple[int, int]]] = {}
+def _locked_parts(books: Books) -> dict[str, list[tuple[int, int]]]:
+    locked: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for tile in books["tile"]:
         for lock in tile["locks"]:
             if lock["kind"] == "deal" and tile["state"] == "live":
-                part = (lock["lo"], lock["hi"])
-                locked.setdefault(lock["id"], []).append(part)
+                locked[lock["id"]].append((lock["lo"], lock["hi"]))
     return locked

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ledger.dealcheck import Records, compare, wrong
+from ledger.books import UNSENT, Books, Table, compare, sum_by, wrong
 from ledger.encoding import JSONObject
 
-UNSENT = ("due", "small", "held")
 
-
-def check_orders(books: Records) -> int:
+def check_orders(books: Books) -> int:
     """Each order in force stands where it says, and no payout is held for nothing.
 
     Returns:
@@ -19,23 +17,21 @@ def check_orders(books: Records) -> int:
     Raises:
         LedgerError: ``books_wrong``, naming the order, standing or payout.
     """
-    orders = {order["id"]: order for order in books["order"]}
+    orders = books.by_id("order")
     standing = [(s["id"], item) for s in books["standing"] for item in s["orders"]]
     stands = [item for _, item in standing]
     running = [item for item in orders if orders[item]["state"] == "in_force"]
     compare("orders", "standing", sorted(running), sorted(stands))
     for subject, item in standing:
         compare("orders", item, subject, _subject(orders[item]))
-    taken: dict[str, int] = defaultdict(int)
+    taken = sum_by(books["payout"], lambda payout: payout.get("order", ""))
     for payout in books["payout"]:
         order = orders.get(payout.get("order", ""))
         if payout["state"] == "held" or "redirect" in payout:
             compare("orders", payout["id"], "an order", "an order" if order else "none")
         if order is not None:
-            compare(
-                "orders", payout["id"], order.get("redirect"), payout.get("redirect")
-            )
-            taken[order["id"]] += payout["amount_minor"]
+            kept = order.get("redirect")
+            compare("orders", payout["id"], kept, payout.get("redirect"))
     for item in running:
         if "limit_minor" in orders[item]:
             compare("orders", item, taken[item], orders[item]["taken_minor"])
@@ -47,7 +43,7 @@ def check_orders(books: Records) -> int:
     return len(orders)
 
 
-def _check_vacant(books: Records, running: list[JSONObject]) -> None:
+def _check_vacant(books: Books, running: list[JSONObject]) -> None:
     """Return if nobody who is insolvent attests an account."""
     ruined = [order["member"] for order in running if order["what"] == "insolvency"]
     for account in books["account"] if ruined else ():
@@ -55,7 +51,7 @@ def _check_vacant(books: Records, running: list[JSONObject]) -> None:
             raise wrong("orders", account["id"], "no attester", account["attester"])
 
 
-def _check_frozen(books: Records, running: list[JSONObject]) -> None:
+def _check_frozen(books: Books, running: list[JSONObject]) -> None:
     """Return if orders on units lock them all, for as long as they say."""
     frozen = [order for order in running if order["cover"] == "units"]
     for tile in books["tile"] if frozen else ():
@@ -68,9 +64,7 @@ def _check_frozen(books: Records, running: list[JSONObject]) -> None:
                 compare("orders", order["id"], [(lo, hi, order["until_ms"])], found)
 
 
-def _check_loose(
-    books: Records, standing: list[tuple[str, str]], orders: dict[str, JSONObject]
-) -> None:
+def _check_loose(books: Books, standing: list[tuple[str, str]], orders: Table) -> None:
     """Return if no payout that can still be sent is out of reach of its orders."""
     running = {job["target"] for job in books["job"] if job["what"] == "hold"}
     pledged = {line.get("payout") for line in books["line"] if "pledge" in line}
@@ -99,7 +93,7 @@ def _subject(order: JSONObject) -> object:
     return next((order[name] for name in names if name in order), None)
 
 
-def check_contests(books: Records) -> int:
+def check_contests(books: Books) -> int:
     """Reduced units are those of their reductions; open disputes are the listed.
 
     Returns:
@@ -108,10 +102,9 @@ def check_contests(books: Records) -> int:
     Raises:
         LedgerError: ``books_wrong``, naming the reduction or receivable.
     """
-    units: dict[str, int] = defaultdict(int)
-    for tile in books["tile"]:
-        if tile["state"] == "reduced" and "reduction" in tile:
-            units[tile["reduction"]] += tile["hi"] - tile["lo"]
+    reduced = [it for it in books["tile"] if it["state"] == "reduced"]
+    named = [tile for tile in reduced if "reduction" in tile]
+    units = sum_by(named, "reduction", lambda tile: tile["hi"] - tile["lo"])
     for record in books["reduction"]:
         claimed = record["amount_minor"] - record["claim_minor"]
         compare("reductions", record["id"], units.pop(record["id"], 0), claimed)

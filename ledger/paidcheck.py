@@ -10,9 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from ledger.dealcheck import wrong
+from ledger.books import UNSENT, wrong
 from ledger.encoding import JSONObject
-from ledger.ordercheck import UNSENT
 from ledger.state import read_record, scan_records
 from ledger.sweepcheck import (
     group_name,

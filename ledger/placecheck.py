@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ledger.bookcheck import OPEN, normal_number
-from ledger.dealcheck import wrong
+from ledger.bookcheck import normal_number
+from ledger.books import OWED, wrong
 from ledger.encoding import JSONObject
 from ledger.state import scan_records
 from ledger.sweepcheck import share_out
@@ -145,11 +145,11 @@ def _list_older(
 
 def _needs_more(block: Block, record: JSONObject) -> bool:
     """Say whether principal is owed that no money waits for."""
-    if record.get("state") not in OPEN or _is_insolvent(block, record["debtor"]):
+    if record.get("state") not in OWED or _is_insolvent(block, record["debtor"]):
         return False
     was = block.was("receivable", record["id"])
     coming = record["waiting_minor"] + record["undistributed_minor"]
-    same = was.get("account") == record["account"] and was["state"] in OPEN
+    same = was.get("account") == record["account"] and was["state"] in OWED
     return bool(same and record["live_minor"] > coming)
 
 
@@ -161,7 +161,7 @@ def _find_named(block: Block, entry: JSONObject) -> JSONObject:
     if not record and payer:
         used = list(scan_records(block.view, "used", f"{payer}/{number}", limit=2))
         ended = (
-            was["debtor"] == payer and was["state"] in OPEN and now["state"] not in OPEN
+            was["debtor"] == payer and was["state"] in OWED and now["state"] not in OWED
             for was, now in block.changed("receivable")
         )
         record = used[0] if len(used) == 1 and not any(ended) else {}

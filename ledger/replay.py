@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ledger.blocks import Block, Header
-from ledger.bookcheck import OPEN, Books, check_books, check_due_work
-from ledger.dealcheck import wrong
+from ledger.bookcheck import check_books, check_due_work
+from ledger.books import OWED, Books, wrong
 from ledger.encoding import JSONObject, decode, load_record
 from ledger.errors import InvariantBroken, LedgerError
 from ledger.execution import Situation
@@ -271,7 +271,7 @@ def check_life(before: JSONObject, after: JSONObject | None, *, reverses: bool) 
     item = before["id"]
     if after is None:
         raise wrong("I11", item, "a receivable for ever", "none")
-    if before["state"] in OPEN:
+    if before["state"] in OWED:
         for name in FIXED:
             if before[name] != after[name]:
                 raise wrong("I6", item, f"{name} {before[name]}", after[name])

@@ -12,8 +12,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
+from ledger.books import compare, wrong
 from ledger.consentcheck import check_consent
-from ledger.dealcheck import compare, wrong
 from ledger.encoding import JSONObject
 from ledger.paidcheck import check_paid
 from ledger.placecheck import check_placed

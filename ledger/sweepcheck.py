@@ -130,6 +130,12 @@ def late_days(programme: JSONObject, receivable: JSONObject, value_date: str) ->
     return max(0, (date.fromisoformat(value_date) - start).days)
 
 
+def round_interest(programme: JSONObject, exact: int) -> int:
+    """Return late interest in minor units, from unit · ppm · days, half up."""
+    whole = PPM * (365 if programme["late_basis"] == "act365f" else 360)
+    return (2 * exact + whole) // (2 * whole)
+
+
 def walk_tiles(view: View, receivable: JSONObject) -> list[JSONObject]:
     """Return the tiles of a receivable, each beginning where the last ended.
 
@@ -313,9 +319,7 @@ def recompute(
     days = late_days(programme, before.receivable, sweep["value_date"])
     growth = programme["late_ppm"] * days
     weights = [(g.name, g.key, g.accumulator + g.units * growth) for g in groups]
-    base = 365 if programme["late_basis"] == "act365f" else 360
-    exact, unit = sum(weight for _, _, weight in weights), PPM * base
-    total = (2 * exact + unit) // (2 * unit)
+    total = round_interest(programme, sum(weight for _, _, weight in weights))
     due = share_out(total, weights)
     paid = {group.name: group.paid_minor for group in groups}
     owing = [(d.name, d.key, max(0, d.share_minor - paid[d.name])) for d in due]

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
 
-from ledger.dealcheck import Records, compare
+from ledger.books import OWED, Books, compare
 from ledger.encoding import INTEGER_MAX, JSONObject
 
-# A debtor owes on these.
-OWING: Final = ("live", "part_paid", "overdue", "default", "recovering")
 DECIDED_DAYS: Final = 30
 STEPS: Final = {"following": 1, "preceding": -1}
 MODIFIED: Final = "modified_"
 
 
-def check_dates(books: Records) -> int:
+def check_dates(books: Books) -> int:
     """I6: each due date is its nominal date, adjusted by the version that decides.
 
     Returns:
@@ -25,13 +23,12 @@ def check_dates(books: Records) -> int:
     Raises:
         LedgerError: ``books_wrong``, naming the receivable.
     """
-    programmes = {record["id"]: record for record in books["programme"]}
     versions: dict[str, list[JSONObject]] = defaultdict(list)
     for record in books["calendar"]:
         versions[record["calendar"]].append(record)
     dated = [record for record in books["receivable"] if "calendar" in record]
     for record in dated:
-        terms = programmes[record["programme"]]
+        terms = books.programme_of(record)
         known = versions[terms.get("calendar", "default")]
         known.sort(key=lambda row: int(row["version"]))
         decided = decided_ms(record["due_date"], terms["offset_minutes"])
@@ -49,10 +46,13 @@ def check_dates(books: Records) -> int:
 
 def decided_ms(due_date: str, offset_minutes: int) -> int:
     """Return the moment whose version of the calendar decides a date."""
-    day = date.fromisoformat(due_date) - timedelta(days=DECIDED_DAYS)
-    moment = datetime(day.year, day.month, day.day, tzinfo=UTC)
-    span = moment - datetime(1970, 1, 1, tzinfo=UTC) - timedelta(minutes=offset_minutes)
-    return span // timedelta(milliseconds=1)
+    return midnight_ms(due_date, -DECIDED_DAYS, offset_minutes)
+
+
+def midnight_ms(day: str, days: int, offset_minutes: int) -> int:
+    """Return when a day in a zone begins that is so many days after another."""
+    span = date.fromisoformat(day) - date(1970, 1, 1) + timedelta(days=days)
+    return (span - timedelta(minutes=offset_minutes)) // timedelta(milliseconds=1)
 
 
 def version_at(versions: list[JSONObject], moment_ms: int) -> JSONObject:
@@ -92,15 +92,18 @@ def _is_open(day: date, calendar: JSONObject) -> bool:
     return day.weekday() not in calendar["weekend"]
 
 
-def own_receivables(books: Records) -> set[str]:
+def own_receivables(books: Books) -> set[str]:
     """Return what is paid to an account that its debtor's own group has."""
     groups = {row["id"]: row.get("group", row["id"]) for row in books["member"]}
     owners = {row["id"]: groups[row["owner"]] for row in books["account"]}
-    rows = books["receivable"]
-    return {r["id"] for r in rows if owners[r["account"]] == groups[r["debtor"]]}
+    return {
+        item
+        for item, record in books.receivables.items()
+        if owners[record["account"]] == groups[record["debtor"]]
+    }
 
 
-def check_exposure(books: Records) -> int:
+def check_exposure(books: Books) -> int:
     """I13: what is owed under each programme, and by each debtor in a currency.
 
     What such an account received is, until the debtor is discharged.
@@ -113,13 +116,12 @@ def check_exposure(books: Records) -> int:
     """
     owed: dict[str, int] = defaultdict(int)
     own = own_receivables(books)
-    for record in books["receivable"]:
-        if record["state"] in OWING:
-            paid = record["retired_minor"] if record["id"] in own else 0
-            owed[record["programme"]] += record["live_minor"] + paid
-            whole = f"{record['debtor']}/{record['currency']}"
-            owed[whole] += record["live_minor"] + paid
-    terms = {record["id"]: record for record in books["programme"]}
+    for item, record in books.receivables.items():
+        if record["state"] in OWED:
+            owes = record["live_minor"] + record["retired_minor"] * (item in own)
+            owed[record["programme"]] += owes
+            owed[f"{record['debtor']}/{record['currency']}"] += owes
+    terms = books.by_id("programme")
     for record in books["exposure"]:
         compare("I13", record["id"], owed.pop(record["id"], 0), record["used_minor"])
         for row in record.get("limits", []):

@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ledger.bookcheck import Books, check_books
+from ledger.bookcheck import check_books
+from ledger.books import Books
 from ledger.encoding import load_record
 from ledger.errors import LedgerError
 from ledger.latecheck import CloseWatch

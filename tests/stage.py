@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ledger.bookcheck import Books, check_books, check_due_work
+from ledger.bookcheck import check_books, check_due_work
+from ledger.books import Books
 from ledger.latecheck import CloseWatch
 from ledger.sealing import Candidate
 from ledger.signedcheck import check_signed

@@ -16,8 +16,8 @@ from ledger.authority import (
     check_persons,
     choose_persons,
     find_bands,
-    policy_date,
 )
+from ledger.blocks import date_at
 from ledger.errors import LedgerError
 from ledger.transactions import object_id
 from tests.ledger.stage import world_of
@@ -215,7 +215,7 @@ def test_day_ends_at_the_policy_s_midnight(
     """The day of a total is that of the policy's fixed offset, to the millisecond."""
     stamp = datetime.fromisoformat(moment).replace(tzinfo=UTC)
     time = int(stamp.timestamp()) * 1000 + stamp.microsecond // 1000
-    assert policy_date(policy_of(offset_minutes=offset_minutes), time) == date
+    assert date_at(time, offset_minutes) == date
 
 
 # --- day totals

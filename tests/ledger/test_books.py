@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from contracts import read_sources
-from ledger.bookcheck import Books, check_books, check_due_work
+from ledger.bookcheck import check_books, check_due_work
+from ledger.books import Books
 from ledger.encoding import encode
 from ledger.errors import LedgerError
 from ledger.replay import check_life, replay_ledger

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ledger.bookcheck import Books, check_books
+from ledger.bookcheck import check_books
+from ledger.books import Books
 from ledger.encoding import encode
 from ledger.errors import LedgerError
 from ledger.state import HEIGHT_BYTES

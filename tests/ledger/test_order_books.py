@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from ledger.bookcheck import Books, check_books
+from ledger.bookcheck import check_books
+from ledger.books import Books
 from ledger.encoding import JSONObject, encode, load_record
 from ledger.errors import LedgerError
 from ledger.state import HEIGHT_BYTES
