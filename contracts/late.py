@@ -106,7 +106,7 @@ def judge_day(ctx: Context, target: Record) -> None:
             weights[debtor] = weight
             looked += weight
         judged = judge_lateness(ctx, programme, receivable, closed, covers[debtor])
-        weights[debtor] += weigh(judged.covered_minor)
+        weights[debtor] += weigh(receivable, judged.covered_minor)
         covers[debtor] = take_cover(
             covers[debtor], judged.covered_minor, weights[debtor]
         )

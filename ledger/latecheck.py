@@ -28,9 +28,10 @@ Table = Mapping[str, JSONObject]
 Money = Counter[str]
 # Value dates of one debtor's cover that are told apart.
 DATES_MAX: Final = 16
-# Weight of the debts that it may cover; of one that it does not, and of one it does.
+# Weight of the debts that it may cover; of one that is contested, one that it does not
+# cover, and one it does.
 WEIGHT_MAX: Final = 10_000
-UNCOVERED, COVERED = 8, 1
+CONTESTED, UNCOVERED, COVERED = 16, 8, 1
 
 
 class Terms(NamedTuple):
@@ -234,7 +235,8 @@ class CloseWatch:
                 cover[debtor] = _join_dates(cover[debtor])
             apart = _count_contested(view, record, time)
             late, used = _judge(programme, record, closed, (apart, cover[debtor]))
-            weights[debtor] += COVERED if used else UNCOVERED
+            plain = COVERED if used else UNCOVERED
+            weights[debtor] += CONTESTED if "disputes" in record else plain
             for value_date in sorted(cover[debtor]):
                 taken = min(used, cover[debtor][value_date])
                 cover[debtor][value_date] -= taken

@@ -277,7 +277,7 @@ def test_many_late_receivables_hide_no_later_one() -> None:
 def test_many_groups_do_not_escape_a_reversal() -> None:
     """What is too much for the bank's own act is taken back by a job after it."""
     sources = read_sources()
-    path, bound = "kit/v1/reversals.py", "LINES_AT_ONCE = 8_000"
+    path, bound = "kit/v1/reversals.py", "LINES_AT_ONCE = 5_000"
     assert bound in sources[path]
     sources[path] = sources[path].replace(bound, "LINES_AT_ONCE = 2")
     stage = Stage(sources=sources)
@@ -298,7 +298,7 @@ def test_many_groups_do_not_escape_a_reversal() -> None:
 def test_more_lines_than_a_job_takes_back_are_named() -> None:
     """They are a misfit of the account, which its owner and attester clear."""
     sources = read_sources()
-    path, bound = "kit/v1/reversals.py", "LINES_MAX = 35_000"
+    path, bound = "kit/v1/reversals.py", "LINES_MAX = 15_000"
     assert bound in sources[path]
     sources[path] = sources[path].replace(bound, "LINES_MAX = 2")
     stage = Stage(sources=sources)

@@ -6,9 +6,10 @@ from contracts.kit.v1.standing import find_insolvency
 # Value dates of cover that are told apart.
 DATES_MAX = 16
 # Weight of the debts of one debtor that its cover is tried on, in due order: there
-# is gas in a job for some 1,250 that it does not cover, or 10,000 that it does.
+# is gas in a job for some 1,250 that it does not cover, or 10,000 that it does. What
+# is contested is tried with it and without.
 WEIGHT_MAX = 10_000
-UNCOVERED = 8
+CONTESTED, UNCOVERED = 16, 8
 # Sums of money by value date.
 Money = dict[str, int]
 
@@ -61,6 +62,8 @@ def take_cover(cover: Money, amount_minor: int, weight: int) -> Money:
     return rest if weight < WEIGHT_MAX else {}
 
 
-def weigh(covered_minor: int) -> int:
+def weigh(receivable: Record, covered_minor: int) -> int:
     """Return the weight of a debt: one that nothing covers needs more looking at."""
+    if "disputes" in receivable:
+        return CONTESTED
     return 1 if covered_minor else UNCOVERED

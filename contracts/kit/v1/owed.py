@@ -337,7 +337,7 @@ def cover_left(
                 judged = judge_lateness(
                     ctx, programme, other, account["closed_date"], left
                 )
-                weight += weigh(judged.covered_minor)
+                weight += weigh(other, judged.covered_minor)
                 left = take_cover(left, judged.covered_minor, weight)
         if len(page) < OWED_PAGE:
             break

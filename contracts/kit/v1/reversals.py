@@ -22,9 +22,10 @@ from contracts.kit.v1.parts import reopen_units
 from contracts.kit.v1.records import RETIRED, UNSENT, group_key, paid_groups
 from contracts.kit.v1.rule import Context, Record
 
-LINES_MAX = 35_000
+# Lines that a job takes back: there is gas for what each may have come to mean.
+LINES_MAX = 15_000
 # Lines that the bank's own act takes back; more are a job's work.
-LINES_AT_ONCE = 8_000
+LINES_AT_ONCE = 5_000
 REFUNDS_MAX = 1_000
 
 
@@ -284,7 +285,7 @@ def return_interest(ctx: Context, programme: Record, receivable: Record) -> Reco
     if surplus <= 0:
         return receivable
     item, left = receivable["id"], surplus
-    for line in reversed(ctx.scan("interest_lines", item, limit=LINES_MAX)):
+    for line in reversed(ctx.scan("interest_lines", item, limit=1_000_000)):
         open_minor = line["interest_minor"] - line["reversed_interest_minor"]
         taken = min(left, open_minor)
         if taken:

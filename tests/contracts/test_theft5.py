@@ -1,0 +1,81 @@
+"""Ways to keep a bank or a block from having time for what must be done."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts import read_sources
+from contracts.kit.v1.reversals import LINES_AT_ONCE, LINES_MAX
+from ledger.automatic import JOB_GAS_MAX
+from ledger.execution import ATTESTED_GAS_MAX
+from tests import bank_verbs, order_verbs, verbs
+from tests.rows import Row, rows
+from tests.stage import Stage
+
+# Money covers nothing behind three debts that it does not cover, in this world.
+CONTESTED = """
+two that it does not cover | soft face=99 days=3, live face=99 days=3,
+                           | live face=9 days=3, wait 3, receive 9 payer=nobody,
+                           | close                           | state | live
+two that are contested     | soft face=99 days=3, contest 9, live face=99 days=3,
+                           | contest 9, live face=9 days=3, wait 3,
+                           | receive 9 payer=nobody, close   | state | overdue
+withdrawn: not contested   | soft face=99 days=3, contest 9, concede,
+                           | live face=99 days=3, contest 9, concede,
+                           | live face=9 days=3, wait 3, receive 9 payer=nobody,
+                           | close                           | state | live
+"""
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    """A world where a job has time for little, as its audit knows."""
+    sources = read_sources()
+    path, bound = "kit/v1/cover.py", "WEIGHT_MAX = 10_000"
+    assert bound in sources[path]
+    sources[path] = sources[path].replace(bound, "WEIGHT_MAX = 20")
+    monkeypatch.setattr("ledger.latecheck.WEIGHT_MAX", 20)
+    return Stage(sources=sources)
+
+
+@rows(CONTESTED)
+def test_contested_debts_take_twice_the_time(hasty: Stage, row: Row) -> None:
+    """What money covers of a debt that is contested is tried with it and without."""
+    assert row.answer(hasty) == row.code
+
+
+def test_contested_debts_do_not_keep_a_day_open(
+    hasty: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Debts that money covers only since most of each is contested are bounded."""
+    hasty.begin()
+    order_verbs.soft(hasty, face=99_999, days=3)
+    for cut in range(20):
+        verbs.live(hasty, face=80_000 - cut, days=3)
+        order_verbs.contest(hasty, 79_999 - cut)
+    verbs.wait(hasty, 20)
+    for n in range(8):
+        verbs.receive(hasty, 10_000, f"k{n}", payer="nobody", value=-1 - n)
+    monkeypatch.setattr("ledger.automatic.JOB_GAS_MAX", 100_000)
+    verbs.close(hasty, -1)
+    assert verbs.state(hasty, "first") == "default"
+    hasty.check()
+
+
+def test_a_bank_has_time_for_all_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many late debts as one receipt may have paid are taken back by its bank."""
+    stage, lines = Stage(), 20
+    stage.begin()
+    for _ in range(lines):
+        verbs.live(stage, days=3)
+    verbs.wait(stage, 63)
+    verbs.close(stage, -1)
+    verbs.receive(stage, 30_000_000)
+    assert verbs.state(stage) == "settled"
+    assert ATTESTED_GAS_MAX * LINES_MAX >= JOB_GAS_MAX * LINES_AT_ONCE
+    share = ATTESTED_GAS_MAX * lines // LINES_AT_ONCE
+    monkeypatch.setattr("ledger.execution.TRANSACTION_GAS_MAX", share)
+    monkeypatch.setattr("ledger.execution.ATTESTED_GAS_MAX", share)
+    bank_verbs.take_back(stage, 30_000_000)
+    assert bank_verbs.misfit(stage) == "none"
+    assert verbs.held(stage, "alpha") == "1000000"
