@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from html import escape, unescape
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -29,15 +29,20 @@ from cli.session import Session, node_option
 from cli.signing.screen import leaves, name_path, show_moment
 from cli.terminal import json_option, print_facts, print_json, print_note
 from cli.typed import HOLDING, PATH, option
-from ledger.encoding import JSONObject, decode_base64, encode
+from ledger.encoding import JSONObject, decode, decode_base64, encode, encode_base64
 from ledger.errors import LedgerError
 
-PROOF_VERSION: Final = "allonge.proof.v3"
-# Without a checkpoint of the log; written no more, and read as what it is.
-PROOF_UNSIGNED: Final = "allonge.proof.v2"
+if TYPE_CHECKING:
+    from ledger.blocks import Header
+    from ledger.mapproofs import Leaf
+
+PROOF_VERSION: Final = "allonge.proof.v1"
+PROOF_FIELDS: Final = frozenset(
+    ("chain", "header", "items", "log", "parent", "record", "salts", "t")
+)
+CHAIN: Final = re.compile(r"[0-9a-f]{64}")
 FILE_BYTES_MAX: Final = 4 * 2**20
-# How often two records are read until no block came between, and a checkpoint
-# until it covers that block.
+# How often a checkpoint is read until it covers the block.
 READS_MAX: Final = 5
 WAIT_S: Final = 0.2
 DATA_BEGIN: Final = '<script type="application/json" id="proof">'
@@ -108,23 +113,13 @@ def prove_holding(
     """Return the facts of a holding, and its proof, as they stand at the head.
 
     Raises:
-        LedgerError: those of the node; ``node_busy``, blocks came between all reads.
+        LedgerError: those of the node, of ``prove_logged`` and ``verify_proof``.
     """
-    session, receivable = lookup.session, holding.receivable
-    for _ in range(READS_MAX):
-        tile = session.client.get(
-            f"/v1/records/tile/{holding.tile['lo']}", scope=receivable["id"]
-        )
-        claim = session.client.get(f"/v1/records/receivable/{receivable['id']}")
-        # A block in between would put the two under different headers.
-        if claim["header"] == tile["header"]:
-            break
-    else:
-        raise LedgerError("node_busy")
-    kept = {name: claim[name] for name in ("proof", "record", "salt")}
-    data = {"chain": session.chain, "receivable": kept, "t": PROOF_VERSION}
-    held = {name: tile[name] for name in tile if name != "proof"}
-    data = {**data, "log": prove_logged(session, tile["header"]), "tile": held}
+    session = lookup.session
+    path = f"/v1/records/tile/{holding.tile['lo']}"
+    found = session.client.get(path, scope=holding.receivable["id"])
+    log = prove_logged(session, found["header"])
+    data = {**found, "chain": session.chain, "log": log, "t": PROOF_VERSION}
     verify_proof(data, session.config.log_key)
     members = {
         row: "; ".join(f"{lookup.name_of(item)} ({item})" for item in items)
@@ -149,14 +144,15 @@ def prove_logged(session: Session, header: JSONObject) -> JSONObject:
         if size > index:
             path = f"/v1/log/inclusion?index={index}&size={size}"
             found = session.client.request("GET", path).value()
-            return {"checkpoint": note.decode(), "inclusion": found["proof"]}
+            proof = [encode_base64(bytes.fromhex(item)) for item in found["proof"]]
+            return {"checkpoint": note.decode(), "inclusion": proof}
         time.sleep(WAIT_S)
     raise LedgerError("node_busy")
 
 
 def proven_members(data: JSONObject) -> dict[str, list[str]]:
     """Return the members that each row of a certificate names, by their ids."""
-    tile, claim = data["tile"]["record"], data["receivable"]["record"]
+    tile, claim = data["record"], data["parent"]
     return {
         "Holder": [tile["holder"]],
         "Debtor": [claim["debtor"]],
@@ -167,9 +163,13 @@ def proven_members(data: JSONObject) -> dict[str, list[str]]:
 
 def proven_rows(data: JSONObject) -> dict[str, str]:
     """Return the other rows of a certificate, as its proof shows them."""
-    tile, header = data["tile"]["record"], data["tile"]["header"]
-    claim = data["receivable"]["record"]
+    from ledger.checkpoint import parse_checkpoint, parse_note
+
+    tile, claim, header = data["record"], data["parent"], data["header"]
     currency = claim["currency"]
+    note = parse_note(data["log"]["checkpoint"].encode())
+    size = parse_checkpoint(note.text).size
+    names = ", ".join(line.name for line in note.signatures)
     lo, hi = (format_amount(tile[end], currency) for end in ("lo", "hi"))
     return {
         "Amount": format_amount(tile["hi"] - tile["lo"], currency),
@@ -184,20 +184,8 @@ def proven_rows(data: JSONObject) -> dict[str, str]:
         "Receivable": claim["id"],
         "Block": f"{header['height']}, {show_moment(header['time'])}",
         "Chain": data["chain"],
-        **_log_rows(data),
+        "Log": f"{size} leaves, signed as {names}: verified by who has its key",
     }
-
-
-def _log_rows(data: JSONObject) -> dict[str, str]:
-    """Return the row on the checkpoint of the log, if there is one."""
-    from ledger.checkpoint import parse_checkpoint, parse_note
-
-    if "log" not in data:
-        return {}
-    note = parse_note(data["log"]["checkpoint"].encode())
-    size = parse_checkpoint(note.text).size
-    names = ", ".join(line.name for line in note.signatures)
-    return {"Log": f"{size} leaves, signed as {names}: verified by who has its key"}
 
 
 output_option = click.option(
@@ -268,12 +256,12 @@ def verify_command(file: Path, *, log_key: str, node_url: str, as_json: bool) ->
         facts["words"] = "as proven; but names are as written"
     if node_url:
         client = NodeClient(node_url)
-        height = data["tile"]["header"]["height"]
+        height = data["header"]["height"]
         rows = client.request("GET", f"/v1/headers?from={height}&limit=1").value()
         node = client.node()
         if node["chain"] != data["chain"]:
             raise LedgerError("wrong_chain", expected=data["chain"])
-        if rows["items"] != [data["tile"]["header"]]:
+        if rows["items"] != [data["header"]]:
             raise LedgerError("proof_of_other_block", found=f"block {height}")
         since = node["height"] - height
         facts["header"] = f"the same at {node_url}; {since} blocks came after it"
@@ -295,14 +283,12 @@ def read_proof(path: Path) -> JSONObject:
         LedgerError: those of ``read_private``; ``bad_paper``.
     """
     text = _read_text(path)
-    if DATA_BEGIN in text:
-        text = text.partition(DATA_BEGIN)[2].partition(DATA_END)[0]
+    inside = text.partition(DATA_BEGIN)[2].partition(DATA_END)[0]
     try:
-        found = json.loads(text)
-    except ValueError as error:
+        found = json.loads(inside) if inside else decode(text.encode())
+    except (LedgerError, RecursionError, ValueError) as error:
         raise LedgerError("bad_paper", path=path) from error
-    known = (PROOF_VERSION, PROOF_UNSIGNED)
-    if not isinstance(found, dict) or found.get("t") not in known:
+    if not isinstance(found, dict):
         raise LedgerError("bad_paper", expected=PROOF_VERSION, path=path)
     return found
 
@@ -339,53 +325,68 @@ def verify_proof(data: JSONObject, log_key: str = "") -> JSONObject:
         LedgerError: ``bad_paper``; ``bad_proof``; ``bad_block``; ``bad_vkey``,
             ``bad_key``; those of ``verify_checkpoint``.
     """
-    from ledger.blocks import Header
-    from ledger.mapproofs import Leaf, RangeProof, verify_no_overlap
-    from ledger.statemap import map_key
-
     try:
-        found, claim = data["tile"], data["receivable"]["record"]
-        tile, header = found["record"], Header.decode(encode(found["header"]))
-        lo, hi, receivable = tile["lo"], tile["hi"], str(claim["id"])
-        place = map_key("tile", receivable, str(lo), lo)
-        is_it = (tile["kind"], tile["scope"]) == ("tile", receivable)
-        if not is_it or found["key"] != place.hex() or found["pub"] != hi:
-            raise LedgerError("bad_proof", expected=f"the tile at {lo}")
-        root = bytes.fromhex(header.state_root)
-        free = RangeProof.from_json(found["no_overlap"])
-        verify_no_overlap(root, place[:16], lo, hi, free, allow=place)
-        # It is opened there, so nothing else need show that it stands.
-        if free.leaf(place) != Leaf(place, hi, _value_of(found)):
-            raise LedgerError("bad_proof", expected=f"the tile at {lo}")
+        known = data["t"] == PROOF_VERSION and data.keys() == PROOF_FIELDS
+        if not known or not CHAIN.fullmatch(data["chain"]):
+            raise LedgerError("bad_paper", expected=PROOF_VERSION)
+        header = verify_standing(data)
+        tile, claim = data["record"], data["parent"]
         if claim["kind"] != "receivable":
             raise LedgerError("bad_proof", expected="a receivable")
-        own = map_key("receivable", "", receivable)
-        _verify_record(root, own, 0, data["receivable"])
         face = format_amount(claim["face_minor"], claim["currency"])
+        units = f"{tile['lo']} to {tile['hi']} minor units"
         return {
             "holder": str(tile["holder"]),
-            "units": f"{lo} to {hi} minor units of {name_id('receivable', receivable)}",
+            "units": f"{units} of {name_id('receivable', claim['id'])}",
             "state": str(tile["state"]),
             "debtor": str(claim["debtor"]),
             "claim": f"{face}, due {claim['adjusted_date']}, {claim['state']}",
             "block": f"{header.height}, hash {header.hash.hex()}",
             "chain": str(data["chain"]),
             "header": "not compared with a node",
-            "log": _verify_logged(data, header.encode(), header.size - 1, log_key),
+            "log": _verify_logged(data, header, log_key),
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise LedgerError("bad_paper", expected=PROOF_VERSION) from error
 
 
-def _verify_logged(data: JSONObject, raw: bytes, index: int, log_key: str) -> str:
+def verify_standing(data: JSONObject) -> Header:
+    """Return the header under which a tile stands alone, and its parent too.
+
+    Raises:
+        LedgerError: ``bad_proof``; ``bad_block``; ``bad_json``.
+    """
+    from ledger.blocks import Header
+    from ledger.mapproofs import Proof, check_opened, verify_tile
+
+    header = Header.decode(encode(data["header"]))
+    shown = (data["record"], data["parent"])
+    if (shown[0]["kind"], shown[0]["scope"]) != ("tile", shown[1]["id"]):
+        raise LedgerError("bad_proof", expected=f"a tile of {shown[1]['id']}")
+    leaves = [_leaf_of(*pair) for pair in zip(shown, data["salts"], strict=True)]
+    proof = Proof.from_json(data["items"], leaves)
+    verify_tile(bytes.fromhex(header.state_root), leaves[0], proof)
+    check_opened(leaves[1], proof)
+    return header
+
+
+def _leaf_of(record: JSONObject, salt: str) -> Leaf:
+    """Return as what a disclosed record stands in the state map."""
+    from ledger.mapproofs import Leaf
+    from ledger.statemap import commit_value, map_key
+
+    if record["kind"] == "tile":
+        key, pub = map_key("tile", record["scope"], "", record["lo"]), record["hi"]
+    else:
+        key, pub = map_key(record["kind"], "", record["id"]), 0
+    return Leaf(key, pub, commit_value(decode_base64(salt), encode(record)))
+
+
+def _verify_logged(data: JSONObject, header: Header, log_key: str) -> str:
     """Return in which log a header stands as which leaf, and who signed that."""
     from ledger import checkpoint
     from ledger.log import hash_leaf, verify_inclusion
 
-    if data["t"] == PROOF_UNSIGNED:
-        if log_key:
-            raise LedgerError("untrusted", expected=PROOF_VERSION, found=data["t"])
-        return "no checkpoint in it: an older form"
     note = str(data["log"]["checkpoint"]).encode()
     log = checkpoint.origin(data["chain"])
     head = checkpoint.parse_checkpoint(checkpoint.parse_note(note).text)
@@ -394,22 +395,8 @@ def _verify_logged(data: JSONObject, raw: bytes, index: int, log_key: str) -> st
         head = checkpoint.verify_checkpoint(note, log, keys)
     if head.origin != log:
         raise LedgerError("bad_checkpoint", expected=log, found=ascii(head.origin[:64]))
-    proof = [bytes.fromhex(item) for item in data["log"]["inclusion"]]
-    verify_inclusion(hash_leaf(raw), index, head.size, proof, head.root)
+    proof = [decode_base64(item) for item in data["log"]["inclusion"]]
+    leaf, index = hash_leaf(header.encode()), header.size - 1
+    verify_inclusion(leaf, index, head.size, proof, head.root)
     signed = "signed with the key you gave" if log_key else "signature not verified"
     return f"leaf {index} of {head.size}, {signed}"
-
-
-def _verify_record(root: bytes, key: bytes, pub: int, found: JSONObject) -> None:
-    """Raise ``bad_proof`` unless a record stands at a key under a root."""
-    from ledger.mapproofs import Proof, verify_existence
-
-    proof = Proof.from_json(found["proof"])
-    verify_existence(root, key, pub, _value_of(found), proof)
-
-
-def _value_of(found: JSONObject) -> bytes:
-    """Return what the state map holds of a disclosed record."""
-    from ledger.statemap import commit_value
-
-    return commit_value(bytes.fromhex(found["salt"]), encode(found["record"]))

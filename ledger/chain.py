@@ -15,7 +15,7 @@ from typing import Any
 from ledger.authority import ActingKey, load_keys
 from ledger.automatic import has_due_work, next_due_ms
 from ledger.blocks import Block, Header
-from ledger.encoding import JSONObject
+from ledger.encoding import JSONObject, decode, encode_base64
 from ledger.errors import LedgerError
 from ledger.execution import (
     Prepared,
@@ -30,10 +30,10 @@ from ledger.founding import Foundation, execute_block_zero, load_published
 from ledger.genesis import parse_genesis
 from ledger.keys import check_verifier
 from ledger.log import Log, hash_leaf
-from ledger.mapproofs import Proof, RangeProof
+from ledger.mapproofs import Interval, Leaf
 from ledger.rulebook import Rulebook
 from ledger.sealing import BlockInput, Candidate, Position, execute_block
-from ledger.state import Layer, State, read_record, record_key
+from ledger.state import Layer, State, key_of, publish, read_record
 from ledger.store import Store
 from ledger.transactions import Transaction, parse_transaction
 from ledger.verifying import Verdict
@@ -382,26 +382,25 @@ class Chain:
         """Return when automatic work falls due next."""
         return next_due_ms(self.state)
 
-    def prove(self, kind: str, item: str, scope: str = "") -> Proof:
-        """Return the proof that a record exists, or does not, at the head."""
-        key = record_key(self.state.kinds[kind], item, scope)
-        return self.state.map.prove(key, self.state.value_of)
-
-    def prove_free(self, receivable: str, lo: int, hi: int) -> RangeProof:
-        """Return the proof that no other tile reaches into ``[lo, hi)``.
+    def prove(self, *shown: JSONObject) -> JSONObject:
+        """Return the proof that records stand at the head, which discloses them.
 
         Args:
-            receivable: whose tile at ``lo`` is the only one that may.
-            lo: first unit.
-            hi: first unit after it.
-
-        Raises:
-            LedgerError: ``overlap``.
+            shown: the records; of a tile given first also that nothing overlaps it.
         """
-        key = record_key(self.state.kinds["tile"], str(lo), receivable)
-        return self.state.map.prove_range(
-            key[:16], lo, hi, self.state.value_of, allow=key
-        )
+        state = self.state
+        keys = [key_of(state.kinds, record) for record in shown]
+        leaves = [
+            Leaf(key, publish(state.kinds, record), state.value_of(key))
+            for key, record in zip(keys, shown, strict=True)
+        ]
+        tiling = state.kinds[shown[0]["kind"]].interval
+        free = Interval.of_tile(leaves[0]) if tiling else None
+        return {
+            "header": decode(self.header.encode()),
+            "items": state.map.prove(state.value_of, keys, free).to_json(leaves),
+            "salts": [encode_base64(state.salt_of(key)) for key in keys],
+        }
 
     def close(self) -> None:
         """Write a snapshot and close the store."""

@@ -1,14 +1,13 @@
 """Proofs about the state map, and their verification without the map.
 
-A *path proof* leads from one leaf to the root: the leaf is in the map, or,
-when it is the leaf at which the search for another key ends, that key is not.
-A *range proof* is the map with all irrelevant parts folded into their hashes;
-it shows that no tile of a scope reaches into an interval. What it folds away
-must be harmless by its position or by a maximum that its parent's hash binds:
-the maximum of a folded part is never taken on the prover's word.
+A proof is the map with all parts that do not matter folded into their hashes.
+What is opened in it stands in the map. That something does not, a tile of a
+scope in an interval or a key, follows if whatever is folded away is harmless
+by its position or by a maximum that its parent's hash binds: the maximum of a
+folded part is never taken on the prover's word.
 
-Both rest on the map being what its definition says; whoever holds all records
-checks that by building it anew.
+All this rests on the map being what its definition says; whoever holds all
+records checks that by building it anew.
 """
 
 from __future__ import annotations
@@ -16,10 +15,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import pairwise
 from typing import Final
 
-from ledger.encoding import INTEGER_MAX, JSONObject
+from ledger.encoding import INTEGER_MAX, decode_base64, encode_base64
 from ledger.errors import LedgerError
 
 EMPTY_ROOT: Final = bytes(32)
@@ -27,9 +25,9 @@ KEY_BYTES: Final = 32
 KEY_BITS: Final = 256
 SCOPE_BYTES: Final = 16
 HASH_BYTES: Final = 32
-# Two paths of at most 256 branches, each with at most one folded neighbour,
-# and one more path to the tile that is allowed.
-RANGE_ITEMS_MAX: Final = 3 * 2 * KEY_BITS
+# Two paths of at most 256 branches along an interval, each with at most one
+# folded neighbour, one more to the tile that is allowed and one to its parent.
+ITEMS_MAX: Final = 4 * 2 * KEY_BITS
 _ITEM_BITS: Final = 128
 _LO_SHIFT: Final = 64
 
@@ -45,11 +43,6 @@ def hash_branch(bit: int, maximum: int, left: bytes, right: bytes) -> bytes:
     return sha256(head + left + right).digest()
 
 
-def bit_of(key: bytes, bit: int) -> int:
-    """Return a bit of a key, 0 being the first."""
-    return key[bit >> 3] >> (7 - (bit & 7)) & 1
-
-
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """An opened leaf.
@@ -63,57 +56,6 @@ class Leaf:
     key: bytes
     pub: int
     value: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A node on the way from the root to a leaf.
-
-    Attributes:
-        bit: first bit at which the keys below differ, 0 to 255.
-        maximum: the largest public number below.
-        sibling: hash of the child that is not on the way.
-    """
-
-    bit: int
-    maximum: int
-    sibling: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """A way from the root to one leaf.
-
-    Attributes:
-        steps: root first.
-        leaf: for absence, the other leaf at which the search ended; None for
-            existence and for the empty map.
-    """
-
-    steps: tuple[Step, ...] = ()
-    leaf: Leaf | None = None
-
-    def to_json(self) -> JSONObject:
-        """Return the proof as a canonical JSON object."""
-        steps = [[s.bit, s.maximum, s.sibling.hex()] for s in self.steps]
-        if self.leaf is None:
-            return {"steps": steps}
-        return {"leaf": _leaf_row(self.leaf), "steps": steps}
-
-    @classmethod
-    def from_json(cls, value: object) -> Proof:
-        """Return the proof of a JSON object.
-
-        Raises:
-            LedgerError: ``bad_proof``, another form.
-        """
-        names = {"steps"} | ({"leaf"} if isinstance(value, dict) else set())
-        if not isinstance(value, dict) or not {"steps"} <= set(value) <= names:
-            raise _malformed("an object of steps and perhaps a leaf")
-        leaf = _read_leaf(_row(value["leaf"], 3)) if "leaf" in value else None
-        rows = [_row(step, 3) for step in _list(value["steps"], KEY_BITS)]
-        steps = (Step(_bit(r[0]), _number(r[1]), _bytes(r[2])) for r in rows)
-        return cls(tuple(steps), leaf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +99,8 @@ Item = Folded | Bound | Branch | Leaf
 
 
 @dataclass(frozen=True, slots=True)
-class RangeProof:
-    """The map, folded wherever it has nothing to say about one interval.
+class Proof:
+    """The map, folded wherever it has nothing to say.
 
     Attributes:
         items: the nodes in the order root, left part, right part; none for
@@ -167,76 +109,59 @@ class RangeProof:
 
     items: tuple[Item, ...] = ()
 
-    def leaf(self, key: bytes) -> Leaf | None:
-        """Return the opened leaf of a key; proven once the proof is verified."""
-        for item in self.items:
-            if isinstance(item, Leaf) and item.key == key:
-                return item
-        return None
+    def to_json(self, known: Sequence[Leaf] = ()) -> list[object]:
+        """Return the proof as a canonical JSON list.
 
-    def to_json(self) -> JSONObject:
-        """Return the proof as a canonical JSON object."""
-        return {"items": [_item_row(item) for item in self.items]}
+        Args:
+            known: leaves that its reader has, written as their numbers.
+        """
+        return [_item_row(item, known) for item in self.items]
 
     @classmethod
-    def from_json(cls, value: object) -> RangeProof:
-        """Return the proof of a JSON object.
+    def from_json(cls, value: object, known: Sequence[Leaf] = ()) -> Proof:
+        """Return the proof of a JSON list.
+
+        Args:
+            value: as decoded.
+            known: the leaves that numbers stand for.
 
         Raises:
             LedgerError: ``bad_proof``, another form.
         """
-        if not isinstance(value, dict) or set(value) != {"items"}:
-            raise _malformed("an object of items")
-        rows = _list(value["items"], RANGE_ITEMS_MAX)
-        return cls(tuple(_read_item(row) for row in rows))
+        if not isinstance(value, list) or len(value) > ITEMS_MAX:
+            raise _malformed(f"a list of at most {ITEMS_MAX}")
+        return cls(tuple(_read_item(row, known) for row in value))
 
 
-def _leaf_row(leaf: Leaf) -> list[object]:
-    return [leaf.key.hex(), leaf.pub, leaf.value.hex()]
-
-
-def _item_row(item: Item) -> list[object]:
+def _item_row(item: Item, known: Sequence[Leaf]) -> object:
     if isinstance(item, Leaf):
-        return ["leaf", *_leaf_row(item)]
+        if item in known:
+            return known.index(item)
+        return [encode_base64(item.key), item.pub, encode_base64(item.value)]
     if isinstance(item, Branch):
-        return ["node", item.bit, item.maximum]
+        return [item.bit, item.maximum]
     if isinstance(item, Bound):
-        return ["bound", item.bit, item.maximum, item.left.hex(), item.right.hex()]
-    return ["hash", item.node_hash.hex()]
+        sides = encode_base64(item.left), encode_base64(item.right)
+        return [item.bit, item.maximum, *sides]
+    return encode_base64(item.node_hash)
 
 
-def _read_item(value: object) -> Item:
+def _read_item(value: object, known: Sequence[Leaf]) -> Item:
     match value:
-        case ["leaf", *row]:
-            return _read_leaf(_row(row, 3))
-        case ["node", bit, maximum]:
+        case str():
+            return Folded(_bytes(value))
+        case [bit, maximum]:
             return Branch(_bit(bit), _number(maximum))
-        case ["bound", bit, maximum, left, right]:
+        case [key, pub, found]:
+            return Leaf(_bytes(key), _number(pub), _bytes(found))
+        case [bit, maximum, left, right]:
             return Bound(_bit(bit), _number(maximum), _bytes(left), _bytes(right))
-        case ["hash", found]:
-            return Folded(_bytes(found))
         case _:
-            raise _malformed("an item of a range proof")
-
-
-def _read_leaf(row: Sequence[object]) -> Leaf:
-    return Leaf(_bytes(row[0]), _number(row[1]), _bytes(row[2]))
+            return known[_number(value, len(known) - 1)]
 
 
 def _malformed(expected: str) -> LedgerError:
     return LedgerError("bad_proof", expected=expected)
-
-
-def _list(value: object, most: int) -> list[object]:
-    if not isinstance(value, list) or len(value) > most:
-        raise _malformed(f"a list of at most {most}")
-    return value
-
-
-def _row(value: object, length: int) -> list[object]:
-    if not isinstance(value, list) or len(value) != length:
-        raise _malformed(f"a list of {length}")
-    return value
 
 
 def _number(value: object, most: int = INTEGER_MAX) -> int:
@@ -250,69 +175,13 @@ def _bit(value: object) -> int:
 
 
 def _bytes(value: object) -> bytes:
-    if not isinstance(value, str) or len(value) != 2 * HASH_BYTES:
-        raise _malformed("64 hexadecimal digits")
-    if set(value) - set("0123456789abcdef"):
-        raise _malformed("64 hexadecimal digits")
-    return bytes.fromhex(value)
-
-
-def verify_existence(
-    root: bytes, key: bytes, pub: int, value: bytes, proof: Proof
-) -> None:
-    """The key stands in the map of this root with this number and value.
-
-    Args:
-        root: 32 bytes, from a header that is itself verified.
-        key: 32 bytes.
-        pub: ``hi`` of a tile, 0 otherwise.
-        value: the salted commitment, from ``commit_value``.
-        proof: from ``StateMap.prove``.
-
-    Raises:
-        LedgerError: ``bad_proof``.
-    """
-    if proof.leaf is not None:
-        raise _malformed("a proof of existence, not of absence")
-    _number(pub)
-    _climb(root, Leaf(key, pub, value), proof.steps)
-
-
-def verify_absence(root: bytes, key: bytes, proof: Proof) -> None:
-    """The key does not stand in the map of this root.
-
-    Raises:
-        LedgerError: ``bad_proof``.
-    """
-    _check_length(key)
-    leaf = proof.leaf
-    if leaf is None:
-        if root != EMPTY_ROOT or proof.steps:
-            raise _malformed("the leaf at which the search ends")
-        return
-    if leaf.key == key:
-        raise LedgerError("bad_proof", expected="absence", found="the key itself")
-    _climb(root, leaf, proof.steps)
-    for step in proof.steps:
-        # Otherwise the search for the key leaves this way, and the leaf at its
-        # end says nothing about it.
-        if bit_of(key, step.bit) != bit_of(leaf.key, step.bit):
-            raise LedgerError("bad_proof", expected="the way to the absent key")
-
-
-def _climb(root: bytes, leaf: Leaf, steps: Sequence[Step]) -> None:
-    _check_length(leaf.key, leaf.value, *(step.sibling for step in steps))
-    bits = [step.bit for step in steps]
-    if any(low >= high for low, high in pairwise(bits)):
-        raise _malformed("bits that grow towards the leaf")
-    node = hash_leaf(leaf.key, leaf.pub, leaf.value)
-    for step in reversed(steps):
-        pair = (
-            (step.sibling, node) if bit_of(leaf.key, step.bit) else (node, step.sibling)
-        )
-        node = hash_branch(step.bit, step.maximum, *pair)
-    if node != root:
-        raise LedgerError("bad_proof", expected=root.hex(), found=node.hex())
+    try:
+        raw = decode_base64(value) if isinstance(value, str) else b""
+    except LedgerError:
+        raw = b""
+    if len(raw) != HASH_BYTES:
+        raise _malformed("32 bytes in base64")
+    return raw
 
 
 def _check_length(*values: bytes) -> None:
@@ -364,6 +233,39 @@ class Interval:
         end = start + (self.hi << _LO_SHIFT)  # first key that is out of reach
         return place.first < end and place.last >= start
 
+    def allows(self, maximum: int) -> bool:
+        """Return whether tiles that reach no further than this are harmless."""
+        return maximum <= self.lo
+
+    @classmethod
+    def of_tile(cls, tile: Leaf) -> Interval:
+        """Return the interval of a tile, in which it alone may stand."""
+        lo = int.from_bytes(tile.key[SCOPE_BYTES : SCOPE_BYTES + 8], "big")
+        return cls(tile.key[:SCOPE_BYTES], lo, tile.pub, tile.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Vacancy:
+    """A key at which nothing may stand.
+
+    Attributes:
+        key: 32 bytes.
+    """
+
+    key: bytes
+
+    def harms(self, key: bytes, pub: int) -> bool:  # noqa: ARG002
+        """Return whether a leaf stands there."""
+        return key == self.key
+
+    def concerns(self, place: Place) -> bool:
+        """Return whether the key is in this place."""
+        return place.first <= int.from_bytes(self.key, "big") <= place.last
+
+    def allows(self, maximum: int) -> bool:  # noqa: ARG002
+        """Return False, as no maximum shows that a key is not there."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -395,63 +297,70 @@ class Place:
 EVERYWHERE: Final = Place(0, (1 << KEY_BITS) - 1)
 
 
-def verify_no_overlap(
-    root: bytes,
-    scope: bytes,
-    lo: int,
-    hi: int,
-    proof: RangeProof,
-    allow: bytes | None = None,
-) -> None:
-    """No tile of the scope but the allowed one reaches into ``[lo, hi)``.
-
-    Every leaf opened in the proof then stands in the map too.
+def verify_existence(root: bytes, leaf: Leaf, proof: Proof) -> None:
+    """The leaf stands in the map of this root.
 
     Args:
         root: 32 bytes, from a header that is itself verified.
-        scope: first 16 bytes of the tiles' keys.
-        lo: first unit of the interval.
-        hi: first unit after it.
-        proof: from ``StateMap.prove_range``.
-        allow: key of the tile that may be there, normally the holder's own.
+        leaf: with the salted commitment, from ``commit_value``.
+        proof: from ``StateMap.prove``, as in all that follows.
 
     Raises:
         LedgerError: ``bad_proof``.
     """
-    interval = Interval(scope, lo, hi, allow)
-    interval.check_form()
-    found = EMPTY_ROOT
-    if proof.items:
-        found = _Reader(proof.items, interval).read_all()
-    if found != root:
-        raise LedgerError("bad_proof", expected=root.hex(), found=found.hex())
+    _verify(root, proof, None)
+    check_opened(leaf, proof)
 
 
-def verify_tile(
-    root: bytes, key: bytes, hi: int, value: bytes, proof: RangeProof
-) -> None:
-    """The tile stands in the map and no other tile overlaps it.
-
-    Args:
-        root: 32 bytes, from a header that is itself verified.
-        key: the tile's key; it holds scope and ``lo``.
-        hi: first unit after the tile.
-        value: the salted commitment to the tile's record.
-        proof: from ``StateMap.prove_range`` with ``allow=key``.
+def verify_absence(root: bytes, key: bytes, proof: Proof) -> None:
+    """The key does not stand in the map of this root.
 
     Raises:
         LedgerError: ``bad_proof``.
     """
     _check_length(key)
-    lo = int.from_bytes(key[SCOPE_BYTES : SCOPE_BYTES + 8], "big")
-    verify_no_overlap(root, key[:SCOPE_BYTES], lo, hi, proof, key)
-    if proof.leaf(key) != Leaf(key, hi, value):
-        raise LedgerError("bad_proof", expected="the tile itself, opened")
+    _verify(root, proof, Vacancy(key))
+
+
+def verify_no_overlap(root: bytes, interval: Interval, proof: Proof) -> None:
+    """No tile but the allowed one reaches into the interval.
+
+    Raises:
+        LedgerError: ``bad_proof``.
+    """
+    interval.check_form()
+    _verify(root, proof, interval)
+
+
+def verify_tile(root: bytes, tile: Leaf, proof: Proof) -> None:
+    """The tile stands in the map and no other tile overlaps it.
+
+    Raises:
+        LedgerError: ``bad_proof``.
+    """
+    verify_no_overlap(root, Interval.of_tile(tile), proof)
+    check_opened(tile, proof)
+
+
+def check_opened(leaf: Leaf, proof: Proof) -> None:
+    """The leaf is opened in a proof; if that holds, it stands in the map.
+
+    Raises:
+        LedgerError: ``bad_proof``.
+    """
+    if leaf not in proof.items:
+        raise LedgerError("bad_proof", expected="the leaf, opened", key=leaf.key.hex())
+
+
+def _verify(root: bytes, proof: Proof, claim: Interval | Vacancy | None) -> None:
+    found = _Reader(proof.items, claim).read_all() if proof.items else EMPTY_ROOT
+    if found != root:
+        raise LedgerError("bad_proof", expected=root.hex(), found=found.hex())
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What reading a part of a range proof has shown.
+    """What reading a part of a proof has shown.
 
     Attributes:
         node_hash: its hash.
@@ -465,11 +374,11 @@ class _Part:
 
 
 class _Reader:
-    """Reads the items of a range proof once, from the root on."""
+    """Reads the items of a proof once, from the root on."""
 
-    def __init__(self, items: Sequence[Item], interval: Interval) -> None:
+    def __init__(self, items: Sequence[Item], claim: Interval | Vacancy | None) -> None:
         self._items = items
-        self._interval = interval
+        self._claim = claim
         self._next = 0
 
     def read_all(self) -> bytes:
@@ -501,10 +410,8 @@ class _Reader:
 
     def _read_leaf(self, leaf: Leaf) -> _Part:
         _check_length(leaf.key, leaf.value)
-        if self._interval.harms(leaf.key, leaf.pub):
-            raise LedgerError(
-                "bad_proof", expected="no overlapping tile", found=leaf.key.hex()
-            )
+        if self._claim is not None and self._claim.harms(leaf.key, leaf.pub):
+            raise LedgerError("bad_proof", expected="absence", found=leaf.key.hex())
         return _Part(hash_leaf(leaf.key, leaf.pub, leaf.value), leaf.key)
 
     def _read_branch(self, branch: Branch) -> _Part:
@@ -523,9 +430,10 @@ class _Reader:
         return _Part(found, keys[0])
 
     def _check_harmless(self, part: _Part, place: Place) -> None:
-        if not self._interval.concerns(place):
+        claim = self._claim
+        if claim is None or not claim.concerns(place):
             return
-        if part.maximum is None or part.maximum > self._interval.lo:
+        if part.maximum is None or not claim.allows(part.maximum):
             raise LedgerError(
                 "bad_proof", expected="an open part", found="one folded away"
             )

@@ -253,9 +253,11 @@ class State:
 
     def value_of(self, key: bytes) -> bytes:
         """Return what the map holds of a record: its salted commitment."""
-        stored = self.records[key]
-        salt = derive_salt(self.secret, key, height_of(stored))
-        return commit_value(salt, stored[HEIGHT_BYTES:])
+        return commit_value(self.salt_of(key), self.records[key][HEIGHT_BYTES:])
+
+    def salt_of(self, key: bytes) -> bytes:
+        """Return the salt of a record, which discloses that one only."""
+        return derive_salt(self.secret, key, height_of(self.records[key]))
 
     def apply(self, layer: Layer, new_map: StateMap, height: int) -> None:
         """Make a block's writes the committed state."""

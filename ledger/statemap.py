@@ -3,8 +3,8 @@
 Its root depends on the content alone, never on the order of changes. Each
 node also binds the largest public number below it, so that an overlap of
 tiles can be disproved without opening anybody's record. The map holds keys
-and hashes only; records are kept elsewhere, and a proof that must open a
-neighbour asks their keeper for its commitment.
+and hashes only; records are kept elsewhere, and a proof asks
+their keeper for the commitments of what it opens.
 
 A node is a plain tuple and both kinds begin alike: hash, a key, maximum. Once
 the garbage collector has seen that a tuple holds nothing but bytes and such
@@ -37,9 +37,7 @@ from ledger.mapproofs import (
     Leaf,
     Place,
     Proof,
-    RangeProof,
-    Step,
-    bit_of,
+    Vacancy,
 )
 
 Change: TypeAlias = tuple[int, bytes] | None  # public number and value, or delete
@@ -105,8 +103,9 @@ def commit_value(salt: bytes, record: bytes) -> bytes:
     return sha256(salt + record).digest()
 
 
-def _unavailable(key: bytes) -> bytes:
-    raise LedgerError("incomplete", expected="the value of a neighbour", key=key.hex())
+def bit_of(key: bytes, bit: int) -> int:
+    """Return a bit of a key, 0 being the first."""
+    return key[bit >> 3] >> (7 - (bit & 7)) & 1
 
 
 class StateMap:
@@ -159,59 +158,34 @@ class StateMap:
         top = batch.apply(self._top, 0, len(changes))
         return self._of(top, self._count + batch.growth)
 
-    def prove(self, key: bytes, value_of: ValueOf = _unavailable) -> Proof:
-        """Return the proof that a key is in the map, or that it is not.
-
-        Args:
-            key: 32 bytes.
-            value_of: gives the value of a key; asked for one neighbour's when
-                the key is absent and the map is not empty.
-
-        Raises:
-            LedgerError: ``incomplete``, a value is needed and not given.
-        """
-        if self._top is None:
-            return Proof()
-        steps: list[Step] = []
-        node = self._top
-        while len(node) != 3:
-            side = bit_of(key, node[3])
-            sibling = node[4] if side else node[5]
-            steps.append(Step(node[3], _number(node), sibling[0]))
-            node = node[5] if side else node[4]
-        found = node[1]
-        leaf = None if found == key else Leaf(found, _number(node), value_of(found))
-        return Proof(tuple(steps), leaf)
-
-    def prove_range(
+    def prove(
         self,
-        scope: bytes,
-        lo: int,
-        hi: int,
         value_of: ValueOf,
-        allow: bytes | None = None,
-    ) -> RangeProof:
-        """Return the proof that no tile of a scope reaches into ``[lo, hi)``.
+        keys: Iterable[bytes] = (),
+        free: Interval | None = None,
+    ) -> Proof:
+        """Return the proof of what stands at keys, and of a free interval.
 
         Args:
-            scope: first 16 bytes of the tiles' keys, see ``scope_prefix``.
-            lo: first unit of the interval.
-            hi: first unit after it.
-            value_of: gives the value of a key; asked for the allowed tile's
-                and those of at most a few neighbours.
-            allow: key of the one tile that may be there; it is opened then.
+            value_of: gives the value of a key; asked for those of ``keys``, for
+                the allowed tile's and those of at most a few neighbours.
+            keys: 32 bytes each; what stands there is opened, or that nothing
+                does is shown.
+            free: into which no tile but the allowed one reaches.
 
         Raises:
             LedgerError: ``bad_proof``, no such interval; ``overlap``, another
                 tile reaches into it.
         """
-        interval = Interval(scope, lo, hi, allow)
-        interval.check_form()
+        claims: list[Interval | Vacancy] = [Vacancy(key) for key in keys]
+        if free is not None:
+            free.check_form()
+            claims.append(free)
         if self._top is None:
-            return RangeProof()
-        folding = _Folding(interval, value_of)
+            return Proof()
+        folding = _Folding(claims, free, value_of)
         folding.visit(self._top, must_open=folding.matters(self._top, EVERYWHERE))
-        return RangeProof(tuple(folding.items))
+        return Proof(tuple(folding.items))
 
 
 def _number(node: _Node) -> int:
@@ -364,22 +338,30 @@ def _rise(key: bytes, node: _Node, way: Sequence[_Fork]) -> _Node:
 
 
 class _Folding:
-    """Collects the items of a range proof.
+    """Collects the items of a proof.
 
     Attributes:
         items: what has been collected.
     """
 
-    def __init__(self, interval: Interval, value_of: ValueOf) -> None:
+    def __init__(
+        self,
+        claims: Sequence[Interval | Vacancy],
+        free: Interval | None,
+        value_of: ValueOf,
+    ) -> None:
         self.items: list[Item] = []
-        self._interval = interval
+        self._claims = claims
+        self._free = free
         self._value_of = value_of
 
     def matters(self, node: _Node, place: Place) -> bool:
         """Return whether a part must be opened, as a verifier sees its place."""
-        if not self._interval.concerns(place):
-            return False
-        return len(node) == 3 or _number(node) > self._interval.lo
+        return any(
+            len(node) == 3 or not claim.allows(_number(node))
+            for claim in self._claims
+            if claim.concerns(place)
+        )
 
     def visit(self, node: _Node, *, must_open: bool) -> None:
         """Collect a part that must be opened or whose maximum is harmless."""
@@ -399,12 +381,12 @@ class _Folding:
         if not any(opened):  # a verifier needs one key below each open node
             opened[0] = True
         for child, place, must_open in zip(children, places, opened, strict=True):
-            if must_open or self._interval.concerns(place):
+            if must_open or any(each.concerns(place) for each in self._claims):
                 self.visit(child, must_open=must_open)
             else:
                 self.items.append(Folded(child[0]))
 
     def _open(self, key: bytes, pub: int) -> None:
-        if self._interval.harms(key, pub):
+        if self._free is not None and self._free.harms(key, pub):
             raise LedgerError("overlap", found=key.hex(), hi=pub)
         self.items.append(Leaf(key, pub, self._value_of(key)))

@@ -23,8 +23,6 @@ from starlette.routing import Route
 from ledger.encoding import JSONObject, decode, encode_base64, load_record
 from ledger.errors import LedgerError
 from ledger.export import describe_ledger, export_pieces
-from ledger.state import HEIGHT_BYTES, height_of, published, record_key
-from ledger.statemap import derive_salt
 from ledger.transactions import parse_transaction
 from node import submitting, views
 from node.config import PAGE_ITEMS, PAGE_ITEMS_MAX
@@ -305,24 +303,11 @@ def show_record(
 
 
 def _prove(node: Node, sight: Sight, kind: str, item: str, scope: str) -> JSONObject:
-    record = views.need(sight, kind, item, scope)
-    state = node.chain.state
-    key = record_key(state.kinds[kind], item, scope)
-    stored = state.records[key]
-    raw = stored[HEIGHT_BYTES:]
-    found: JSONObject = {
-        "header": decode(node.chain.header.encode()),
-        "height": height_of(stored),
-        "key": key.hex(),
-        "proof": node.chain.prove(kind, item, scope).to_json(),
-        "pub": published(state.kinds, raw),
-        "record": record,
-        "salt": derive_salt(state.secret, key, height_of(stored)).hex(),
-    }
-    if state.kinds[kind].interval:
-        free = node.chain.prove_free(scope, record["lo"], record["hi"])
-        found["no_overlap"] = free.to_json()
-    return found
+    shown = {"record": views.need(sight, kind, item, scope)}
+    if node.chain.state.kinds[kind].interval:
+        # With what it is a part of, so that both are under one header.
+        shown["parent"] = views.need(sight, "receivable", scope)
+    return {**shown, **node.chain.prove(*shown.values())}
 
 
 @granted.get("/v1/transactions/{transaction}")

@@ -9,20 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ledger.encoding import INTEGER_MAX, decode, encode
+from ledger.encoding import INTEGER_MAX, decode, encode, encode_base64
 from ledger.errors import InvariantBroken, LedgerError
 from ledger.mapproofs import (
     EMPTY_ROOT,
-    RANGE_ITEMS_MAX,
+    ITEMS_MAX,
     Bound,
     Branch,
     Folded,
+    Interval,
     Item,
     Leaf,
     Proof,
-    RangeProof,
-    Step,
-    bit_of,
     hash_branch,
     hash_leaf,
     verify_absence,
@@ -32,6 +30,7 @@ from ledger.mapproofs import (
 )
 from ledger.statemap import (
     StateMap,
+    bit_of,
     commit_value,
     derive_salt,
     map_key,
@@ -167,71 +166,52 @@ def test_keys_and_commitments_are_those_of_the_format() -> None:
     assert commit_value(salt, b"{}") == sha256(salt + b"{}").digest()
 
 
-@given(CONTENTS, KEYS)
+@given(CONTENTS, st.lists(KEYS, min_size=1, max_size=3))
 @settings(max_examples=100, deadline=None)
 def test_each_key_is_proven_present_or_absent_but_never_both(
-    content: Content, key: bytes
+    content: Content, keys: list[bytes]
 ) -> None:
     """Proofs survive JSON, verify for the truth and for nothing else."""
     state = map_of(content)
-    made = state.prove(key, value_of(content).__getitem__)
-    proof = Proof.from_json(decode(encode(made.to_json())))
+    known = [Leaf(key, *entry) for key, entry in list(content.items())[:2]]
+    made = state.prove(value_of(content).__getitem__, keys)
+    proof = Proof.from_json(decode(encode(made.to_json(known))), known)
     assert proof == made
-    if key in content:
-        verify_existence(state.root, key, *content[key], proof)
-        refused(verify_absence, state.root, key, proof)
-        pub, found = content[key]
-        refused(verify_existence, state.root, key, pub + 1, found, proof)
-        refused(verify_existence, state.root, key, pub, value(100), proof)
-        refused(verify_existence, value(0), key, pub, found, proof)
-    else:
-        verify_absence(state.root, key, proof)
-        refused(verify_existence, state.root, key, 0, value(0), proof)
-        refused(verify_absence, value(0), key, proof)
+    assert Proof.from_json(decode(encode(made.to_json()))) == made
+    for key in keys:
+        if key in content:
+            leaf = Leaf(key, *content[key])
+            verify_existence(state.root, leaf, proof)
+            refused(verify_absence, state.root, key, proof)
+            other = replace(leaf, pub=leaf.pub + 1)
+            refused(verify_existence, state.root, other, proof)
+            other = replace(leaf, value=value(100))
+            refused(verify_existence, state.root, other, proof)
+            refused(verify_existence, value(0), leaf, proof)
+        else:
+            verify_absence(state.root, key, proof)
+            refused(verify_existence, state.root, Leaf(key, 0, value(0)), proof)
+            refused(verify_absence, value(0), key, proof)
 
 
 @given(CONTENTS, KEYS, st.data())
 @settings(max_examples=80, deadline=None)
-def test_a_changed_path_proof_proves_nothing(
+def test_a_changed_proof_of_a_key_proves_nothing(
     content: Content, key: bytes, data: st.DataObject
 ) -> None:
-    """Flipped bits, lost, doubled and swapped steps and other keys are refused."""
+    """Flipped bits, lost, doubled and swapped items and other keys are refused."""
     state = map_of(content)
-    proof = state.prove(key, value_of(content).__getitem__)
-    present = [other for other in content if other != key]
-    for forged in mutate_path(proof, data):
+    proof = state.prove(value_of(content).__getitem__, [key])
+    for items in mutate_items(proof.items, data):
+        if items == proof.items:
+            continue
         if key in content:
-            refused(verify_existence, state.root, key, *content[key], forged)
+            leaf = Leaf(key, *content[key])
+            refused(verify_existence, state.root, leaf, Proof(items))
         else:
-            refused(verify_absence, state.root, key, forged)
-    for other in present[:5]:  # the way to one key says nothing about another
+            refused(verify_absence, state.root, key, Proof(items))
+    for other in content:  # the way to one key says nothing false about another
         refused(verify_absence, state.root, other, proof)
-        if proof.leaf is None:
-            refused(verify_existence, state.root, other, *content[other], proof)
-
-
-def mutate_path(proof: Proof, data: st.DataObject) -> Iterator[Proof]:
-    """Yield proofs that differ from a true one."""
-    steps = proof.steps
-    for at, step in enumerate(steps):
-        changed = [
-            replace(step, sibling=flip(step.sibling, data.draw(st.integers(0, 255)))),
-            replace(step, bit=(step.bit + data.draw(st.integers(1, 255))) % 256),
-            replace(step, maximum=step.maximum + 1),
-            replace(step, sibling=step.sibling[:-1]),
-        ]
-        for other in changed:
-            yield replace(proof, steps=(*steps[:at], other, *steps[at + 1 :]))
-        yield replace(proof, steps=steps[:at] + steps[at + 1 :])
-        yield replace(proof, steps=(*steps[:at], step, *steps[at:]))
-    if len(steps) > 1:
-        yield replace(proof, steps=steps[::-1])
-    if proof.leaf is None:
-        yield replace(proof, leaf=Leaf(value(1), 0, value(1)))
-    else:
-        yield replace(proof, leaf=None)
-        yield replace(proof, leaf=replace(proof.leaf, pub=proof.leaf.pub + 1))
-        yield replace(proof, leaf=replace(proof.leaf, key=flip(proof.leaf.key, 255)))
 
 
 def flip(raw: bytes, bit: int) -> bytes:
@@ -246,18 +226,6 @@ def refused(verify: object, *arguments: object) -> None:
     with pytest.raises(LedgerError) as caught:
         verify(*arguments)
     assert caught.value.code == "bad_proof"
-
-
-def test_absence_needs_the_value_of_a_neighbour() -> None:
-    """The map alone cannot open the leaf at which a search ends."""
-    state = StateMap.build([(bytes(32), 0, value(1))])
-    found = state.prove(bytes(32))
-    verify_existence(state.root, bytes(32), 0, value(1), found)
-    mixed = replace(found, leaf=Leaf(value(2), 0, value(2)))
-    refused(verify_existence, state.root, bytes(32), 0, value(1), mixed)
-    with pytest.raises(LedgerError) as caught:
-        state.prove(value(2))
-    assert caught.value.code == "incomplete"
 
 
 @st.composite
@@ -281,6 +249,7 @@ def test_a_range_proof_exists_if_and_only_if_nothing_overlaps(
     """The map proves freedom of overlap exactly when it is true."""
     state, hi = map_of(content), lo + width
     allow = tile(SCOPE, lo) if own else None
+    free = Interval(SCOPE, lo, hi, allow)
     overlapped = any(
         key[:16] == SCOPE
         and key != allow
@@ -291,14 +260,14 @@ def test_a_range_proof_exists_if_and_only_if_nothing_overlaps(
     keep = value_of(content).__getitem__
     if overlapped:
         with pytest.raises(LedgerError) as caught:
-            state.prove_range(SCOPE, lo, hi, keep, allow)
+            state.prove(keep, free=free)
         assert caught.value.code == "overlap"
         return
-    made = state.prove_range(SCOPE, lo, hi, keep, allow)
-    proof = RangeProof.from_json(decode(encode(made.to_json())))
+    made = state.prove(keep, free=free)
+    proof = Proof.from_json(decode(encode(made.to_json())))
     assert proof == made
-    verify_no_overlap(state.root, SCOPE, lo, hi, proof, allow)
-    refused(verify_no_overlap, value(0), SCOPE, lo, hi, proof, allow)
+    verify_no_overlap(state.root, free, proof)
+    refused(verify_no_overlap, value(0), free, proof)
 
 
 def part_of(content: Content, shape: Iterator[int]) -> list[Item]:
@@ -336,8 +305,8 @@ def test_no_unfolding_of_the_map_proves_a_false_claim(
         return
     for _ in range(5):
         dice = data.draw(st.binary(min_size=200, max_size=200))
-        proof = RangeProof(tuple(part_of(content, iter(dice))))
-        refused(verify_no_overlap, state.root, SCOPE, lo, hi, proof)
+        proof = Proof(tuple(part_of(content, iter(dice))))
+        refused(verify_no_overlap, state.root, Interval(SCOPE, lo, hi), proof)
 
 
 @given(tilings(), st.data())
@@ -349,19 +318,20 @@ def test_a_changed_range_proof_proves_nothing(
     state = map_of(content)
     keys = sorted(key for key in content if key[:16] == SCOPE)
     for key in keys[:3]:
-        lo, hi = int.from_bytes(key[16:24], "big"), content[key][0]
+        leaf = Leaf(key, *content[key])
+        free = Interval.of_tile(leaf)
         try:
-            made = state.prove_range(SCOPE, lo, hi, value_of(content).__getitem__, key)
+            made = state.prove(value_of(content).__getitem__, free=free)
         except LedgerError:
             continue
-        verify_tile(state.root, key, hi, content[key][1], made)
-        refused(verify_tile, state.root, key, hi, value(99), made)
-        refused(verify_tile, state.root, key, hi + 1, content[key][1], made)
+        verify_tile(state.root, leaf, made)
+        refused(verify_tile, state.root, replace(leaf, value=value(99)), made)
+        refused(verify_tile, state.root, replace(leaf, pub=leaf.pub + 1), made)
         for items in mutate_items(made.items, data):
             if items == made.items:
                 continue
-            forged = RangeProof(items)
-            refused(verify_no_overlap, state.root, SCOPE, lo, hi, forged, key)
+            forged = Proof(items)
+            refused(verify_no_overlap, state.root, free, forged)
 
 
 def mutate_items(
@@ -412,11 +382,9 @@ def test_a_folded_maximum_is_not_taken_on_trust() -> None:
     )
     folded = Folded(naive_root({tile(SCOPE, 0): (150, value(0))})[0])
     own = Leaf(tile(SCOPE, 100), 200, value(1))
-    proof = RangeProof((Branch(d, 200), folded, own))
-    verify_existence(
-        state.root, own.key, 200, own.value, Proof((Step(d, 200, folded.node_hash),))
-    )
-    refused(verify_tile, state.root, own.key, 200, own.value, proof)
+    proof = Proof((Branch(d, 200), folded, own))
+    verify_existence(state.root, own, proof)
+    refused(verify_tile, state.root, own, proof)
 
 
 @pytest.mark.parametrize(("most", "harmless"), [(100, True), (101, False)])
@@ -434,11 +402,11 @@ def test_a_bound_maximum_may_reach_the_tile_but_not_into_it(
     inner = next(i for i in range(256) if bit_of(tile(SCOPE, 5), i) and i > 127)
     hashes = [naive_root({key: entry})[0] for key, entry in left.items()]
     bound = Bound(inner, most, *hashes)
-    proof = RangeProof((Branch(split, 200), bound, own))
+    proof = Proof((Branch(split, 200), bound, own))
     if harmless:
-        verify_tile(state.root, own.key, 200, own.value, proof)
+        verify_tile(state.root, own, proof)
     else:
-        refused(verify_tile, state.root, own.key, 200, own.value, proof)
+        refused(verify_tile, state.root, own, proof)
 
 
 def test_each_tile_of_a_whole_receivable_is_proven() -> None:
@@ -449,8 +417,8 @@ def test_each_tile_of_a_whole_receivable_is_proven() -> None:
     for key, (hi, found) in content.items():
         lo = int.from_bytes(key[16:24], "big")
         keep = value_of(content).__getitem__
-        proof = state.prove_range(SCOPE, lo, hi, keep, key)
-        verify_tile(state.root, key, hi, found, proof)
+        proof = state.prove(keep, free=Interval(SCOPE, lo, hi, key))
+        verify_tile(state.root, Leaf(key, hi, found), proof)
 
 
 def test_a_root_of_a_misbuilt_map_proves_nothing() -> None:
@@ -459,11 +427,11 @@ def test_a_root_of_a_misbuilt_map_proves_nothing() -> None:
     hashes = [hash_leaf(leaf.key, leaf.pub, leaf.value) for leaf in (a, b)]
     swapped = hash_branch(3, 0, hashes[1], hashes[0])
     for items in ((b, a), (b, Folded(hashes[0]))):
-        proof = RangeProof((Branch(3, 0), *items))
-        refused(verify_no_overlap, swapped, SCOPE, 0, 9, proof)
+        proof = Proof((Branch(3, 0), *items))
+        refused(verify_no_overlap, swapped, Interval(SCOPE, 0, 9), proof)
     twice = hash_branch(3, 0, hash_branch(3, 0, *hashes), value(2))
-    steps = (Step(3, 0, value(2)), Step(3, 0, hashes[1]))
-    refused(verify_existence, twice, a.key, 0, a.value, Proof(steps))
+    items = (Branch(3, 0), Branch(3, 0), a, Folded(hashes[1]), Folded(value(2)))
+    refused(verify_existence, twice, a, Proof(items))
 
 
 @pytest.mark.parametrize(
@@ -479,108 +447,82 @@ def test_a_root_of_a_misbuilt_map_proves_nothing() -> None:
 )
 def test_what_is_no_interval_is_refused(scope: bytes, lo: int, hi: int) -> None:
     """A meaningless claim is not proven by an empty map either."""
-    refused(verify_no_overlap, EMPTY_ROOT, scope, lo, hi, RangeProof())
-    refused(StateMap().prove_range, scope, lo, hi, value)
+    refused(verify_no_overlap, EMPTY_ROOT, Interval(scope, lo, hi), Proof())
+    refused(StateMap().prove, value, (), Interval(scope, lo, hi))
 
 
 def test_a_deep_forgery_is_an_ordinary_refusal() -> None:
     """However deep a proof claims to be, it ends in bad_proof, not in a crash."""
-    endless = (Branch(0, 0),) * RANGE_ITEMS_MAX
-    refused(verify_no_overlap, value(0), SCOPE, 0, 1, RangeProof(endless))
+    endless = (Branch(0, 0),) * ITEMS_MAX
+    refused(verify_no_overlap, value(0), Interval(SCOPE, 0, 1), Proof(endless))
     items: list[Item] = [Branch(bit, 0) for bit in range(256)]
     leaf = Leaf(bytes(32), 0, value(0))
     items += [leaf, *(Folded(value(n)) for n in range(256))]
-    refused(verify_no_overlap, value(0), SCOPE, 0, 1, RangeProof(tuple(items)))
+    refused(verify_no_overlap, value(0), Interval(SCOPE, 0, 1), Proof(tuple(items)))
 
 
 def test_an_empty_map_proves_every_absence() -> None:
     """Absence and freedom of overlap in the empty map need no hashes."""
-    verify_absence(EMPTY_ROOT, value(1), StateMap().prove(value(1)))
-    free = StateMap().prove_range(SCOPE, 0, 9, dict[bytes, bytes]().__getitem__)
-    verify_no_overlap(EMPTY_ROOT, SCOPE, 0, 9, free)
+    free = Interval(SCOPE, 0, 9)
+    made = StateMap().prove(dict[bytes, bytes]().__getitem__, [value(1)], free)
+    verify_absence(EMPTY_ROOT, value(1), made)
+    verify_no_overlap(EMPTY_ROOT, free, made)
+    refused(verify_existence, EMPTY_ROOT, Leaf(value(1), 0, value(1)), made)
     refused(verify_absence, value(0), value(1), Proof())
-    refused(verify_no_overlap, value(0), SCOPE, 0, 9, RangeProof())
+    refused(verify_no_overlap, value(0), free, Proof())
 
 
-HEX = "00" * 32
+HASH = encode_base64(bytes(32))
 
 
 @pytest.mark.parametrize(
     "form",
     [
-        [],
         {},
-        {"steps": [], "more": 1},
-        {"steps": {}},
-        {"steps": [[1, 0]]},
-        {"steps": [[256, 0, HEX]]},
-        {"steps": [[True, 0, HEX]]},
-        {"steps": [[1, -1, HEX]]},
-        {"steps": [[1, 2**53, HEX]]},
-        {"steps": [[1, 0, HEX[2:]]]},
-        {"steps": [[1, 0, HEX[:-1] + "A"]]},
-        {"steps": [[1, 0, HEX[:-1] + " "]]},
-        {"steps": [[1, 0, HEX]] * 257},
-        {"steps": [], "leaf": [HEX, 0]},
-        {"steps": [], "leaf": None},
+        [[]],
+        [[1]],
+        [[256, 0]],
+        [[True, 0]],
+        [[1, -1]],
+        [[1, 2**53]],
+        [[1, 0, HASH, HASH, HASH]],
+        [[1, 0, HASH, 1]],
+        [[HASH, "0", HASH]],
+        [HASH[:-1]],
+        [HASH[4:]],
+        ["ab" * 32],
+        [HASH[:-2] + "B="],
+        [1],
+        [-1],
+        [True],
+        [None],
+        [HASH] * (ITEMS_MAX + 1),
     ],
     ids=[
-        "a list",
+        "an object",
+        "an empty item",
+        "a node without maximum",
+        "a large bit",
+        "a truth for a bit",
+        "a maximum below 0",
+        "a large maximum",
+        "three sides",
+        "a number for a hash",
+        "a text for a number",
+        "no padding",
+        "a short hash",
+        "hexadecimal",
+        "other base64",
+        "a leaf not known",
+        "a leaf from the end",
+        "a truth for a leaf",
         "nothing",
-        "more",
-        "an object of steps",
-        "short step",
-        "large bit",
-        "truth as bit",
-        "negative maximum",
-        "large maximum",
-        "short hash",
-        "capital digit",
-        "space as digit",
-        "too many steps",
-        "short leaf",
-        "null leaf",
-    ],
-)
-def test_another_form_of_path_proof_is_refused(form: object) -> None:
-    """Only the one JSON form is read."""
-    refused(Proof.from_json, form)
-
-
-@pytest.mark.parametrize(
-    "form",
-    [
-        [],
-        {"items": {}},
-        {"items": [], "more": []},
-        {"items": [[]]},
-        {"items": ["hash"]},
-        {"items": [["hash"]]},
-        {"items": [["hash", HEX, HEX]]},
-        {"items": [["node", 1]]},
-        {"items": [["node", 256, 0]]},
-        {"items": [["bound", 1, 0, HEX]]},
-        {"items": [["leaf", HEX, "0", HEX]]},
-        {"items": [["hash", HEX]] * (RANGE_ITEMS_MAX + 1)},
-    ],
-    ids=[
-        "a list",
-        "an object of items",
-        "more",
-        "empty item",
-        "a word",
-        "no hash",
-        "two hashes",
-        "node without maximum",
-        "large bit",
-        "bound without right",
-        "text as number",
         "too many items",
     ],
 )
-def test_another_form_of_range_proof_is_refused(form: object) -> None:
+def test_another_form_of_proof_is_refused(form: object) -> None:
     """Only the one JSON form is read."""
-    refused(RangeProof.from_json, form)
+    refused(Proof.from_json, form, [Leaf(value(0), 0, value(0))])
 
 
 def test_node_hashes_bind_every_field() -> None:

@@ -13,8 +13,8 @@ import pytest
 from ledger.checkpoint import LogKey, verify_checkpoint
 from ledger.encoding import decode_base64, encode, encode_base64
 from ledger.export import Export
-from ledger.mapproofs import RangeProof, verify_tile
-from ledger.statemap import commit_value
+from ledger.mapproofs import Leaf, Proof, check_opened, verify_tile
+from ledger.statemap import commit_value, map_key
 from ledger.transactions import TYPE_TRANSACTION, parse_transaction, sign_payload
 from node.config import MANY_MAX
 from tests.node.serving import (
@@ -268,17 +268,23 @@ def test_pages_make_a_whole(served: Served) -> None:
 
 
 def test_a_proof_verifies_against_its_header(served: Served) -> None:
-    """What is proven is the record as stored, and that nothing overlaps it."""
+    """The record as stored, what it is part of, and that nothing overlaps it."""
     path = f"/v1/records/tile/0?scope={served.receivable}"
     found = served.get(path, "beta").json()
-    value = commit_value(bytes.fromhex(found["salt"]), encode(found["record"]))
-    verify_tile(
-        bytes.fromhex(found["header"]["state_root"]),
-        bytes.fromhex(found["key"]),
-        found["pub"],
-        value,
-        RangeProof.from_json(found["no_overlap"]),
-    )
+    shown = (found["record"], found["parent"])
+    keys = [
+        map_key("tile", served.receivable, "", 0),
+        map_key("receivable", "", served.receivable),
+    ]
+    leaves = [
+        Leaf(
+            key, record.get("hi", 0), commit_value(decode_base64(salt), encode(record))
+        )
+        for key, record, salt in zip(keys, shown, found["salts"], strict=True)
+    ]
+    proof = Proof.from_json(found["items"], leaves)
+    verify_tile(bytes.fromhex(found["header"]["state_root"]), leaves[0], proof)
+    check_opened(leaves[1], proof)
 
 
 def test_an_export_holds_the_whole_ledger(served: Served, tmp_path: Path) -> None:

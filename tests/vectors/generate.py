@@ -16,7 +16,7 @@ from typing import Any
 from ledger import names
 from ledger.blocks import Block, Header
 from ledger.checkpoint import LogKey, encode_checkpoint, origin, sign_note
-from ledger.encoding import decode, encode, hex_digest
+from ledger.encoding import decode, encode, encode_base64, hex_digest
 from ledger.kernel import MANIFEST, MANIFEST_HASH
 from ledger.keys import VERIFIER_CASES
 from ledger.loader import kit_hash, manifest_hash, rule_manifest, rulebook_hash
@@ -28,7 +28,8 @@ from ledger.log import (
     root_of,
     tile_path,
 )
-from ledger.state import HEIGHT_BYTES, height_of, record_key
+from ledger.mapproofs import Interval
+from ledger.state import HEIGHT_BYTES, height_of, read_record, record_key
 from ledger.statemap import StateMap, commit_value, derive_salt, map_key, scope_prefix
 from ledger.transactions import (
     TYPE_POSSESSION,
@@ -356,16 +357,21 @@ def make_state_proofs(ledger: SmallLedger) -> Any:
 
     def proof_of(kind: str, item: str, scope: str = "") -> Any:
         key = record_key(state.kinds[kind], item, scope)
-        return {"key": key.hex(), "proof": chain.prove(kind, item, scope).to_json()}
+        return {"items": prove([key]), "key": key.hex()}
 
+    def prove(keys: list[bytes], free: Interval | None = None) -> Any:
+        return state.map.prove(state.value_of, keys, free).to_json()
+
+    scope = scope_prefix("tile", ledger.lot)
     absent = [proof_of("lot", "0" * 64), proof_of("tile", "1", ledger.lot)]
     free = [
         {
             "hi": hi,
+            "items": prove([own], Interval(scope, lo, hi, own)),
             "lo": lo,
-            "proof": chain.prove_free(ledger.lot, lo, hi).to_json(),
         }
         for lo, hi in ((0, 60_000), (60_000, 100_000))
+        for own in (map_key("tile", ledger.lot, "", lo),)
     ]
     existing = [
         proof_of("lot", ledger.lot),
@@ -377,7 +383,38 @@ def make_state_proofs(ledger: SmallLedger) -> Any:
         "existence": existing,
         "no_overlap": free,
         "root": state.map.root.hex(),
-        "scope": scope_prefix("tile", ledger.lot).hex(),
+        "scope": scope.hex(),
+    }
+
+
+def make_proofs(ledger: SmallLedger) -> Any:
+    """Return proof files of both parts of the lot, and the key they rest on."""
+    chain, key = ledger.chain, key_of(LOG_KEY)
+    size = chain.header.size
+    name = origin(chain.chain_id)
+    note = sign_note(encode_checkpoint(name, size, chain.log.root()), LOG_NAME, key)
+    inclusion = chain.log.inclusion_proof(size - 1, size)
+    lot = read_record(chain.state, "lot", ledger.lot)
+    tiles = [
+        read_record(chain.state, "tile", str(lo), ledger.lot) for lo in (0, 60_000)
+    ]
+    files = [
+        {
+            **chain.prove(tile, lot),
+            "chain": chain.chain_id,
+            "log": {
+                "checkpoint": note.decode(),
+                "inclusion": [encode_base64(item) for item in inclusion],
+            },
+            "parent": lot,
+            "record": tile,
+            "t": "allonge.proof.v1",
+        }
+        for tile in tiles
+    ]
+    return {
+        "files": [encode(data).decode() for data in files],
+        "vkey": LogKey(LOG_NAME, key.public).to_vkey(),
     }
 
 
@@ -412,6 +449,7 @@ def make_all() -> dict[str, Any]:
         "log": make_log,
         "map": lambda: make_map(ledger),
         "names": make_names,
+        "proofs": lambda: make_proofs(ledger),
         "rules": make_rules,
         "transactions": lambda: make_transactions(ledger),
     }

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cli.certificate import verify_standing
 from ledger import keys, log, mapproofs, names, statemap, transactions
 from ledger.blocks import Block, Header, check_header
 from ledger.chain import Chain
@@ -356,28 +358,37 @@ def records() -> dict[str, dict[str, Any]]:
     return {row["key"]: row for row in CHAIN["state"]["records"]}
 
 
+def leaf_at(key: str) -> mapproofs.Leaf:
+    """Return what the chain vectors have at a key."""
+    row = records()[key]
+    return mapproofs.Leaf(bytes.fromhex(key), row["pub"], bytes.fromhex(row["value"]))
+
+
 def test_proofs_of_existence() -> None:
     """A record with its salt is proven without any other record."""
     root = bytes.fromhex(MAP["state"]["root"])
     for row in MAP["state"]["existence"]:
-        record = records()[row["key"]]
-        key, value = bytes.fromhex(row["key"]), bytes.fromhex(record["value"])
-        proof = mapproofs.Proof.from_json(row["proof"])
-        mapproofs.verify_existence(root, key, record["pub"], value, proof)
-        assert verifier.exists(key, record["pub"], value, row["proof"]) == root
+        leaf = leaf_at(row["key"])
+        proof = mapproofs.Proof.from_json(row["items"])
+        mapproofs.verify_existence(root, leaf, proof)
+        found, opened = verifier.map_proof(row["items"])
+        assert (found, opened) == (root, [(leaf.key, leaf.pub, leaf.value)])
         with pytest.raises(LedgerError):
-            mapproofs.verify_existence(root, key, record["pub"] + 1, value, proof)
+            mapproofs.verify_existence(root, replace(leaf, pub=leaf.pub + 1), proof)
         with pytest.raises(LedgerError):
-            mapproofs.verify_absence(root, key, proof)
+            mapproofs.verify_absence(root, leaf.key, proof)
+        with pytest.raises(ValueError, match="harm"):
+            verifier.map_proof(row["items"], verifier.absent(leaf.key))
 
 
 def test_proofs_of_absence() -> None:
-    """A key is proven absent by the leaf at which the search for it ends."""
+    """A key is proven absent by what stands beside its place."""
     root = bytes.fromhex(MAP["state"]["root"])
     for row in MAP["state"]["absence"]:
         key = bytes.fromhex(row["key"])
-        mapproofs.verify_absence(root, key, mapproofs.Proof.from_json(row["proof"]))
-        assert verifier.absent(key, row["proof"]) == root
+        proof = mapproofs.Proof.from_json(row["items"])
+        mapproofs.verify_absence(root, key, proof)
+        assert verifier.map_proof(row["items"], verifier.absent(key))[0] == root
         assert row["key"] not in records()
 
 
@@ -388,14 +399,37 @@ def test_proofs_of_no_overlap() -> None:
     for row in MAP["state"]["no_overlap"]:
         lo, hi = row["lo"], row["hi"]
         key = scope + lo.to_bytes(8, "big") + bytes(8)
-        value = bytes.fromhex(records()[key.hex()]["value"])
-        proof = mapproofs.RangeProof.from_json(row["proof"])
-        mapproofs.verify_tile(root, key, hi, value, proof)
-        assert verifier.free(scope, lo, hi, row["proof"]) == root
+        proof = mapproofs.Proof.from_json(row["items"])
+        mapproofs.verify_tile(root, leaf_at(key.hex()), proof)
+        claim = verifier.free(scope, lo, hi, key)
+        assert verifier.map_proof(row["items"], claim)[0] == root
+        other = mapproofs.Interval(scope, lo + 1, hi)
         with pytest.raises(LedgerError):
-            mapproofs.verify_no_overlap(root, scope, lo + 1, hi, proof)
-        with pytest.raises(ValueError, match="overlap"):
-            verifier.free(scope, lo + 1, hi, row["proof"])
+            mapproofs.verify_no_overlap(root, other, proof)
+        with pytest.raises(ValueError, match="harm"):
+            verifier.map_proof(
+                row["items"], verifier.free(scope, lo + 1, hi, bytes(32))
+            )
+
+
+def test_proof_files() -> None:
+    """Both verifiers accept the files, and nothing that differs in one place."""
+    content = load("proofs")
+    for text in content["files"]:
+        data = json.loads(text)
+        header = verify_standing(data)
+        assert header.encode().decode() == CHAIN["blocks"][-1]["header"]
+        shown = verifier.proof_file(text.encode(), content["vkey"])
+        assert shown == (data["record"], data["parent"])
+        for name in ("holder", "lo"):
+            other = {**data, "record": {**data["record"], name: 7}}
+            with pytest.raises(LedgerError):
+                verify_standing(other)
+            with pytest.raises(ValueError, match=r"root|harm"):
+                verifier.proof_file(verifier.canonical(other), content["vkey"])
+        other = {**data, "header": {**data["header"], "time": 7}}
+        with pytest.raises(ValueError, match="header in the log"):
+            verifier.proof_file(verifier.canonical(other), content["vkey"])
 
 
 # --- people's ids

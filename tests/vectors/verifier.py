@@ -11,7 +11,7 @@ import base64
 import hmac
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any, NoReturn
@@ -222,58 +222,53 @@ def salt_of(secret: bytes, key: bytes, height: int) -> bytes:
     return hmac.digest(secret, key + height.to_bytes(8, "big"), "sha256")
 
 
-def climb(key: bytes, node: bytes, steps: list[list[Any]], sought: bytes) -> bytes:
-    """Return the root that a path of steps, root first, leads to."""
-    require(all(a[0] < b[0] for a, b in pairwise(steps)), "bits grow")
-    for d, most, sibling in reversed(steps):
-        require(bit(key, d) == bit(sought, d), "a turn")
-        pair = (node, bytes.fromhex(sibling))
-        node = fork(d, most, *(pair[::-1] if bit(key, d) else pair))
-    return node
-
-
-def exists(key: bytes, pub: int, value: bytes, proof: dict[str, Any]) -> bytes:
-    """Return the root under which a record's commitment is proven."""
-    require(proof.keys() == {"steps"}, "a proof of existence")
-    return climb(key, tip(key, pub, value), proof["steps"], key)
-
-
-def absent(key: bytes, proof: dict[str, Any]) -> bytes:
-    """Return the root under which a key is proven to be absent."""
-    if "leaf" not in proof:
-        require(not proof["steps"], "a leaf")
-        return bytes(32)
-    other, pub, value = proof["leaf"]
-    found = bytes.fromhex(other)
-    require(found != key, "the key itself")
-    return climb(found, tip(found, pub, bytes.fromhex(value)), proof["steps"], key)
-
-
+Tip = tuple[bytes, int, bytes]  # key, pub, value
 Part = tuple[bytes, bytes | None, int | None]  # hash, a key below, bound maximum
+Claim = Callable[
+    [int, int, int | None], bool
+]  # may keys from, to, below a maximum harm
 
 
-class RangeReader:
-    """Reads the items of a no-overlap proof: root, left part, right part."""
+def absent(key: bytes) -> Claim:
+    """Return what would contradict that nothing stands at a key."""
+    sought = int.from_bytes(key, "big")
+    return lambda first, last, _most: first <= sought <= last
 
-    def __init__(self, items: list[Any], scope: bytes, lo: int, hi: int) -> None:
+
+def free(scope: bytes, lo: int, hi: int, own: bytes) -> Claim:
+    """Return what would contradict that only its own tile is in ``[lo, hi)``."""
+    start, mine = int.from_bytes(scope, "big") << 128, int.from_bytes(own, "big")
+
+    def harms(first: int, last: int, most: int | None) -> bool:
+        inside = last >= start and first < start + (hi << 64)
+        return inside and (most is None or most > lo) and not first == last == mine
+
+    return harms
+
+
+class MapReader:
+    """Reads the items of a proof: root, left part, right part."""
+
+    def __init__(self, items: list[Any], claim: Claim | None, known: list[Tip]) -> None:
         """Start before the root."""
-        self.items = list(items)
-        self.scope, self.lo, self.hi = scope, lo, hi
-        self.own = scope + lo.to_bytes(8, "big") + bytes(8)
+        self.items, self.known = list(items), known
+        self.claim = claim or (lambda *_: False)
+        self.opened: list[Tip] = []
 
     def read(self, above: int) -> Part:
         """Return what the next part shows; its bit must be greater."""
-        kind, *rest = self.items.pop(0)
-        if kind == "hash":
-            return bytes.fromhex(rest[0]), None, None
-        if kind == "leaf":
-            return self.read_leaf(bytes.fromhex(rest[0]), rest[1], rest[2])
-        d, most, *hashes = rest
+        item = self.items.pop(0)
+        if isinstance(item, str):
+            return hash_in(item), None, None
+        if isinstance(item, int):
+            return self.read_leaf(self.known[item])
+        if len(item) == 3:
+            return self.read_leaf((hash_in(item[0]), item[1], hash_in(item[2])))
+        d, most, *hashes = item
         require(d > above, "bits grow")
-        if kind == "bound":
-            left, right = map(bytes.fromhex, hashes)
+        if hashes:
+            left, right = map(hash_in, hashes)
             return fork(d, most, left, right), None, most
-        require(kind == "node", "an item")
         left_part, right_part = self.read(d), self.read(d)
         key = left_part[1] or right_part[1]
         require(key is not None, "a key below an open node")
@@ -281,12 +276,12 @@ class RangeReader:
             self.judge(part, key or b"", d, side)
         return fork(d, most, left_part[0], right_part[0]), key, None
 
-    def read_leaf(self, key: bytes, pub: int, value: str) -> Part:
+    def read_leaf(self, found: Tip) -> Part:
         """Return an opened leaf that does no harm."""
-        begins = int.from_bytes(key[16:24], "big")
-        harms = key[:16] == self.scope and begins < self.hi and pub > self.lo
-        require(key == self.own or not harms, "an overlap")
-        return tip(key, pub, bytes.fromhex(value)), key, None
+        place = int.from_bytes(found[0], "big")
+        require(not self.claim(place, place, found[1]), "harm of a leaf")
+        self.opened.append(found)
+        return tip(*found), found[0], None
 
     def judge(self, part: Part, key: bytes, d: int, side: int) -> None:
         """Check the turn of an open part and the harmlessness of a folded one."""
@@ -296,21 +291,71 @@ class RangeReader:
         last = first + (1 << shift) - 1
         if inside is not None:
             require(first <= int.from_bytes(inside, "big") <= last, "a turn")
-            return
-        start = int.from_bytes(self.scope, "big") << 128
-        if last >= start and first < start + (self.hi << 64):
-            require(maximum is not None and maximum <= self.lo, "harmless")
+        else:
+            require(not self.claim(first, last, maximum), "harm of a folded part")
 
 
-def free(scope: bytes, lo: int, hi: int, proof: dict[str, Any]) -> bytes:
-    """Return the root under which one tile alone reaches into ``[lo, hi)``.
+def hash_in(text: str) -> bytes:
+    """Return the 32 bytes of a hash as proofs have them."""
+    raw = from_base64(text)
+    require(len(raw) == 32, "a hash")
+    return raw
 
-    That tile is the one that begins at ``lo``.
-    """
-    reader = RangeReader(proof["items"], scope, lo, hi)
+
+def map_proof(
+    items: list[Any], claim: Claim | None = None, known: Sequence[Tip] = ()
+) -> tuple[bytes, list[Tip]]:
+    """Return the root of a proof in which nothing harms a claim, and what it opens."""
+    if not items:
+        return bytes(32), []
+    reader = MapReader(items, claim, list(known))
     root, key, _ = reader.read(-1)
     require(key is not None and not reader.items, "all items")
-    return root
+    return root, reader.opened
+
+
+# --- proof files
+
+
+def checkpoint(note: str, chain: str, vkey: str) -> tuple[int, bytes]:
+    """Return size and root of a checkpoint of a chain, signed by one log key."""
+    text, _, signatures = note.rpartition("\n\n")
+    origin, size, root = text.split("\n")
+    require(origin == "allonge/" + chain[:32], "origin")
+    name, key_hash, public = vkey.split("+", 2)
+    raw = from_base64(public)
+    require(digest(name.encode() + b"\n" + raw)[:4].hex() == key_hash, "key hash")
+    found = [line.split(" ") for line in signatures.splitlines()]
+    own = [from_base64(line[2]) for line in found if line[1] == name]
+    own = [line for line in own if line[:4].hex() == key_hash]
+    require(own and raw[:1] == b"\1", "a signature")
+    for line in own:
+        verify(raw[1:], f"{text}\n".encode(), line[4:])
+    return int(size), hash_in(root)
+
+
+def proof_file(raw: bytes, vkey: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the tile that a file proves, and the record it is a part of."""
+    data = load(raw)
+    require(" ".join(data) == "chain header items log parent record salts t", "fields")
+    require(data["t"] == "allonge.proof.v1", "version")
+    header, tile, parent = (data[name] for name in ("header", "record", "parent"))
+    size, root = checkpoint(data["log"]["checkpoint"], data["chain"], vkey)
+    path = [hash_in(item) for item in data["log"]["inclusion"]]
+    entry = leaf(canonical(header))
+    place = header["first"] + header["count"]
+    require(inclusion(place, size, entry, path) == root, "header in the log")
+    require((tile["kind"], tile["scope"]) == ("tile", parent["id"]), "a tile of it")
+    known = [
+        (key_of(record), record.get("hi", 0), digest(hash_in(salt) + canonical(record)))
+        for record, salt in zip((tile, parent), data["salts"], strict=True)
+    ]
+    own = known[0][0]
+    claim = free(own[:16], tile["lo"], tile["hi"], own)
+    state_root, opened = map_proof(data["items"], claim, known)
+    require(state_root.hex() == header["state_root"], "state root")
+    require(all(item in opened for item in known), "both records")
+    return tile, parent
 
 
 # --- people's ids
