@@ -505,11 +505,11 @@ def credit(
     locks = freeze_locks(ctx, tile)
     if locks:
         like["locks"] = sorted(locks)
-    # What its sellers get of it is as good as claimed by them.
-    repaid = (
-        0 if order else repay_sellers(ctx, account, like, receivable, amount - claimed)
-    )
-    netted = claimed + repaid
+    netted = claimed
+    if not order:
+        # What its sellers get of it is as good as claimed by them.
+        to = {**like, "line": line}
+        netted += repay_sellers(ctx, account, to, receivable, amount - claimed)
     record = {
         "cancelled_minor": 0,
         "claimed_minor": netted,

@@ -100,6 +100,23 @@ def repaid(stage: Stage) -> None:
     receive(stage, 1_000_000)
 
 
+def in_place(stage: Stage, *, debtors: int = 0) -> None:
+    """Let a buyer of 400 that passed on 5 owe its seller, and 1000 come in.
+
+    They come on an account of the debtor's own, or on another than the price.
+    """
+    (own if debtors else apart)(stage)
+    live(stage, face=1000, days=9)
+    sold(stage, 0, 400)
+    turn(stage)
+    price(stage)
+    transfer(stage, 0, 5, "gamma")
+    price_back(stage)
+    turn(stage)
+    wait(stage, 9)
+    receive(stage, 1000)
+
+
 def pay_all(stage: Stage, payee: str, purpose: str = "") -> None:
     """Let all that is due to a member, for one purpose or any, be sent and paid."""
     stage.register_payee(payee)

@@ -1,6 +1,8 @@
-"""Ways to keep a bank or a block from having time for what must be done."""
+"""Ways to be paid with money that went back, or to take the time of who takes it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 import pytest
 
@@ -11,6 +13,7 @@ from ledger.execution import ATTESTED_GAS_MAX
 from tests import bank_verbs, order_verbs, verbs
 from tests.rows import Row, rows
 from tests.stage import Stage
+from tests.world import make_actor
 
 # Money covers nothing behind three debts that it does not cover, in this world.
 CONTESTED = """
@@ -26,6 +29,38 @@ withdrawn: not contested   | soft face=99 days=3, contest 9, concede,
                            | close                           | state | live
 """
 
+# Of 400 that lender bought of alpha 5 are gamma's, its price went back, and 1000 came:
+# 395 of it are alpha's, in the lender's place. Then that goes back, too.
+IN_ITS_PLACE = """
+unsent: nobody owes it    | in_place, reverse 1000 r2 | claimed lender | 0
+and its seller gets none  | in_place, reverse 1000 r2 | credited alpha | 0
+but is owed it, as before | in_place, reverse 1000 r2 | figure owed    | 400
+paid once it comes again  | in_place, reverse 1000 r2, receive 1000 k2,
+                          | pay_all alpha price       | figure owed    | 5
+a half of it              | in_place, reverse 500 r2  | figure owed    | 202
+in two parts              | in_place, reverse 300 r2,
+                          | reverse 700 r3            | figure owed    | 400
+what an order has, too    | in_place, freeze_amount 700,
+                          | reverse 1000 r2           | order_taken    | 0
+sent: the buyer owes it   | in_place, pay_all alpha price,
+                          | reverse 1000 r2           | claimed lender | 395
+it did not arrive         | in_place, pay_all alpha price, reverse 1000 r2,
+                          | bounce                    | claimed lender | 0
+and is not paid again     | in_place, pay_all alpha price, reverse 1000 r2,
+                          | bounce                    | credited alpha | 0
+it is owed, as before     | in_place, pay_all alpha price, reverse 1000 r2,
+                          | bounce                    | figure owed    | 400
+a half: the rest is due   | in_place, pay_all alpha price, reverse 500 r2,
+                          | bounce                  | payable alpha due | 498
+paid for meanwhile        | in_place, pay_all alpha price, reverse 1000 r2,
+                          | receive 1000 k2, bounce | payable alpha due | 995
+an own account's debt     | in_place debtors=1,
+                          | take_back 1000            | figure owed    | 400
+is discharged in the end  | in_place debtors=1, take_back 1000, receive 1000 k2,
+                          | pay_all alpha, pay_all lender,
+                          | pay_all gamma             | state          | settled
+"""
+
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> Stage:
@@ -36,6 +71,21 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> Stage:
     sources[path] = sources[path].replace(bound, "WEIGHT_MAX = 20")
     monkeypatch.setattr("ledger.latecheck.WEIGHT_MAX", 20)
     return Stage(sources=sources)
+
+
+@pytest.fixture(scope="module")
+def stage() -> Iterator[Stage]:
+    """One world for all rows; its books are added up in the end."""
+    stage = Stage(more=(make_actor("regulator", "regulator"),))
+    yield stage
+    stage.check()
+
+
+@rows(IN_ITS_PLACE)
+def test_nobody_is_paid_with_what_went_back(stage: Stage, row: Row) -> None:
+    """A seller that is paid in its buyer's place is paid of what stays."""
+    order_verbs.calm(stage)
+    assert row.answer(stage) == row.code
 
 
 @rows(CONTESTED)

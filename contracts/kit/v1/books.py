@@ -320,6 +320,8 @@ def cancel_lost(ctx: Context, payout: Record) -> Record:
     """
     if "receipt" in payout:
         lost = lose_refund(ctx, payout)
+    elif "line" in payout:
+        lost = lose_repaid(ctx, payout)
     elif "deal" in payout:
         lost = lose_price(ctx, payout)
     else:
@@ -350,9 +352,6 @@ def lose_price(ctx: Context, payout: Record) -> int:
     """
     deal = ctx.need("deal", payout["deal"])
     claimed: int = deal.get("claimed_minor", 0)
-    if payout.get("origin", payout["id"]) not in deal["payouts"]:
-        # What repaid a seller since lost nothing.
-        claimed = 0
     keeps = deal["state"] == "moved" and deal["purpose"] != "redemption"
     owing = deal["payer"] if keeps else payout["payee"]
     most = min(claimed, payout["amount_minor"])
@@ -366,6 +365,30 @@ def lose_price(ctx: Context, payout: Record) -> int:
         }
         ctx.write({**deal, **left})
     return lost
+
+
+def lose_repaid(ctx: Context, payout: Record) -> int:
+    """End the claim for what a line paid a seller and was reversed; return it.
+
+    Its holder owes it to the seller instead, as before.
+    """
+    line, deal = ctx.need("line", payout["line"]), ctx.need("deal", payout["deal"])
+    own = line["principal_minor"] + line["interest_minor"] - line["claimed_minor"]
+    back = line["reversed_principal_minor"] + line["reversed_interest_minor"]
+    most = min(max(0, back - own), payout["amount_minor"])
+    account, item = payout["account"], deal["receivable"]
+    lost = end_claim(ctx, account, item, line["holder"], most)
+    unpay_line(ctx, line, deal, lost)
+    return lost
+
+
+def unpay_line(ctx: Context, line: Record, deal: Record, amount_minor: int) -> None:
+    """Let a holder owe a seller again what a line was to pay in its place."""
+    sums = {n: deal[n] + amount_minor for n in ("cancelled_minor", "owed_minor")}
+    ctx.write({**deal, **sums})
+    line["cancelled_minor"] += amount_minor
+    line["claimed_minor"] -= amount_minor
+    ctx.write(line)
 
 
 def lose_lines(ctx: Context, payout: Record, most_minor: int) -> int:

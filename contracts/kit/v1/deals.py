@@ -16,6 +16,7 @@ from contracts.kit.v1.books import (
     pay_out,
     pay_small_sums,
     take_back,
+    unpay_line,
 )
 from contracts.kit.v1.calendars import date_of_ms, ms_of_date
 from contracts.kit.v1.days import record_date
@@ -511,7 +512,7 @@ def repay_sellers(
     Args:
         ctx: the context.
         account: what the holder would be paid from.
-        like: its payout.
+        like: its payout, and the line that pays it.
         receivable: what the money is for.
         amount_minor: what it is due.
 
@@ -522,7 +523,8 @@ def repay_sellers(
     owing = like["payee"] + "/" + receivable
     if not ctx.count_rows("owing", owing):
         return 0
-    kept: Record = {n: like[n] for n in ("date", "discharges") if n in like}
+    names = ("date", "discharges", "line")
+    kept: Record = {name: like[name] for name in names if name in like}
     for deal in ctx.scan("owing", owing):
         taken = min(rest, deal["owed_minor"])
         if taken:
@@ -532,6 +534,21 @@ def repay_sellers(
             ctx.write({**deal, "cancelled_minor": left, "owed_minor": owed})
             rest -= taken
     return amount_minor - rest
+
+
+def unpay_sellers(ctx: Context, line: Record, amount_minor: int) -> int:
+    """Let a holder owe its sellers again what its line paid them and is not sent.
+
+    Returns:
+        How much of their payouts was cancelled.
+    """
+    taken = 0
+    for payout in ctx.scan("repaid", line["id"]):
+        part = take_back(ctx, payout["id"], amount_minor - taken)
+        if part:
+            unpay_line(ctx, line, ctx.need("deal", payout["deal"]), part)
+            taken += part
+    return taken
 
 
 def find_moved(ctx: Context, deal: Record) -> list[Record]:

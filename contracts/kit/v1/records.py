@@ -249,9 +249,10 @@ def index_payout(payout: Record) -> Places:
     ``attempts`` finds a payout by the end-to-end id of any of its attempts,
     ``refunds`` those that send a receipt back, ``small`` what a receivable's
     settlement makes due, ``failed`` what a payee did not get of those it was sent;
-    ``ordered`` what an order holds or redirects, ``unsent``
-    what else a payee is due, ``cuts`` what orders took of one payout; ``undischarged``
-    those of an account of the debtor's own for which it still owes a receivable.
+    ``repaid`` those by which a line paid sellers in its holder's place; ``ordered``
+    what an order holds or redirects, ``unsent`` what else a payee is due, ``cuts``
+    what orders took of one payout; ``undischarged`` those of an account of the
+    debtor's own for which it still owes a receivable.
     """
     payee, item = payout["payee"], payout["id"]
     account, state = payout["account"], payout["state"]
@@ -270,8 +271,8 @@ def index_payout(payout: Record) -> Places:
         places += [("small", name, item) for name in payout.get("receivables", [])]
     if "origin" in payout:
         places.append(("cuts", payout["origin"], item))
-    if "receipt" in payout:
-        places.append(("refunds", payout["receipt"], sort))
+    sources = (("refunds", "receipt"), ("repaid", "line"))
+    places += [(index, payout[of], sort) for index, of in sources if of in payout]
     if state != "paid" and payout["amount_minor"]:
         names = payout.get("discharges", [])
         places += [("undischarged", name, item) for name in names]

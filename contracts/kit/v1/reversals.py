@@ -15,7 +15,7 @@ from contracts.kit.v1.books import (
     recalled_from,
     take_back,
 )
-from contracts.kit.v1.deals import undo_deal
+from contracts.kit.v1.deals import undo_deal, unpay_sellers
 from contracts.kit.v1.notice import notice_days
 from contracts.kit.v1.owed import late_days, owe_again, owed_at
 from contracts.kit.v1.parts import reopen_units
@@ -197,8 +197,9 @@ def reverse_line(ctx: Context, receipt: Record, line: Record, amount_minor: int)
     interest = amount_minor - principal
     gained = reopen_line(ctx, receipt, receivable, line, principal)
     cancelled = cancel_payout(ctx, line, amount_minor)
-    if amount_minor > cancelled:
-        claim = amount_minor - cancelled
+    unpaid = unpay_sellers(ctx, line, amount_minor - cancelled)
+    claim = amount_minor - cancelled - unpaid
+    if claim:
         add_claim(ctx, receipt["account"], receivable["id"], line["holder"], claim)
     ctx.write(
         {
@@ -217,7 +218,7 @@ def reverse_line(ctx: Context, receipt: Record, line: Record, amount_minor: int)
     }
     owe_again(ctx, receivable, changed, receipt["value_date"])
     ctx.emit("line_reversed", line=line["id"], amount_minor=amount_minor)
-    return cancelled
+    return cancelled + unpaid
 
 
 def reopen_line(
