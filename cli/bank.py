@@ -21,6 +21,7 @@ from cli.tables import print_rows
 from cli.terminal import print_json, print_note
 from cli.typed import (
     AMOUNT,
+    BALANCE,
     DATE,
     HASH,
     MEMBER,
@@ -202,15 +203,15 @@ def only_account(lookup: Lookup, currency: str = "") -> JSONObject:
         and currency in ("", row.get("currency"))
     ]
     if len(rows) != 1:
-        names = [name_id("account", row["id"]) for row in rows]
-        fit = " or ".join(names) or f"an account {currency}"
-        raise LedgerError("which_account", expected=fit, found=len(rows))
+        found = " and ".join(name_id("account", row["id"]) for row in rows) or "none"
+        wanted = f"one account {currency}".strip()
+        raise LedgerError("which_account", expected=wanted, found=found)
     return lookup.record("account", rows[0]["id"])
 
 
 @bank.command("close-day")
 @argument("day", DATE, metavar="DATE")
-@option("--closing", AMOUNT, "Its balance.", required=True)
+@option("--closing", BALANCE, "Its balance; overdrawn with a minus.", required=True)
 @flag("--no-movement", "Nothing was booked on it.")
 @option("--document", HASH, "The bank's file.")
 @account_option

@@ -160,6 +160,10 @@ class Lookup:
             yield from self.members()
         elif kind == "receipt":
             yield from (row["id"] for row in self.receipts())
+        elif kind == "payout":
+            # An account's list leaves out what is paid, unless asked for that.
+            rows = [row for state in (None, "paid") for row in self.payouts(state)]
+            yield from dict.fromkeys(str(row["id"]) for row in rows)
         else:
             for row in self.session.client.items(PATHS[kind]):
                 yield str(row.get("id", ""))
@@ -201,6 +205,19 @@ class Lookup:
         """Return a member's name, else its id."""
         name = self.members().get(member, {}).get("name", "")
         return str(name) or name_id("member", member)
+
+    def payouts(self, state: str | None = None, *accounts: str) -> Iterator[JSONObject]:
+        """Yield what is to be paid from accounts; else to the member, and of its own.
+
+        Args:
+            state: only in this state; without it an account's own list leaves
+                out what is paid.
+            accounts: only of these.
+        """
+        client = self.session.client
+        own = accounts or (None, *(row["id"] for row in client.items(PATHS["account"])))
+        for account in own:
+            yield from client.items(PATHS["payout"], account=account, state=state)
 
     def receipts(self) -> Iterator[JSONObject]:
         """Yield incoming money of every account the member pays or keeps."""

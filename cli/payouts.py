@@ -48,20 +48,10 @@ def payout() -> None:
 def _read(
     lookup: Lookup, account: JSONObject | None, state: str | None
 ) -> list[JSONObject]:
-    client = lookup.session.client
-    # None for what is paid to this member, then each account it keeps.
-    own = [account["id"]] if account else [None, *_own_accounts(lookup)]
-    rows = {
-        row["id"]: row
-        for item in own
-        for row in client.items("/v1/payouts", account=item, state=state)
-        if row.get("amount_minor")
-    }
+    accounts = [account["id"]] if account else []
+    found = lookup.payouts(state, *accounts)
+    rows = {row["id"]: row for row in found if row.get("amount_minor")}
     return sorted(rows.values(), key=lambda row: (row["date"], row["id"]))
-
-
-def _own_accounts(lookup: Lookup) -> list[str]:
-    return [row["id"] for row in lookup.session.client.items("/v1/accounts")]
 
 
 @payout.command("list")
@@ -324,6 +314,13 @@ def _check_named(given: dict[str, Any]) -> None:
         raise LedgerError("usage", found="name payouts, or say --all")
 
 
+def _account_of(lookup: Lookup, payouts: tuple[JSONObject, ...]) -> JSONObject:
+    """Return the account that named payouts are of, else the only one there is."""
+    if payouts:
+        return lookup.record("account", payouts[0]["account"])
+    return only_account(lookup)
+
+
 @payout.command("instruct")
 @argument("payouts", an_id("payout"), nargs=-1)
 @flag("--all every", "All that are due.")
@@ -337,7 +334,7 @@ def instruct(
     account: JSONObject | None,
 ) -> JSONObject:
     """Tell the bank, as owner of the account, to pay these PAYOUTS."""
-    found = account or only_account(lookup)
+    found = account or _account_of(lookup, payouts)
     rows = [
         lookup.keep({**row, "kind": "payout"})
         for row in (_read(lookup, found, "due") if every else payouts)
@@ -364,7 +361,7 @@ def attest(
     account: JSONObject | None,
 ) -> JSONObject:
     """Say, as attester, that the bank paid these PAYOUTS, or that they came back."""
-    found = account or only_account(lookup)
+    found = account or _account_of(lookup, payouts)
     states = ("paid",) if returned else ("instructed", "accepted")
     rows = list(payouts)
     if every:

@@ -15,10 +15,12 @@ SHOWN_KINDS: Final = (
     *("receivable", "offer", "member", "programme", "account", "payout"),
     *("deal", "dispute", "order", "quote", "receipt", "request"),
 )
+# Kinds that people name by their ids; one of them has a command of its own alone.
+NAMED_KINDS: Final = (*SHOWN_KINDS, "discrepancy")
 # Fields that hold the id of a member; the others are called after their kind.
 MEMBERS: Final = (
-    *("attester", "debtor", "giver", "holder", "lender", "member", "owner", "payee"),
-    *("payer", "placer", "receiver", "seller", "supplier"),
+    *("attester", "debtor", "giver", "guardian", "holder", "lender", "member"),
+    *("owner", "payee", "payer", "placer", "receiver", "seller", "supplier"),
 )
 # What people look for first; all else follows as the record has it.
 FIRST: Final = (
@@ -92,4 +94,4 @@ def _show_id(lookup: Any, name: str, value: str) -> str:
     single = name.removesuffix("s")
     if name in MEMBERS or (single in MEMBERS and single != "member"):
         return f"{lookup.name_of(value)} {name_id('member', value)}"
-    return name_id(single, value) if single in SHOWN_KINDS else value
+    return name_id(single, value) if single in NAMED_KINDS else value

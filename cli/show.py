@@ -15,7 +15,7 @@ from cli.command import argument, reads
 from cli.incoming import spread_incoming
 from cli.lookup import OWN_ACCOUNT, Lookup
 from cli.people import check_id, find_id, name_id
-from cli.records import SHOWN_KINDS, describe_record
+from cli.records import NAMED_KINDS, SHOWN_KINDS, describe_record
 from cli.session import Session, with_node
 from cli.signing.screen import show_minute
 from cli.tables import Column, print_rows, save_csv, table, write_csv
@@ -89,7 +89,7 @@ def _note_rest(found: JSONObject, height: int, *, is_empty: bool) -> None:
 
 # What agrees to what waits, or deals with it, by kind.
 ANSWERS: Final = {
-    "account": "bank close-day DATE --closing AMOUNT",
+    "account": "bank close-day DATE --closing AMOUNT --account ID",
     "calendar": "calendar publish FILE",
     "deal": "deal received ID",
     "discrepancy": "bank clear ID",
@@ -124,7 +124,8 @@ def inbox(session: Session, files: Path | None) -> None:
     from cli.views import read_files, read_suspense, read_work
 
     lookup = Lookup(session)
-    items = [*session.client.whole("/v1/inbox"), *read_work(lookup)]
+    waits = (_tell_misfit(lookup, row) for row in session.client.whole("/v1/inbox"))
+    items = [*waits, *read_work(lookup)]
     items += read_files(lookup, files) if files else []
     items = [{**row, "command": answer_to(session, row)} for row in items]
     offers = session.client.items("/v1/offers")
@@ -151,6 +152,14 @@ def inbox(session: Session, files: Path | None) -> None:
         print_note("To say what it is for: run: allonge bank match --help")
 
 
+def _tell_misfit(lookup: Lookup, row: JSONObject) -> JSONObject:
+    """Return a row; what did not fit on an account also says why."""
+    if row.get("kind") != "discrepancy":
+        return row
+    currency = lookup.record("account", row["account"])["currency"]
+    return {**row, "currency": currency, "what": f"discrepancy: {row['code']}"}
+
+
 def _draw_inbox(lookup: Any, items: list[JSONObject]) -> Iterator[JSONObject]:
 
     for row in items:
@@ -159,7 +168,7 @@ def _draw_inbox(lookup: Any, items: list[JSONObject]) -> Iterator[JSONObject]:
         other = _other_side(lookup.session, row)
         yield {
             "amount": format_amount(amount, row["currency"]) if amount else "",
-            "id": name_id(kind, str(row.get("id", ""))) if kind in SHOWN_KINDS else "",
+            "id": name_id(kind, str(row.get("id", ""))) if kind in NAMED_KINDS else "",
             "to_answer": row["command"],
             "until": show_minute(until) if until else "",
             "what": row.get("what", kind.replace("_", " ")),
@@ -179,7 +188,7 @@ def _amount_of(row: JSONObject) -> int | None:
         return int(row["hi"] - row["lo"])
     if row.get("kind") == "quote":
         return int(row["price"]["net_minor"])
-    names = ("amount_minor", "face_minor", "owed_minor", "price_minor")
+    names = ("amount_minor", "face_minor", "owed_minor", "price_minor", "net_minor")
     return next((row[name] for name in names if row.get(name)), None)
 
 
@@ -222,7 +231,7 @@ def answer_to(session: Session, row: JSONObject) -> str:
         verb = "deal register ID discharged"
     if row.get("what") == "payout to attest":
         verb = "payout attest ID --date DATE"
-    name = name_id(kind, str(row.get("id", ""))) if kind in SHOWN_KINDS else ""
+    name = name_id(kind, str(row.get("id", ""))) if kind in NAMED_KINDS else ""
     words = verb.replace("ID", name or str(row.get("holding") or row.get("id", "")))
     if kind == "dispute":
         words = words.replace("RECEIVABLE", name_id("receivable", row["receivable"]))

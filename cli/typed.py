@@ -206,7 +206,19 @@ def _ask_moment(text: str) -> Asked:
     return Asked(lambda lookup: read_moment(text, lookup.session.now_ms()))
 
 
+def read_balance(text: str) -> Amount:
+    """Return a balance as typed; below zero it has its sign before the digits.
+
+    Raises:
+        LedgerError: those of ``parse_amount``.
+    """
+    unsigned = re.sub(r"(^|\s)-(?=[0-9])", r"\1", text, count=1)
+    minor, currency = parse_amount(unsigned)
+    return Amount(minor if unsigned == text else -minor, currency)
+
+
 AMOUNT: Final = Argument('"CNY 40000.00"', lambda text: Amount(*parse_amount(text)))
+BALANCE: Final = Argument(AMOUNT.name, read_balance)
 DATE: Final = Argument("DATE", read_date)
 PATH: Final = Argument("FILE", Path)
 HASH: Final = Argument("SHA256|@FILE", read_hash)

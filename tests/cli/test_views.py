@@ -244,8 +244,10 @@ def test_what_does_not_fit_waits_until_it_is_cleared(
     stage.do("bank", "bank", "import", str(file), typed="1")
     rows = stage.do("bank", "inbox")["items"]
     (row,) = [row for row in rows if row["kind"] == "discrepancy"]
-    assert row["command"] == f"allonge bank clear {row['id']}"
-    assert "discrepancy" in stage.run("bank", "inbox").out
+    name = short_id("discrepancy", row["id"])
+    assert row["command"] == f"allonge bank clear {name}"
+    told = f"discrepancy: {row['code']}"
+    assert told in stage.run("bank", "inbox").out
     kinds = [row["kind"] for row in stage.do("alpha", "inbox")["items"]]
     assert "discrepancy" not in kinds
 
