@@ -11,7 +11,13 @@ from cli.formats.rows import read_table
 from cli.lookup import Lookup
 from cli.parts import make_acceptance
 from cli.people import check_id, find_id, name_id
-from cli.receivables import agreed_terms, propose, read_answers, read_deductions
+from cli.receivables import (
+    agreed_terms,
+    propose,
+    read_answers,
+    read_deductions,
+    unclear_programme,
+)
 from cli.session import Session
 from cli.signing.batch import Line, run_batch
 from cli.typed import read_date, read_hash
@@ -98,7 +104,7 @@ def _programme_of(
         if (each.get("currency"), each.get("debtor")) == (row["currency"], own)
     ]
     if len(fitting) != 1:
-        raise LedgerError("which_programme", found=len(fitting))
+        raise unclear_programme(row["currency"], fitting)
     return {**fitting[0], "kind": "programme"}
 
 

@@ -120,9 +120,9 @@ class NodeClient:
             parts = urlsplit(url)
             self._port = parts.port
         except ValueError as error:
-            raise LedgerError("node_unreachable", found="no URL") from error
+            raise _no_url(url) from error
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise LedgerError("node_unreachable", expected="the URL of a node")
+            raise _no_url(url)
         if parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise LedgerError("node_not_secure", found=parts.hostname)
         self.url = url
@@ -354,7 +354,9 @@ class NodeClient:
             connection.connect()
         except OSError as error:
             reason = error.strerror or type(error).__name__
-            raise LedgerError("node_unreachable", found=reason) from error
+            raise LedgerError(
+                "node_unreachable", found=f"{reason} at {self.url}"
+            ) from error
         if connection.sock is not None:
             connection.sock.settimeout(TIMEOUT_S)
         self._connection = connection
@@ -365,6 +367,12 @@ class NodeClient:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _no_url(typed: str) -> LedgerError:
+    return LedgerError(
+        "node_unreachable", expected="a URL such as https://HOST", found=typed[:100]
+    )
 
 
 def unknown_outcome(transaction: str) -> LedgerError:

@@ -14,7 +14,7 @@ from cli.amounts import parse_amount
 from cli.command import Act, add_options, argument, make_act, perform, signs
 from cli.lookup import Lookup, read_amount
 from cli.parts import make_acceptance
-from cli.people import check_id
+from cli.people import check_id, name_id
 from cli.private import OTHERS_WRITE, read_private
 from cli.session import Session, with_signing
 from cli.typed import DATE, PATH, RECEIVABLE, an_id, flag, option, read_date, read_hash
@@ -294,13 +294,21 @@ def read_deductions(
     return found
 
 
+def unclear_programme(currency: str, fitting: list[JSONObject]) -> LedgerError:
+    """Return the error of a currency for which no programme fits, or several."""
+    names = [name_id("programme", str(row["id"])) for row in fitting]
+    found = " and ".join(names) or "none"
+    wanted = f"one programme in {currency}"
+    return LedgerError("which_programme", expected=wanted, found=found)
+
+
 def _find_programme(lookup: Any, given: dict[str, Any], claim: JSONObject) -> Any:
     if given["programme"] is not None:
         return lookup.find("programme", given["programme"])
     rows = lookup.session.client.items("/v1/programmes")
     fitting = [row for row in rows if row.get("currency") == claim["currency"]]
     if len(fitting) != 1:
-        raise LedgerError("which_programme", found=len(fitting))
+        raise unclear_programme(claim["currency"], fitting)
     return lookup.record("programme", fitting[0]["id"])
 
 

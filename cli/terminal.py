@@ -307,7 +307,16 @@ def _detail(name: str, facts: JSONObject) -> str:
         with suppress(KeyError, LedgerError):
             return f"{field or name}={format_amount(value, str(facts['currency']))}"
         return f"{field or name}={value} minor units"
-    return f"{name}={value}"
+    return f"{name}={_name_item(name, str(value))}"
+
+
+def _name_item(name: str, value: str) -> str:
+    """Return the people's id of what a detail names, where its field says of what."""
+    from cli.people import name_id
+    from cli.records import MEMBERS, NAMED_KINDS
+
+    kind = "member" if name in MEMBERS else name
+    return name_id(kind, value) if kind in NAMED_KINDS else value
 
 
 def read_passphrase(

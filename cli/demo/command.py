@@ -73,8 +73,8 @@ def demo(
         try:
             result = _play(stage, invoice, played.STEPS, is_life=is_life)
             stage.stop()
-            if not as_json and is_life:
-                _show_end(stage, result, is_kept=keep is not None)
+            if not as_json:
+                _show_end(stage, result, is_life=is_life, is_kept=keep is not None)
         finally:
             stage.close()
     if as_json:
@@ -110,16 +110,19 @@ def _play(
     }
 
 
-def _show_end(stage: Any, result: JSONObject, *, is_kept: bool) -> None:
+def _show_end(stage: Any, result: JSONObject, *, is_life: bool, is_kept: bool) -> None:
     from cli.demo.report import draw_interest, draw_lineage, draw_table, suggest
 
     currency = result["currency"]
+    if is_life:
+        stage.voice.show(
+            "",
+            *draw_table(result, currency),
+            "",
+            *draw_lineage(result, stage.facts["name"], currency),
+            draw_interest(result, currency),
+        )
     stage.voice.show(
-        "",
-        *draw_table(result, currency),
-        "",
-        *draw_lineage(result, stage.facts["name"], currency),
-        draw_interest(result, currency),
         "",
         f"Everything above was signed, recorded and checked; "
         f"it took {stage.voice.elapsed_s:.1f} s.",

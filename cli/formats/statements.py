@@ -231,7 +231,7 @@ def _make_row(number: int, values: dict[str, str]) -> EntryRow:
 
 def _check_row(entry: EntryRow) -> None:
     if entry.type not in TYPES:
-        raise _bad("type", ", ".join(TYPES))
+        raise _bad(f"type {entry.type[:40]!r}", ", ".join(TYPES))
     if not entry.amount_minor:
         raise _bad("amount", "more than zero")
     if not 1 <= len(entry.key) <= KEY_CHARS_MAX:

@@ -102,7 +102,7 @@ def run_batch(
         details: dict[str, object] = {"refused": told} if session.as_json else {}
         code = "lines_refused" if refused and not keep_going else "nothing_to_do"
         if lines:
-            details |= {"expected": len(lines), "found": len(refused)}
+            details["found"] = f"{len(refused)} of {len(lines)} refused"
         raise LedgerError(code, **details)
     if session.prepare is not None and files:
         _save_prepared(session, session.prepare, files)

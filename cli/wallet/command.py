@@ -139,6 +139,7 @@ def _print_wallet(folder: WalletFolder, *, as_json: bool) -> None:
         "node": config.node_url,
         "chain": config.chain,
         "genesis_fingerprint": config.genesis_fingerprint,
+        "log_key": config.log_key,
         "member": config.member,
     }
     if config.chain:

@@ -131,6 +131,7 @@ def test_nobody_listens() -> None:
         url = closed.url
     client = NodeClient(url)
     error = refusal(client.node)
+    assert url in str(error.found)
     assert (error.code, exit_code(error.code, error.row.kind)) == (
         "node_unreachable",
         5,
