@@ -22,8 +22,10 @@ from ledger.books import (
     compare,
     line_back,
     line_name,
+    line_net,
     line_paid,
     sum_by,
+    was_live,
     wrong,
 )
 from ledger.dealcheck import check_deals, passed_on
@@ -78,8 +80,7 @@ def check_tiles(books: Books) -> int:
             raise wrong("I1", item, f"[0, {face}) covered once", intervals[:20])
         checked += len(tiles)
     for receivable in books.receivables.values():
-        lives = any(receivable[name] for name in UNIT_SUMS)
-        expects = lives or receivable["state"] in OWED
+        expects = was_live(receivable) or receivable["state"] in OWED
         if expects and receivable["id"] not in books.tiles:
             raise wrong("I1", receivable["id"], "tiles", "none")
     return checked
@@ -307,7 +308,7 @@ def check_receipts(books: Books) -> int:
         compare("I8", refund["id"], payer, refund["payee"])
     shares = sum_by(books["share"], "scope")
     of_sweeps = [line for line in books["line"] if "deal" not in line]
-    lines = sum_by(of_sweeps, "receipt", _line_net)
+    lines = sum_by(of_sweeps, "receipt", line_net)
     prices = passed_on(books)
     under_way = _sum_running(books, "receipt")
     for receipt in books["receipt"]:
@@ -328,14 +329,10 @@ def check_receipts(books: Books) -> int:
     return len(books["receipt"])
 
 
-def _line_net(line: JSONObject) -> int:
-    return line_paid(line) - line_back(line)
-
-
 def check_payees(books: Books) -> int:
     """I9: nobody was paid more than the units and interest it had."""
     principal = sum_by(books["line"], "receivable", _principal_left)
-    net = sum_by(books["line"], "receivable", _line_net)
+    net = sum_by(books["line"], "receivable", line_net)
     waiting = sum_by(books["share"], "receivable")
     for item, receivable in books.receivables.items():
         compare("I9", item, principal[item], receivable["retired_minor"])
@@ -357,7 +354,7 @@ def _check_lines(books: Books) -> None:
     units = sum_by(retired, "line", _units)
     for line in books["line"]:
         compare("I9", line["id"], _principal_left(line), units.pop(line["id"], 0))
-        if not 0 <= line["claimed_minor"] <= line_paid(line) or _line_net(line) < 0:
+        if not 0 <= line["claimed_minor"] <= line_paid(line) or line_net(line) < 0:
             raise wrong("I9", line["id"], "parts of the line", line["claimed_minor"])
     for item in units:
         raise wrong("I9", item, "a line", "units retired by none")
@@ -402,16 +399,15 @@ def _check_lost(
     """I9: what is claimed of a payout's lines was sent; else it is cancelled."""
     told = [payout for payout in books["payout"] if payout["state"] not in UNSENT]
     sent = sum_by(told, lambda payout: origins[payout["id"]])
-    claims = sum_by(books["claim"], lambda claim: (claim["scope"], claim["id"]))
+    claims = sum_by(books["claim"], lambda claim: f"{claim['scope']}/{claim['id']}")
     payouts = books.by_id("payout")
     lost: dict[str, Sums] = defaultdict(Counter)
     for line in paid_by_line:
         back = min(line_back(line), line_paid(line) - line["claimed_minor"])
-        whole = lost[origins[line["payout"]]]
-        whole[line_name(line)] += back - line["cancelled_minor"]
-    for item, names in lost.items():
-        account = payouts[item]["account"]
-        claimed = sum(min(most, claims[account, name]) for name, most in names.items())
+        place = f"{payouts[line['payout']]['account']}/{line_name(line)}"
+        lost[origins[line["payout"]]][place] += back - line["cancelled_minor"]
+    for item, places in lost.items():
+        claimed = sum(min(most, claims[place]) for place, most in places.items())
         if claimed > sent[item]:
             raise wrong("I9", item, f"{claimed} of it cancelled", "a claim")
 

@@ -80,6 +80,16 @@ def sum_by(
     return sums
 
 
+def was_live(receivable: JSONObject) -> bool:
+    """Say whether a receivable has units, or had some."""
+    return any(receivable.get(name) for name in UNIT_SUMS)
+
+
+def goes_live(was: JSONObject, now: JSONObject) -> bool:
+    """Say whether a receivable got its first units from one record to the other."""
+    return was_live(now) and not was_live(was)
+
+
 def line_paid(line: JSONObject) -> int:
     """Return what a line was paid, before anything was taken back."""
     return int(line["principal_minor"] + line["interest_minor"])
@@ -88,6 +98,11 @@ def line_paid(line: JSONObject) -> int:
 def line_back(line: JSONObject) -> int:
     """Return what was taken back of a line."""
     return int(line["reversed_principal_minor"] + line["reversed_interest_minor"])
+
+
+def line_net(line: JSONObject) -> int:
+    """Return what a line was paid and nobody took back."""
+    return line_paid(line) - line_back(line)
 
 
 def line_name(line: JSONObject) -> str:

@@ -8,23 +8,27 @@ looked at: each row names what may not change without somebody's word.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from ledger.books import wrong
+from ledger.blocks import date_at
+from ledger.books import goes_live, wrong
 from ledger.encoding import JSONObject
 from ledger.state import scan_records
 from ledger.transactions import object_id
 from ledger.written import Block
 
-UNIT_SUMS: Final = ("live_minor", "retired_minor", "reduced_minor")
 # As far ahead as any zone is.
 FARTHEST_MINUTES: Final = 840
 SIDES: Final = {"debtor": "supplier", "supplier": "debtor"}
 FAILED: Final = ("rejected", "returned")
 PAPER: Final = ("authority", "document", "guardian", "placer", "reference")
+# What of an order changes while it stands.
+MOVING: Final = ("held_to", "state", "taken_minor")
 
-# Members of whom one signed; all of several such sets did.
-Needed = Iterable[set[str]]
+# A record before, {} for none, and after.
+Changed = Callable[[JSONObject, JSONObject], bool]
+# Sets of members of whom one signed, each; an empty one is nobody's word.
+Needed = Callable[[Block, JSONObject, JSONObject], Iterable[set[str]]]
 
 
 class Word(NamedTuple):
@@ -32,15 +36,15 @@ class Word(NamedTuple):
 
     Attributes:
         kind: of the record.
-        changed: says whether that changed, from a record ({} for none) to another.
-        needed: gives who signs, from the block and the record before and after.
-        named: gives what the acts name that they sign.
+        changed: says whether that changed.
+        needed: gives who signs.
+        named: the fields of which the acts that they sign name one.
     """
 
     kind: str
-    changed: Callable[[JSONObject, JSONObject], bool]
-    needed: Callable[[Block, JSONObject, JSONObject], Needed]
-    named: Callable[[JSONObject], tuple[object, ...]]
+    changed: Changed
+    needed: Needed
+    named: tuple[str, ...] = ("id",)
 
 
 def check_consent(block: Block) -> None:
@@ -50,11 +54,10 @@ def check_consent(block: Block) -> None:
         LedgerError: ``books_wrong``, naming I12 and the record.
     """
     for word in WORDS:
-        for was, record in block.writes.get(word.kind, ()):
-            before = was or {}
-            if record is not None and word.changed(before, record):
-                signed = block.signers(*word.named(record))
-                for some in word.needed(block, before, record):
+        for was, record in block.left(word.kind):
+            if word.changed(was, record):
+                signed = block.signers(*(_field(record, name) for name in word.named))
+                for some in word.needed(block, was, record):
                     if not some & signed:
                         item, asked = record["id"], " or ".join(sorted(some))
                         raise wrong("I12", item, f"signed by {asked}", sorted(signed))
@@ -64,160 +67,132 @@ def check_consent(block: Block) -> None:
     _check_orders(block)
 
 
-def _id(record: JSONObject) -> tuple[object, ...]:
-    return (record["id"],)
+# -- what changed ----------------------------------------------------------------------
 
 
-def _account_of(block: Block, record: JSONObject, role: str) -> set[str]:
-    """Return who has a role for an account, before and after the block."""
-    item = str(record.get("account", record["id"]))
-    found = (block.read("account", item), block.was("account", item))
-    return {str(account[role]) for account in found if account}
+def _field(record: JSONObject, path: str) -> Any:
+    """Return what stands at a path such as ``next.attester``, None if nothing."""
+    found: Any = record
+    for name in path.split("."):
+        found = (found or {}).get(name)
+    return found
 
 
-def _is_live(receivable: JSONObject) -> bool:
-    return any(receivable.get(name) for name in UNIT_SUMS)
+def _is_new(was: JSONObject, _now: JSONObject) -> bool:
+    return not was
 
 
-def _next(record: JSONObject, name: str) -> object:
-    return record.get("next", {}).get(name)
+def _differs(path: str) -> Changed:
+    return lambda was, now: _field(now, path) not in (None, _field(was, path))
 
 
-def _mandate(account: JSONObject) -> JSONObject:
-    mandate = account.get("mandate", {})
-    return {name: mandate[name] for name in mandate if name != "used_minor"}
+def _grows(name: str) -> Changed:
+    return lambda was, now: now.get(name, 0) > was.get(name, 0)
 
 
-def _receivers(block: Block, deal: JSONObject) -> Needed:
+def _turns(path: str) -> Changed:
+    return lambda was, now: bool(_field(now, path)) and not _field(was, path)
+
+
+def _is_sent(was: JSONObject, now: JSONObject) -> bool:
+    return len(now["attempts"]) > len(was.get("attempts", []))
+
+
+def _is_told(was: JSONObject, now: JSONObject) -> bool:
+    known = was.get("outcomes", [])
+    return bool(now["outcomes"][: len(known)] != known)
+
+
+def _is_mandated(was: JSONObject, now: JSONObject) -> bool:
+    old, new = was.get("mandate", {}), now.get("mandate", {})
+    return bool(new) and {**old, "used_minor": 0} != {**new, "used_minor": 0}
+
+
+def _is_closed(was: JSONObject, now: JSONObject) -> bool:
+    return bool(was) and was["closed_date"] != now["closed_date"]
+
+
+def _is_put(was: JSONObject, now: JSONObject) -> bool:
+    """Say whether a payout account is paid to that was not verified before."""
+    known = _field(was, "next.verified") and _field(was, "next.commitment")
+    return _differs("commitment")(was, now) and now["commitment"] != known
+
+
+def _is_moved(was: JSONObject, now: JSONObject) -> bool:
+    return bool(now["state"] == "moved" and was.get("state") == "open")
+
+
+# -- who signs -------------------------------------------------------------------------
+
+
+def _member(path: str) -> Needed:
+    return lambda _block, _was, now: [{_field(now, path)}]
+
+
+def _role(role: str) -> Needed:
+    """Return who has a role for an account, before or after the block."""
+
+    def needed(block: Block, _: JSONObject, now: JSONObject) -> Iterable[set[str]]:
+        item = str(now.get("account", now["id"]))
+        found = (block.read("account", item), block.was("account", item))
+        yield {str(account[role]) for account in found if account}
+
+    return needed
+
+
+def _proposer(_block: Block, _was: JSONObject, now: JSONObject) -> Iterable[set[str]]:
+    yield {now[now["proposer"]]}
+
+
+def _confirmer(_block: Block, _was: JSONObject, now: JSONObject) -> Iterable[set[str]]:
+    yield {now[SIDES[now["proposer"]]]}
+
+
+def _payee(block: Block, _was: JSONObject, deal: JSONObject) -> Iterable[set[str]]:
     """Yield the payee, unless its price came to the account in this block."""
     paid = [r for r in block.new("receipt") if r["id"] == deal.get("receipt")]
     if not paid or paid[0]["amount_minor"] != deal["price_minor"]:
         yield {deal["payee"]}
 
 
-def _waivers(block: Block, before: JSONObject, record: JSONObject) -> Needed:
-    del before
-    for was, group in block.changed("interest"):
-        more = group.get("waived_minor", 0) > was.get("waived_minor", 0)
-        if more and group["scope"] == record["id"]:
+def _waivers(block: Block, _was: JSONObject, now: JSONObject) -> Iterable[set[str]]:
+    for before, group in block.changed("interest"):
+        if group["scope"] == now["id"] and _grows("waived_minor")(before, group):
             yield {group["holder"]}
 
 
-def _sent_again(block: Block, before: JSONObject, payout: JSONObject) -> Needed:
+def _sender(block: Block, was: JSONObject, payout: JSONObject) -> Iterable[set[str]]:
     """Yield the owner; and nobody may send what is under way."""
-    yield _account_of(block, payout, "owner")
-    if len(payout["attempts"]) > 1 + len(before.get("attempts", [])):
+    yield from _role("owner")(block, was, payout)
+    if len(payout["attempts"]) > 1 + len(was.get("attempts", [])):
         yield set()
-    for was in before.get("outcomes", [])[-1:]:
+    for outcome in was.get("outcomes", [])[-1:]:
         # Its bank may have said so in the same block.
-        if was not in FAILED and payout["outcomes"][-2] not in FAILED:
+        if outcome not in FAILED and payout["outcomes"][-2] not in FAILED:
             yield set()
 
 
+NEXT: Final = ("next.commitment",)
 WORDS: Final = (
-    Word(
-        "payout",
-        lambda was, now: len(now["attempts"]) > len(was.get("attempts", [])),
-        _sent_again,
-        _id,
-    ),
-    Word(
-        "payout",
-        lambda was, now: (
-            now["outcomes"][: len(was.get("outcomes", []))] != was.get("outcomes", [])
-        ),
-        lambda block, _, now: [_account_of(block, now, "attester")],
-        lambda now: (now["account"],),
-    ),
-    Word(
-        "account",
-        lambda was, now: "mandate" in now and _mandate(was) != _mandate(now),
-        lambda block, _, now: [_account_of(block, now, "owner")],
-        lambda now: (now["id"], now["mandate"]["document"]),
-    ),
-    Word(
-        "account",
-        lambda was, now: bool(was) and was["closed_date"] != now["closed_date"],
-        lambda block, _, now: [_account_of(block, now, "attester")],
-        _id,
-    ),
-    Word(
-        "entry",
-        lambda was, _: not was,
-        lambda block, _, now: [_account_of(block, now, "attester")],
-        lambda now: (now["account"],),
-    ),
-    Word(
-        "receivable",
-        lambda was, now: now["early"] and not was.get("early"),
-        lambda _, __, now: [{now["debtor"]}],
-        _id,
-    ),
-    Word(
-        "receivable",
-        lambda was, now: was.get("proposer") != now["proposer"],
-        lambda _, __, now: [{now[now["proposer"]]}],
-        lambda now: (now["id"], now["programme"]),
-    ),
-    Word(
-        "receivable",
-        lambda was, now: _is_live(now) and not _is_live(was),
-        lambda _, __, now: [{now[SIDES[now["proposer"]]]}],
-        _id,
-    ),
-    Word(
-        "receivable",
-        lambda was, now: (
-            now.get("interest_waived_minor", 0) > was.get("interest_waived_minor", 0)
-        ),
-        _waivers,
-        _id,
-    ),
-    Word(
-        "payto",
-        lambda was, _: not was,
-        lambda _, __, now: [{now["debtor"]}],
-        lambda now: (now["receivable"],),
-    ),
-    Word(
-        "answer",
-        lambda was, now: was.get("agrees") != now["agrees"],
-        lambda _, __, now: [{now["id"]}],
-        lambda now: (now["scope"],),
-    ),
-    Word(
-        "payout_account",
-        lambda was, now: (
-            _next(now, "commitment") not in (None, _next(was, "commitment"))
-        ),
-        lambda _, __, now: [{now["member"]}],
-        lambda now: (_next(now, "commitment"),),
-    ),
-    Word(
-        "payout_account",
-        lambda was, now: (
-            "commitment" in now
-            and now["commitment"] != was.get("commitment")
-            and not (
-                _next(was, "verified") and now["commitment"] == _next(was, "commitment")
-            )
-        ),
-        lambda _, __, now: [{now["attester"]}],
-        lambda now: (now["commitment"],),
-    ),
-    Word(
-        "payout_account",
-        lambda was, now: bool(_next(now, "verified") and not _next(was, "verified")),
-        lambda _, __, now: [{now["next"]["attester"]}],
-        lambda now: (_next(now, "commitment"),),
-    ),
-    Word(
-        "deal",
-        lambda was, now: now["state"] == "moved" and was.get("state") == "open",
-        lambda block, _, now: _receivers(block, now),
-        _id,
-    ),
+    Word("payout", _is_sent, _sender),
+    Word("payout", _is_told, _role("attester"), ("account",)),
+    Word("account", _is_mandated, _role("owner"), ("id", "mandate.document")),
+    Word("account", _is_closed, _role("attester")),
+    Word("entry", _is_new, _role("attester"), ("account",)),
+    Word("receivable", _turns("early"), _member("debtor")),
+    Word("receivable", _differs("proposer"), _proposer, ("id", "programme")),
+    Word("receivable", goes_live, _confirmer),
+    Word("receivable", _grows("interest_waived_minor"), _waivers),
+    Word("payto", _is_new, _member("debtor"), ("receivable",)),
+    Word("answer", _differs("agrees"), _member("id"), ("scope",)),
+    Word("payout_account", _differs("next.commitment"), _member("member"), NEXT),
+    Word("payout_account", _is_put, _member("attester"), ("commitment",)),
+    Word("payout_account", _turns("next.verified"), _member("next.attester"), NEXT),
+    Word("deal", _is_moved, _payee),
 )
+
+
+# -- what more than a word allows ------------------------------------------------------
 
 
 def _check_mandates(block: Block) -> None:
@@ -226,7 +201,7 @@ def _check_mandates(block: Block) -> None:
         mandate, before = account.get("mandate"), was.get("mandate", {})
         if mandate and mandate["used_minor"] > before.get("used_minor", 0):
             over = mandate["used_minor"] > mandate["limit_minor"]
-            if over or mandate["until"] < block.date(FARTHEST_MINUTES):
+            if over or mandate["until"] < date_at(block.time, FARTHEST_MINUTES):
                 raise wrong("I12", account["id"], mandate, "instructed beyond it")
 
 
@@ -254,10 +229,8 @@ def _check_moved(block: Block) -> None:
 
 def _check_reduced(block: Block) -> None:
     """Units are owed no more by the word of their holder, or of an authority."""
-    for was, tile in block.writes.get("tile", ()):
-        if tile is None or tile["state"] != "reduced":
-            continue
-        if was is None or was["state"] != "reduced":
+    for was, tile in block.left("tile"):
+        if tile["state"] == "reduced" and was.get("state") != "reduced":
             signed = block.signers(tile["scope"])
             ordered = (act.body.get("order") for act in block.naming(tile["scope"]))
             placed = {it["placer"] for it in ordered if isinstance(it, dict)}
@@ -271,14 +244,13 @@ def _check_reduced(block: Block) -> None:
 
 def _check_orders(block: Block) -> None:
     """An order is as its authority's channel signed it, and ends as that says."""
-    for was, order in block.writes.get("order", ()):
+    for was, order in block.writes["order"]:
         if order is None:
-            raise wrong("I12", (was or {})["id"], "an order for ever", "none")
+            raise wrong("I12", was and was["id"], "an order for ever", "none")
         if was is None:
             _check_placed(block, order)
             continue
-        kept = [name for name in was if name not in ("held_to", "state", "taken_minor")]
-        if any(was[name] != order.get(name) for name in kept):
+        if any(was[name] != order.get(name) for name in was if name not in MOVING):
             raise wrong("I12", order["id"], "as it was placed", "another order")
         if was["state"] != order["state"]:
             _check_ended(block, order)

@@ -14,8 +14,6 @@ from ledger.books import LATE, Books, compare, sum_by, wrong
 from ledger.encoding import JSONObject
 from ledger.sweepcheck import late_days, round_interest
 
-# For latecheck's while.
-Records = Books
 PAID: Final = ("moved", "returned")
 
 

@@ -7,23 +7,28 @@ from the last day that the attester has closed.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
-from typing import Final, NamedTuple
+from collections import Counter
+from datetime import date, timedelta
+from typing import Final
 
-from ledger.dealcheck import Records, compare, wrong
-from ledger.encoding import JSONObject, load_record
+from ledger.blocks import date_at
+from ledger.books import LATE, OWED, Books, compare, sum_by, was_live, wrong
+from ledger.encoding import JSONObject
 from ledger.state import View, read_record, scan_records
-from ledger.sweepcheck import PPM, group_name, late_days, share_out, walk_tiles
-from ledger.termcheck import own_receivables
+from ledger.sweepcheck import (
+    group_name,
+    late_days,
+    round_interest,
+    share_out,
+    walk_tiles,
+)
+from ledger.termcheck import midnight_ms, own_receivables
 from ledger.transactions import job_id
+from ledger.written import Block
 
-JUDGED: Final = ("overdue", "default", "recovering")
 DEFAULTED: Final = ("default", "recovering")
-
-
-Table = Mapping[str, JSONObject]
+# What changes what is owed, or the money that covers it, in the same block.
+MOVING: Final = ("receipt", "sweep", "line", "tile", "dispute", "order")
 # Sums by value date.
 Money = Counter[str]
 # Value dates of one debtor's cover that are told apart.
@@ -34,14 +39,7 @@ WEIGHT_MAX: Final = 10_000
 CONTESTED, UNCOVERED, COVERED = 16, 8, 1
 
 
-class Terms(NamedTuple):
-    """What a receivable is judged by."""
-
-    programme: JSONObject
-    closed_date: str
-
-
-def check_late(books: Records) -> int:
+def check_late(books: Books) -> int:
     """I2, I8, I9, I11: accumulators are those of the lines, states those of the sums.
 
     Returns:
@@ -50,41 +48,39 @@ def check_late(books: Records) -> int:
     Raises:
         LedgerError: ``books_wrong``, naming the receivable.
     """
-    programmes = {record["id"]: record for record in books["programme"]}
-    closed = {record["id"]: record["closed_date"] for record in books["account"]}
-    dates = {record["id"]: record["value_date"] for record in books["receipt"]}
-    groups = _sum_groups(books)
-    earned: dict[str, int] = defaultdict(int)
-    receivables = {record["id"]: record for record in books["receivable"]}
-    for line in books["line"]:
-        if "deal" not in line:
-            record = receivables[line["receivable"]]
-            terms = programmes[record["programme"]]
-            units = line["principal_minor"] - line["reversed_principal_minor"]
-            days = late_days(terms, record, dates[line["receipt"]])
-            earned[record["id"]] += units * terms["late_ppm"] * days
+    receipts, accounts = books.by_id("receipt"), books.by_id("account")
+    swept = [line for line in books["line"] if "deal" not in line]
+    earned: Counter[str] = Counter()
+    for line in swept:
+        record = books.receivables[line["receivable"]]
+        terms = books.programme_of(record)
+        units = line["principal_minor"] - line["reversed_principal_minor"]
+        days = late_days(terms, record, receipts[line["receipt"]]["value_date"])
+        earned[record["id"]] += units * terms["late_ppm"] * days
     _check_paid(books)
-    recalled = _sum_recall(books, programmes, receivables)
+    known = sum_by(books["interest"], "scope", lambda row: int(row["accumulator"]))
+    waived = sum_by(books["interest"], "scope", lambda row: row.get("waived_minor", 0))
+    recalled = _list_recall(books)
     checked = 0
-    for item, record in receivables.items():
-        if not any(record[f"{s}_minor"] for s in ("live", "retired", "reduced")):
+    for item, record in books.receivables.items():
+        if not was_live(record):
             continue
         checked += 1
-        waived = record.get("interest_waived_minor", 0)
-        found = (int(record["retired_accumulator"]), waived)
-        compare("I8", item, (earned[item], groups[item][1]), found)
-        compare("I8", item, groups[item][0], found[0])
-        terms = programmes[record["programme"]]
+        found = int(record["retired_accumulator"])
+        compare("I8", item, (earned[item], known[item]), (found, found))
+        compare("I8", item, waived[item], record.get("interest_waived_minor", 0))
         if "sweep" not in record:
-            compare("I11", item, recalled[item], record.get("final_ms", 0))
-        _check_state(record, Terms(terms, closed[record["account"]]))
-    _check_discharged(books, receivables)
+            # While one runs, what it ends is not judged yet.
+            compare("I11", item, recalled.get(item, 0), record.get("final_ms", 0))
+            closed = accounts[record["account"]]["closed_date"]
+            _check_state(record, books.programme_of(record), closed)
+    _check_discharged(books)
     return checked
 
 
-def _check_discharged(books: Records, receivables: Table) -> None:
+def _check_discharged(books: Books) -> None:
     """I11: whose own group's account received money owes until it is paid on."""
-    own, payouts = own_receivables(books), {p["id"]: p for p in books["payout"]}
+    own, payouts = own_receivables(books), books.by_id("payout")
     for line in books["line"]:
         item = line["receivable"]
         if "payout" in line and item in own:
@@ -95,11 +91,12 @@ def _check_discharged(books: Records, receivables: Table) -> None:
     for payout in payouts.values():
         if payout["state"] != "paid" and payout["amount_minor"]:
             for item in payout.get("discharges", ()):
-                if receivables[item]["state"] == "settled" and item not in judged:
+                settled = books.receivables[item]["state"] == "settled"
+                if settled and item not in judged:
                     raise wrong("I11", item, "open until it is paid", "settled")
 
 
-def _check_paid(books: Records) -> None:
+def _check_paid(books: Books) -> None:
     """I9: a group had the late interest that its units were paid, there or before."""
     had: Counter[tuple[str, str]] = Counter()
     for line in books["line"]:
@@ -114,139 +111,103 @@ def _check_paid(books: Records) -> None:
         compare("I9", "/".join(place), had[place], record["paid_minor"])
 
 
-def _sum_recall(
-    books: Records, programmes: Table, receivables: Table
-) -> dict[str, int]:
+def _list_recall(books: Books) -> dict[str, int]:
     """Return until when banks may recall what paid each receivable, UTC ms."""
-    booked = {record["id"]: record["booking_date"] for record in books["receipt"]}
-    last: dict[str, int] = defaultdict(int)
+    receipts, last = books.by_id("receipt"), dict[str, int]()
     for line in books["line"]:
         item = line["receivable"]
-        terms = programmes[receivables[item]["programme"]]
+        terms = books.programme_of(books.receivables[item])
         days = terms.get("recall_days", 0)
-        if days and line["receipt"] in booked:
-            day = date.fromisoformat(booked[line["receipt"]]) + timedelta(days=days + 1)
-            midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
-            seconds = midnight.timestamp() - 60 * terms["offset_minutes"]
-            last[item] = max(last[item], int(seconds) * 1000)
+        if days and line["receipt"] in receipts:
+            booked = receipts[line["receipt"]]["booking_date"]
+            until = midnight_ms(booked, days + 1, terms["offset_minutes"])
+            last[item] = max(last.get(item, 0), until)
     return last
 
 
-def _sum_groups(books: Records) -> dict[str, tuple[int, int]]:
-    """Return accumulators and waived interest of each receivable's groups."""
-    sums: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for record in books["interest"]:
-        earned, waived = sums[record["scope"]]
-        earned += int(record["accumulator"])
-        sums[record["scope"]] = (earned, waived + record.get("waived_minor", 0))
-    return sums
-
-
-def _check_state(record: JSONObject, terms: Terms) -> None:
+def _check_state(record: JSONObject, programme: JSONObject, closed: str) -> None:
+    """I11: a state is what sums, and the last day closed, allow."""
     item, state = record["id"], record["state"]
-    if "sweep" in record:
-        return  # it is judged when the distribution has ended
     if state == "settled":
-        left = _interest_left(terms.programme, record, 0)
+        left = _interest_left(programme, record, 0)
         compare("I11", item, (0, 0), (record["live_minor"], left))
     if state == "live":
         compare("I11", item, 0, record["retired_minor"])
-    late = state in JUDGED
-    if state in ("live", "part_paid", *JUDGED):
+    late = state in LATE
+    if state in OWED:
         compare("I11", item, late, "overdue_date" in record)
         compare("I11", item, state in DEFAULTED, "default_date" in record)
-    if late and terms.closed_date < record["adjusted_date"]:
-        raise wrong("I11", item, "its due day closed", terms.closed_date)
+    if late and closed < record["adjusted_date"]:
+        raise wrong("I11", item, "its due day closed", closed)
     if state in DEFAULTED:
-        grace = {**terms.programme, "late_from": "grace"}
-        if not late_days(grace, record, terms.closed_date):
-            raise wrong("I11", item, "its days of grace over", terms.closed_date)
+        grace = {**programme, "late_from": "grace"}
+        if not late_days(grace, record, closed):
+            raise wrong("I11", item, "its days of grace over", closed)
 
 
 def _interest_left(programme: JSONObject, record: JSONObject, days: int) -> int:
     """Return late interest, rounded once, that is neither paid nor waived."""
     exact = int(record["retired_accumulator"])
     exact += record["live_minor"] * programme["late_ppm"] * days
-    whole = PPM * (365 if programme["late_basis"] == "act365f" else 360)
-    left: int = (2 * exact + whole) // (2 * whole) - record["interest_paid_minor"]
-    left -= record.get("interest_waived_minor", 0)
-    return max(0, left)
+    gone = record["interest_paid_minor"] + record.get("interest_waived_minor", 0)
+    return max(0, round_interest(programme, exact) - int(gone))
 
 
-# What changes what is owed, or the money that covers it, in the same block.
-MOVING: Final = tuple(
-    f'"kind":"{kind}"'.encode()
-    for kind in ("receipt", "sweep", "line", "tile", "dispute", "order")
-)
+def check_closed(block: Block) -> int:
+    """I11: judge once more what each day says that a block closed, and its ends.
+
+    Of a block that moved what is owed, too, nobody can say.
+
+    Returns:
+        How many receivables were judged.
+
+    Raises:
+        LedgerError: ``books_wrong``, naming the receivable.
+    """
+    for _, record in block.left("receivable"):
+        if record["state"] == "settled":
+            _check_ended(block.view, record, block.time)
+    moving, judged = any(any(block.left(kind)) for kind in MOVING), 0
+    for was, account in block.changed("account"):
+        closed = was["closed_date"] < account["closed_date"] and "judged" not in account
+        planned = job_id(account["id"], "judge", block.time)
+        if closed and not moving and not block.read("job", planned):
+            judged += _judge_account(block.view, account, block.time)
+    return judged
 
 
-class CloseWatch:
-    """Follows a replay and judges once more what each closed day says."""
-
-    def __init__(self) -> None:
-        """Start before block 0."""
-        self.count = 0
-        self._closed: dict[str, str] = {}
-
-    def observe(
-        self, view: View, writes: Mapping[bytes, bytes | None], time: int
-    ) -> None:
-        """Judge the accounts of which a block closed a day, and did nothing else.
-
-        Args:
-            view: the state after the block.
-            writes: what the block wrote.
-            time: its block time, UTC milliseconds.
-
-        Raises:
-            LedgerError: ``books_wrong``, naming the receivable.
-        """
-        closed = []
-        for raw in writes.values():
-            if raw is not None and b'"state":"settled"' in raw:
-                _check_ended(view, load_record(raw), time)
-            if raw is not None and b'"kind":"account"' in raw:
-                account = load_record(raw)
-                before = self._closed.get(account["id"], account["closed_date"])
-                self._closed[account["id"]] = account["closed_date"]
-                if before < account["closed_date"] and "judged" not in account:
-                    closed.append(account)
-        moving = any(mark in raw for raw in writes.values() if raw for mark in MOVING)
-        for account in closed:
-            planned = job_id(account["id"], "judge", time)
-            if not moving and not read_record(view, "job", planned):
-                self._judge_account(view, account, time)
-
-    def _judge_account(self, view: View, account: JSONObject, time: int) -> None:
-        """Compare what is due on an account with the money that can pay it."""
-        item, closed = account["id"], account["closed_date"]
-        shared = _shared_cover(view, item, time)
-        cover: dict[str, Money] = {}
-        weights: Counter[str] = Counter()
-        for record in scan_records(view, "on_account", item):
-            programme = read_record(view, "programme", record["programme"])
-            if programme is None or not _is_over(programme, record, closed, time):
-                continue
-            debtor = record["debtor"]
-            if debtor not in cover:
-                cover[debtor] = Counter(shared)
-                for receipt in scan_records(view, "unassigned", f"{item}/{debtor}"):
-                    cover[debtor][receipt["value_date"]] += receipt["unassigned_minor"]
-                cover[debtor] = _join_dates(cover[debtor])
-            apart = _count_contested(view, record, time)
-            late, used = _judge(programme, record, closed, (apart, cover[debtor]))
-            plain = COVERED if used else UNCOVERED
-            weights[debtor] += CONTESTED if "disputes" in record else plain
-            for value_date in sorted(cover[debtor]):
-                taken = min(used, cover[debtor][value_date])
-                cover[debtor][value_date] -= taken
-                used -= taken
-            if weights[debtor] >= WEIGHT_MAX:
-                cover[debtor] = Counter()
-            compare("I11", record["id"], late > 0, record["state"] in JUDGED)
-            if late == DEFAULT and record["state"] not in DEFAULTED:
-                raise wrong("I11", record["id"], "default", record["state"])
-            self.count += 1
+def _judge_account(view: View, account: JSONObject, time: int) -> int:
+    """Compare what is due on an account with the money that can pay it; count it."""
+    judged = 0
+    item, closed = account["id"], account["closed_date"]
+    shared = _shared_cover(view, item, time)
+    cover: dict[str, Money] = {}
+    weights: Counter[str] = Counter()
+    for record in scan_records(view, "on_account", item):
+        programme = read_record(view, "programme", record["programme"])
+        if programme is None or not _is_over(programme, record, closed, time):
+            continue
+        debtor = record["debtor"]
+        if debtor not in cover:
+            cover[debtor] = Counter(shared)
+            for receipt in scan_records(view, "unassigned", f"{item}/{debtor}"):
+                cover[debtor][receipt["value_date"]] += receipt["unassigned_minor"]
+            cover[debtor] = _join_dates(cover[debtor])
+        apart = _count_contested(view, record, time)
+        late, used = _judge(programme, record, closed, (apart, cover[debtor]))
+        plain = COVERED if used else UNCOVERED
+        weights[debtor] += CONTESTED if "disputes" in record else plain
+        for value_date in sorted(cover[debtor]):
+            taken = min(used, cover[debtor][value_date])
+            cover[debtor][value_date] -= taken
+            used -= taken
+        if weights[debtor] >= WEIGHT_MAX:
+            cover[debtor] = Counter()
+        compare("I11", record["id"], late > 0, record["state"] in LATE)
+        if late == DEFAULT and record["state"] not in DEFAULTED:
+            raise wrong("I11", record["id"], "default", record["state"])
+        judged += 1
+    return judged
 
 
 def _check_ended(view: View, record: JSONObject, time: int) -> None:
@@ -295,10 +256,9 @@ def _is_over(programme: JSONObject, record: JSONObject, closed: str, time: int) 
     if not record["live_minor"] and not _interest_left(programme, record, 0):
         return False
     due = date.fromisoformat(record["adjusted_date"])
-    shift = timedelta(minutes=programme["offset_minutes"])
-    today = (datetime.fromtimestamp(time // 1000, UTC) + shift).date()
     last = due + timedelta(days=int(programme.get("day_basis") == "value"))
-    return last.isoformat() <= closed and due <= today
+    today = date_at(time, programme["offset_minutes"])
+    return last.isoformat() <= closed and record["adjusted_date"] <= today
 
 
 def _count_contested(view: View, record: JSONObject, time: int) -> int:

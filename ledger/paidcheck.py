@@ -6,18 +6,18 @@ claimed of one who never had it.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from ledger.books import UNSENT, wrong
+from ledger.books import UNSENT, Sums, compare, line_back, line_paid, sum_by, wrong
 from ledger.encoding import JSONObject
 from ledger.state import read_record, scan_records
 from ledger.sweepcheck import (
     group_name,
     is_contested,
     late_days,
-    share_out,
+    split,
     walk_tiles,
 )
 from ledger.written import Block
@@ -40,12 +40,8 @@ def check_paid(block: Block) -> None:
 
 def _check_claims(block: Block) -> None:
     """I9: nobody is paid on what it owes money back on."""
-    touched = {
-        (record["scope"], record["id"])
-        for pair in block.writes.get("claim", ())
-        for record in pair
-        if record is not None
-    }
+    rows = [row for pair in block.writes["claim"] for row in pair if row is not None]
+    touched = {(row["scope"], row["id"]) for row in rows}
     for line in block.new("line"):
         if "deal" in line or "payout" not in line:
             continue
@@ -68,9 +64,9 @@ def _check_charges(block: Block) -> None:
             bears = terms.get("charges_to", "owner")
             if payout["charges_to"] != bears:
                 raise wrong("I9", payout["id"], f"charges to {bears}", "others")
-    for was, entry in block.writes.get("entry", ()):
-        charged = (entry or {}).get("charged_minor", 0)
-        if entry is not None and charged > (was or {}).get("charged_minor", 0):
+    for was, entry in block.left("entry"):
+        charged = entry.get("charged_minor", 0)
+        if charged > was.get("charged_minor", 0):
             kept = entry["amount_minor"] if entry["type"] == "charge" else 0
             ends = scan_records(block.view, "attempts", entry.get("end_to_end", ""))
             bears_it = any(payout["charges_to"] == "payee" for payout in ends)
@@ -94,10 +90,11 @@ def _check_cancelled(block: Block) -> None:
             least = f"{was['amount_minor']}, since it was sent"
             raise wrong("I9", after["id"], least, after["amount_minor"])
     claimed = list(_list_claimed(block))
-    credited: dict[str, int] = defaultdict(int)
-    for line in block.new("line") if claimed else ():
-        amount = line["principal_minor"] + line["interest_minor"]
-        credited[line.get("payout", "")] += amount - line["claimed_minor"]
+    credited = sum_by(
+        block.new("line"),
+        lambda line: line.get("payout", ""),
+        lambda line: line_paid(line) - line["claimed_minor"],
+    )
     for item, payouts in claimed:
         for payout in payouts:
             left = _count_unsent(block, payout, credited)
@@ -107,10 +104,9 @@ def _check_cancelled(block: Block) -> None:
 
 def _list_claimed(block: Block) -> Iterator[Taken]:
     for was, line in block.changed("line"):
-        left = _reversed(line) - _reversed(was)
+        left = line_back(line) - line_back(was)
         left -= line["cancelled_minor"] - was["cancelled_minor"]
-        whole = line["principal_minor"] + line["interest_minor"]
-        whole -= line["claimed_minor"] + line["cancelled_minor"]
+        whole = line_paid(line) - line["claimed_minor"] - line["cancelled_minor"]
         if left > 0 and whole and "payout" in line:
             yield line["id"], [line["payout"]]
     for was, receipt in block.changed("receipt"):
@@ -133,12 +129,7 @@ def _claimed_price(block: Block, item: str, fell: int) -> Iterator[Taken]:
                 yield item, deal["payouts"]
 
 
-def _reversed(line: JSONObject) -> int:
-    back: int = line["reversed_principal_minor"] + line["reversed_interest_minor"]
-    return back
-
-
-def _count_unsent(block: Block, item: str, credited: dict[str, int]) -> int:
+def _count_unsent(block: Block, item: str, credited: Sums) -> int:
     """Return what is unsent of a payout and its cuts but for what a block credited."""
     origin = block.read("payout", item).get("origin", item)
     whole, left = block.read("payout", origin), 0
@@ -155,32 +146,28 @@ def _count_unsent(block: Block, item: str, credited: dict[str, int]) -> int:
 
 def _check_orders(block: Block) -> None:
     """Money for whom an order stands on is not paid as if there were none."""
-    if not any(True for _ in block.view.entries(("all", "standing"), "", 1)):
+    if not any(block.view.entries(("all", "standing"), "", 1)):
         return
     pledged = {line.get("payout") for line in block.new("line") if "pledge" in line}
-    for before, after in block.writes.get("payout", ()):
-        if after is not None and "order" not in after:
-            was = before or {"amount_minor": 0, "attempts": []}
-            sent = len(after["attempts"]) > len(was["attempts"])
-            grown = after["amount_minor"] > was["amount_minor"]
-            for order in _orders_on(block, after):
-                left = "limit_minor" not in order
-                left = left or order["limit_minor"] > order["taken_minor"]
-                free = after["id"] in pledged and not order["pledged"]
-                if left and (sent or (grown and not free)):
-                    found = after["amount_minor"]
-                    raise wrong("orders", after["id"], order["id"], found)
+    for was, payout in block.left("payout"):
+        item, amount = payout["id"], payout["amount_minor"]
+        sent = len(payout["attempts"]) > len(was.get("attempts", []))
+        grown = amount > was.get("amount_minor", 0)
+        if "order" not in payout and (sent or grown):
+            for order in _orders_on(block, payout):
+                taken = order["taken_minor"]
+                left = order.get("limit_minor", taken + 1) > taken
+                free = item in pledged and not order["pledged"]
+                if left and (sent or not free):
+                    raise wrong("orders", item, order["id"], amount)
     _check_locks(block)
     _check_frozen(block)
 
 
 def _check_locks(block: Block) -> None:
     """A payout remembers the orders on the units that earned it."""
-    for before, after in block.writes.get("payout", ()):
-        if before is not None and after is not None:
-            found, known = after.get("locks"), before.get("locks")
-            if found != known:
-                raise wrong("orders", after["id"], known, found)
+    for was, after in block.changed("payout"):
+        compare("orders", after["id"], was.get("locks"), after.get("locks"))
     for line in block.new("line"):
         payout = block.read("payout", line.get("payout", ""))
         for tile in scan_records(block.view, "retired", line["id"]) if payout else ():
@@ -255,7 +242,7 @@ def _weigh_frozen(
 
 def _check_parts(block: Block, lines: list[JSONObject], weights: Weights) -> None:
     """Return if no units got more of a group's interest than is theirs."""
-    found: dict[tuple[str, ...], int] = defaultdict(int)
+    found: Counter[tuple[str, ...]] = Counter()
     for line in lines if len(weights) > 1 else ():
         if "payout" in line:
             payout = block.read("payout", line["payout"])
@@ -268,16 +255,15 @@ def _check_parts(block: Block, lines: list[JSONObject], weights: Weights) -> Non
         for place, name in enumerate(names)
     ]
     total = sum(line["interest_minor"] for line in lines)
-    most = {row.name: row.share_minor for row in share_out(total, rows)}
+    shares = split(total, rows)
     for name, amount in found.items():
-        if amount > most.get("/".join(name), 0):
-            limit = f"at most {most.get('/'.join(name), 0)}"
-            raise wrong("orders", lines[0]["id"], limit, amount)
+        most = shares.get("/".join(name), 0)
+        if amount > most:
+            raise wrong("orders", lines[0]["id"], f"at most {most}", amount)
 
 
 def _orders_on(block: Block, payout: JSONObject) -> Iterator[JSONObject]:
     """Yield what binds a payout's money and stands as it stood before the block."""
-    changed = {(w.after or w.before or {})["id"] for w in block.writes.get("order", ())}
     found = [*payout.get("locks", ())]
     for name in ("payee", "account", "receipt"):
         subject = payout.get(name)
@@ -286,5 +272,5 @@ def _orders_on(block: Block, payout: JSONObject) -> Iterator[JSONObject]:
     for item in found:
         order = block.read("order", item)
         same = order.get("currency", payout["currency"]) == payout["currency"]
-        if same and item not in changed and block.binds(item):
+        if same and not block.written("order", item) and block.binds(item):
             yield order

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from ledger.blocks import date_at
 from ledger.bookcheck import normal_number
-from ledger.books import OWED, wrong
+from ledger.books import OWED, compare, line_back, line_net, wrong
 from ledger.encoding import JSONObject
 from ledger.state import scan_records
-from ledger.sweepcheck import share_out
+from ledger.sweepcheck import split
 from ledger.written import Block
 
 
@@ -23,18 +24,17 @@ def check_placed(block: Block) -> None:
         LedgerError: ``books_wrong``, naming the invariant and the record.
     """
     _check_swept(block)
-    for was, receipt in block.writes.get("receipt", ()):
-        if receipt is not None:
-            _check_debtor(block, was, receipt)
-    for was, receipt in block.changed("receipt"):
-        if receipt["reversed_minor"] > was["reversed_minor"]:
-            _check_reversed(block, receipt["id"])
-    # What is owed again in the same block may not have been so before.
-    back = any(
-        now["reversed_minor"] > was["reversed_minor"]
+    for was, receipt in block.left("receipt"):
+        _check_debtor(block, was, receipt)
+    back = [
+        now["id"]
         for was, now in block.changed("receipt")
-    )
-    if not back and not any(True for _ in block.changed("line")):
+        if now["reversed_minor"] > was["reversed_minor"]
+    ]
+    for item in back:
+        _check_reversed(block, item)
+    # What is owed again in the same block may not have been so before.
+    if not back and not any(block.changed("line")):
         for item, receivables in _list_placed(block).items():
             _check_receipt(block, block.read("receipt", item), receivables)
 
@@ -48,7 +48,7 @@ def _check_swept(block: Block) -> None:
         programme = block.read("programme", record["programme"])
         early = block.was("receivable", item).get("early")
         early = early or record["debtor"] in block.signers(item)
-        today = block.date(programme["offset_minutes"])
+        today = date_at(block.time, programme["offset_minutes"])
         if record["adjusted_date"] > today and not early:
             raise wrong("I8", item, f"due on {record['adjusted_date']}", "swept before")
         own = receipt["payer"] in ("", record["debtor"])
@@ -57,21 +57,17 @@ def _check_swept(block: Block) -> None:
 
 
 def _is_insolvent(block: Block, member: str) -> bool:
-    orders = block.read("standing", member).get("orders", ())
-    found = [block.read("order", item) for item in orders]
-    return any(
-        order["what"] == "insolvency" and block.binds(order["id"]) for order in found
-    )
+    return any(order["what"] == "insolvency" for order in block.orders_on(member))
 
 
 # -- what it is for --------------------------------------------------------------------
 
 
-def _check_debtor(block: Block, was: JSONObject | None, receipt: JSONObject) -> None:
+def _check_debtor(block: Block, was: JSONObject, receipt: JSONObject) -> None:
     """I8: money is for another member's debts by the word of its payer only."""
     known = was or block.read("entry", receipt["id"])
     payer, debtor = known.get("payer", ""), receipt["debtor"]
-    if debtor in ("", payer, known.get("debtor")) or (was is None and not payer):
+    if debtor in ("", payer, known.get("debtor")) or not (was or payer):
         return
     account = block.read("account", receipt["account"])
     is_member = bool(block.read("member", payer))
@@ -90,12 +86,10 @@ def _is_repaid(block: Block, receipt: JSONObject) -> bool:
 def _list_placed(block: Block) -> dict[str, set[str]]:
     """Return the receivables that got money of each receipt in this block."""
     placed: dict[str, set[str]] = defaultdict(set)
-    stood = set()
-    for was, share in block.writes.get("share", ()):
-        if was is not None:
-            stood.add((was["scope"], was["receivable"]))
-        had = was["amount_minor"] if was is not None else 0
-        if share is not None and share["amount_minor"] > had:
+    shares = block.writes["share"]
+    stood = {(was["scope"], was["receivable"]) for was, _ in shares if was is not None}
+    for was, share in block.left("share"):
+        if share["amount_minor"] > was.get("amount_minor", 0):
             placed[share["scope"]].add(share["receivable"])
     for sweep in block.new("sweep"):
         if (sweep["receipt"], sweep["receivable"]) not in stood:
@@ -109,7 +103,7 @@ def _check_receipt(block: Block, receipt: JSONObject, placed: set[str]) -> None:
     """I8: money is where it says, else where it has been owed longest."""
     item, entry = receipt["id"], block.read("entry", receipt["id"])
     own = "deal" in receipt or "advice" in receipt
-    if own or any(True for _ in block.naming(item)):
+    if own or block.naming(item):
         return
     records = [block.read("receivable", receivable) for receivable in sorted(placed)]
     for record in records:
@@ -135,10 +129,10 @@ def _list_older(
     partition = f"{receipt['account']}/{receipt['debtor']}"
     latest = max((record["adjusted_date"] for record in records), default="")
     for other in scan_records(block.view, "owed", partition) if records else ():
-        programme = block.read("programme", other["programme"])
         if other["adjusted_date"] >= latest:
             break
-        if other["adjusted_date"] <= block.date(programme["offset_minutes"]):
+        programme = block.read("programme", other["programme"])
+        if other["adjusted_date"] <= date_at(block.time, programme["offset_minutes"]):
             found.append(other)
     return found
 
@@ -166,45 +160,26 @@ def _find_named(block: Block, entry: JSONObject) -> JSONObject:
         )
         record = used[0] if len(used) == 1 and not any(ended) else {}
     lists = scan_records(block.view, "advice_refs", f"{entry['account']}/{number}")
-    advised = any(True for _ in lists)
-    own = record.get("account") == entry["account"] and not advised
+    own = record.get("account") == entry["account"] and not any(lists)
     return record if own and payer in ("", record["debtor"]) else {}
 
 
 # -- what was taken back ---------------------------------------------------------------
 
 
-def _reversed(line: JSONObject) -> int:
-    back: int = line["reversed_principal_minor"] + line["reversed_interest_minor"]
-    return back
-
-
 def _check_reversed(block: Block, item: str) -> None:
     """I9: one reversal falls on all the lines of its receipt by what each had left."""
-    own = {line["id"]: (was, line) for was, line in block.changed("line")}
-    entries = [e for _, e in block.writes.get("entry", ()) if e is not None]
-    several = sum("reversed_minor" in e and e["receipt"] == item for e in entries) != 1
+    entries = [entry for _, entry in block.left("entry") if "reversed_minor" in entry]
+    own = [entry for entry in entries if entry["receipt"] == item]
     # A sweep that ends may give interest back of its own.
-    if several or block.writes.get("sweep") or not own:
+    if len(own) != 1 or block.writes["sweep"] or not any(block.changed("line")):
         return
-    lines = list(scan_records(block.view, "lines", item))
-    before = [own[line["id"]][0] if line["id"] in own else line for line in lines]
-    rows = [
-        (line["id"], place, _paid(line) - _reversed(line))
-        for place, line in enumerate(before)
-        if "deal" not in line
-    ]
-    total = sum(
-        _reversed(line) - _reversed(was)
-        for line, was in zip(lines, before, strict=True)
-        if "deal" not in line
-    )
-    most = {row.name: row.share_minor for row in share_out(total, rows)}
-    for line, was in zip(lines, before, strict=True):
-        taken = _reversed(line) - _reversed(was)
-        if "deal" not in line and taken != most.get(line["id"], 0):
-            raise wrong("I9", line["id"], most.get(line["id"], 0), taken)
-
-
-def _paid(line: JSONObject) -> int:
-    return int(line["principal_minor"] + line["interest_minor"])
+    rows, taken = [], dict[str, int]()
+    for place, line in enumerate(scan_records(block.view, "lines", item)):
+        if "deal" not in line:
+            before = block.was("line", line["id"]) or line
+            rows.append((line["id"], place, line_net(before)))
+            taken[line["id"]] = line_back(line) - line_back(before)
+    shares = split(sum(taken.values()), rows)
+    for name, amount in taken.items():
+        compare("I9", name, shares.get(name, 0), amount)

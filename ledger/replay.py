@@ -12,34 +12,24 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from ledger.blockcheck import BlockWatch
 from ledger.blocks import Block, Header
 from ledger.bookcheck import check_books, check_due_work
-from ledger.books import OWED, Books, wrong
-from ledger.encoding import JSONObject, decode, load_record
+from ledger.books import Books
+from ledger.encoding import JSONObject, decode
 from ledger.errors import InvariantBroken, LedgerError
 from ledger.execution import Situation
 from ledger.founding import Foundation, execute_block_zero
-from ledger.latecheck import CloseWatch
 from ledger.log import Log
 from ledger.sealing import BlockInput, Candidate, Position, execute_block
-from ledger.signedcheck import check_signed
-from ledger.state import HEIGHT_BYTES, State, scan_records
-from ledger.sweepcheck import SweepAccount, SweepWatch
+from ledger.state import HEIGHT_BYTES, State
+from ledger.sweepcheck import SweepAccount
 from ledger.transactions import parse_transaction
 
 CHECK_REPLAY: Final = 6
 CHECK_BOOKS: Final = 7
 CHECK_SWEEPS: Final = 8
 
-# What a receivable is never changes once it is live.
-FIXED: Final = (
-    "currency",
-    "debtor",
-    "due_date",
-    "face_minor",
-    "programme",
-)
-TERMINAL: Final = ("rejected", "expired", "declined", "cancelled", "settled")
 PRUNE_BLOCKS: Final = 64
 
 
@@ -162,8 +152,7 @@ class Replay:
         self._parameters = self.founded.parameters
         self._log = Log()
         self._seen = {item.id: item.not_after for item in foundation.transactions}
-        self._sweeps = SweepWatch()
-        self._closes = CloseWatch()
+        self._watch = BlockWatch()
         self._enter(block, foundation.header)
 
     def _enter(self, block: Block, header: Header) -> None:
@@ -203,12 +192,7 @@ class Replay:
         if candidate.block is None:
             raise LedgerError("replay_differs", expected="no block", found="a block")
         compare_blocks(candidate.block, block)
-        self._watch(candidate)
-        check_signed(candidate)
-        accounts = self._sweeps.observe(
-            candidate.layer, candidate.layer.writes, header.time
-        )
-        self._closes.observe(candidate.layer, candidate.layer.writes, header.time)
+        accounts = self._watch.observe(candidate)
         if explain is not None:
             explain(self.state, block, candidate, accounts)
         self.state.apply(candidate.layer, candidate.map, header.height)
@@ -217,25 +201,6 @@ class Replay:
         if header.height % PRUNE_BLOCKS == 0:
             self._seen = {i: at for i, at in self._seen.items() if at >= header.time}
         self._enter(block, header)
-
-    def _watch(self, candidate: Candidate) -> None:
-        """I6 and I11: what a receivable is, and its end, change by named acts."""
-        layer = candidate.layer
-        reverses = any(map(_takes_back, layer.writes.values()))
-        for key, raw in layer.writes.items():
-            if raw is not None and b'"kind":"receivable"' not in raw:
-                continue
-            before = self.state.get(key)
-            if before is not None and b'"kind":"receivable"' in before:
-                known = load_record(before)
-                # A payout from the debtor's own account may have come back.
-                ended = known["state"] == "settled"
-                unpaid = ended and any(scan_records(layer, "undischarged", known["id"]))
-                check_life(
-                    known,
-                    None if raw is None else load_record(raw),
-                    reverses=reverses or unpaid,
-                )
 
     def finish(self) -> ReplayReport:
         """Return the report after checking the books of the whole state.
@@ -246,43 +211,9 @@ class Replay:
         books = Books(stored[HEIGHT_BYTES:] for stored in self.state.records.values())
         self.found.books = check_books(books)
         self.found.aside = check_due_work(books, self.header.time)
-        self.found.sweeps = self._sweeps.count
+        self.found.sweeps = self._watch.sweeps
         self.found.state_root = self.header.state_root
         return self.found
-
-
-def _takes_back(raw: bytes | None) -> bool:
-    """Say whether a record is the entry of a receipt that was taken back."""
-    is_entry = raw is not None and b'"kind":"entry"' in raw
-    return is_entry and b'"reversed_minor"' in (raw or b"")
-
-
-def check_life(before: JSONObject, after: JSONObject | None, *, reverses: bool) -> None:
-    """Return if a receivable changed only as it may.
-
-    Args:
-        before: its record before a block.
-        after: after it; nothing if it is gone.
-        reverses: the block holds a reversal, or a payout of it came back.
-
-    Raises:
-        LedgerError: ``books_wrong`` naming I6 or I11.
-    """
-    item = before["id"]
-    if after is None:
-        raise wrong("I11", item, "a receivable for ever", "none")
-    if before["state"] in OWED:
-        for name in FIXED:
-            if before[name] != after[name]:
-                raise wrong("I6", item, f"{name} {before[name]}", after[name])
-        moved = before["adjusted_date"] != after["adjusted_date"]
-        until = "provisional_until_ms"
-        if moved and (until not in before or until in after):
-            raise wrong("I6", item, before["adjusted_date"], after["adjusted_date"])
-    reopened = before["state"] == "settled" and reverses
-    stays = after["state"] == before["state"] or before["state"] not in TERMINAL
-    if not stays and not reopened:
-        raise wrong("I11", item, before["state"], after["state"])
 
 
 def compare_blocks(made: Block, stored: Block) -> None:

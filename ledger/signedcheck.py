@@ -3,25 +3,20 @@
 Rules may add everything up and still give a part to somebody nobody named. So
 the holders, the faces, the bank's entries, the prices and the payout accounts
 that a block leaves behind are looked up in the acts that are said to have made
-them. Who had to sign is ``consentcheck``'s, where money went ``paidcheck``'s.
+them.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from typing import Final
 
-from ledger.books import compare, wrong
-from ledger.consentcheck import check_consent
+from ledger.books import compare, goes_live, wrong
 from ledger.encoding import JSONObject
-from ledger.paidcheck import check_paid
-from ledger.placecheck import check_placed
-from ledger.sealing import Candidate
-from ledger.state import read_record, scan_records
+from ledger.state import scan_records
 from ledger.written import Block, rows_of, said
 
-UNIT_SUMS: Final = ("live_minor", "retired_minor", "reduced_minor")
 STATED: Final = ("amount_minor", "booking_date", "value_date")
 
 # Receivable, and from whom to whom its units may have passed, since both signed
@@ -29,53 +24,45 @@ STATED: Final = ("amount_minor", "booking_date", "value_date")
 Passed = set[tuple[str, str, str]]
 
 
-def check_signed(candidate: Candidate) -> None:
+def check_signed(block: Block) -> None:
     """Return if what a block wrote follows from acts that were accepted.
-
-    Args:
-        candidate: the executed block.
 
     Raises:
         LedgerError: ``books_wrong``, naming the invariant and the record.
     """
-    if candidate.header is None:
-        return
-    block = Block.of(candidate, candidate.header.time)
-    on = [(str(act.body.get("receivable")), act) for act in block.acts]
-    passed = {(item, one, two) for item, act in on for one in act.by for two in act.by}
-    named = {
-        (item, one, str(act.body["receiver"]))
-        for item, act in on
-        if isinstance(act.body.get("receiver"), str)
-        for one in act.by
-    }
-    for offer, _ in block.writes["offer"]:
-        if offer is not None:
-            named.add((offer["receivable"], offer["giver"], offer["receiver"]))
-    passed |= {row for row in named if (row[0], row[2], row[2]) in passed}
-    for _, deal in block.writes["deal"]:
-        if deal is not None:
-            sides = (deal["payee"], deal["payer"])
-            passed |= {(deal["receivable"], *sides), (deal["receivable"], *sides[::-1])}
-    _check_holders(block, passed)
+    _check_holders(block, _find_passed(block))
     _check_faces(block)
     _check_closings(block)
     _check_entries(block)
     _check_accounts(block)
     _check_prices(block)
-    check_consent(block)
-    check_paid(block)
-    check_placed(block)
 
 
 # -- units -----------------------------------------------------------------------------
+
+
+def _find_passed(block: Block) -> Passed:
+    passed: Passed = set()
+    named: Passed = set()
+    for act in block.acts:
+        item, receiver = str(act.body.get("receivable")), act.body.get("receiver")
+        passed |= {(item, one, two) for one in act.by for two in act.by}
+        named |= {(item, one, str(receiver)) for one in act.by}
+    for offer, _ in block.writes["offer"]:
+        if offer is not None:
+            named.add((offer["receivable"], offer["giver"], offer["receiver"]))
+    passed |= {row for row in named if (row[0], row[2], row[2]) in passed}
+    for _, deal in block.left("deal"):
+        sides = (deal["payee"], deal["payer"])
+        passed |= {(deal["receivable"], *sides), (deal["receivable"], *sides[::-1])}
+    return passed
 
 
 def _check_holders(block: Block, passed: Passed) -> None:
     """I3: units pass from their holder to whom it named, and never while frozen."""
     old: dict[str, list[JSONObject]] = defaultdict(list)
     new: dict[str, list[JSONObject]] = defaultdict(list)
-    for before, after in block.writes.get("tile", ()):
+    for before, after in block.writes["tile"]:
         for tile, side in ((before, old), (after, new)):
             if tile is not None:
                 side[tile["scope"]].append(tile)
@@ -120,15 +107,11 @@ def _check_passing(
         if held and block.binds(lock["id"]) and lock["until"] >= block.time:
             raise wrong("I3", item, f"frozen by {lock['id']}", receiver)
     scope = tile["scope"]
-    sold = any(
-        (deal or {}).get("receivable") == scope for _, deal in block.writes["deal"]
-    )
-    for order in block.read("standing", giver).get("orders", ()):
-        found = block.read("order", order)
+    for order in block.orders_on(giver):
         # What was priced before an insolvency stands.
-        binds = found["cover"] == "member" or not (sold or found.get("disposal", True))
-        if binds and block.binds(order):
-            raise wrong("I3", item, f"bound by {order}", receiver)
+        sold = any(deal["receivable"] == scope for _, deal in block.left("deal"))
+        if order["cover"] == "member" or not (sold or order.get("disposal", True)):
+            raise wrong("I3", item, f"bound by {order['id']}", receiver)
     if (scope, giver, receiver) in passed:
         return
     reached, before = {giver}, 0
@@ -149,35 +132,30 @@ def _check_faces(block: Block) -> None:
         (str(act.body.get("receivable")), str(act.body.get("face_minor")))
         for act in block.acts
     }
-    for before, after in block.writes.get("receivable", ()):
-        if after is None or not any(after[name] for name in UNIT_SUMS):
-            continue
-        if before is not None and any(before[name] for name in UNIT_SUMS):
-            continue
+    for before, after in block.left("receivable"):
         face = after["face_minor"]
-        if (after["id"], str(face)) not in stated:
+        if goes_live(before, after) and (after["id"], str(face)) not in stated:
             raise wrong("I2", after["id"], "a face that was signed", face)
 
 
 def _check_closings(block: Block) -> None:
     """I11: what is closed is given up by all who hold it, each in an act of its own."""
     signed = {(act.body.get("receivable"), one) for act in block.acts for one in act.by}
-    for _, agreed in block.writes.get("closing", ()):
-        if agreed is not None and (agreed["scope"], agreed["id"]) not in signed:
+    for _, agreed in block.left("closing"):
+        if (agreed["scope"], agreed["id"]) not in signed:
             raise wrong("I11", agreed["scope"], "signed by a holder", agreed["id"])
-    for before, after in block.writes.get("receivable", ()):
-        if after is None or before is None or after["state"] != "closed":
+    for before, after in block.changed("receivable"):
+        if after["state"] != "closed":
             continue
         if before["state"] == "closed":
             # What is owed again nobody has given up.
             compare("I11", after["id"], before["live_minor"], after["live_minor"])
             continue
-        held: dict[str, int] = defaultdict(int)
+        held: Counter[str] = Counter()
         for tile in scan_records(block.view, "live", after["id"]):
             held[tile["holder"]] += tile["hi"] - tile["lo"]
         for holder, units in held.items():
-            agreed = read_record(block.view, "closing", holder, after["id"])
-            given = agreed["units_minor"] if agreed else 0
+            given = block.read("closing", holder, after["id"]).get("units_minor", 0)
             compare("I11", after["id"], units, min(units, given))
 
 
@@ -208,7 +186,7 @@ def _check_accounts(block: Block) -> None:
     """I8: an account that is paid from or to is one that somebody named."""
     known: set[object] = set()
     for kind in ("payout_account", "account"):
-        for before, after in block.writes.get(kind, ()):
+        for before, after in block.left(kind):
             new = _commitments(after) - _commitments(before)
             if new and not known:
                 known = {row.get("commitment") for row in said(block.acts)}
@@ -217,9 +195,8 @@ def _check_accounts(block: Block) -> None:
                 raise wrong("I8", found, "an account that was named", kind)
 
 
-def _commitments(record: JSONObject | None) -> set[object]:
-    found = {row.get("commitment") for row in rows_of(record)}
-    return found - {None}
+def _commitments(record: JSONObject) -> set[object]:
+    return {row["commitment"] for row in rows_of(record) if "commitment" in row}
 
 
 def _check_prices(block: Block) -> None:

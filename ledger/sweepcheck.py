@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
 
-from ledger.encoding import JSONObject, load_record
+from ledger.books import line_back
+from ledger.encoding import JSONObject
 from ledger.errors import LedgerError
 from ledger.state import View, read_record
+from ledger.written import Block
 
 PPM: Final = 1_000_000
 
@@ -122,6 +124,11 @@ def share_out(total: int, weights: Sequence[tuple[str, int, int]]) -> list[Deriv
     ]
 
 
+def split(total: int, weights: Sequence[tuple[str, int, int]]) -> dict[str, int]:
+    """Return what each has of an amount by largest remainder, by name."""
+    return {row.name: row.share_minor for row in share_out(total, weights)}
+
+
 def late_days(programme: JSONObject, receivable: JSONObject, value_date: str) -> int:
     """Return for how many days money of a value date is late, 0 if in time."""
     start = date.fromisoformat(receivable["adjusted_date"])
@@ -158,50 +165,30 @@ class SweepWatch:
 
     def __init__(self) -> None:
         """Start before block 0."""
-        self.count = 0
         self._lines: dict[str, dict[str, JSONObject]] = {}
-        self._planned: set[str] = set()
 
-    def observe(
-        self, view: View, writes: Mapping[bytes, bytes | None], time: int
-    ) -> list[SweepAccount]:
+    def observe(self, block: Block) -> list[SweepAccount]:
         """Check the sweeps that a block ended; return them recomputed.
-
-        Args:
-            view: the state after the block.
-            writes: what the block wrote.
-            time: its block time, UTC milliseconds.
 
         Raises:
             LedgerError: ``sweep_wrong``, with receivable and sweep.
         """
-        sweeps = []
-        for raw in writes.values():
-            if raw is None:
-                continue
-            # The test on the bytes spares parsing what is neither.
-            if b'"kind":"line"' in raw:
-                self._keep_line(load_record(raw))
-            elif b'"kind":"sweep"' in raw:
-                sweeps.append(load_record(raw))
-                if sweeps[-1]["id"] not in self._planned:
-                    self._planned.add(sweeps[-1]["id"])
-                    _check_standing(view, sweeps[-1], time)
-        ended = [item for item in sweeps if _has_ended(view, item)]
-        self._planned.difference_update(item["id"] for item in ended)
-        by_receivable: dict[str, list[JSONObject]] = {}
-        for sweep in ended:
-            by_receivable.setdefault(sweep["receivable"], []).append(sweep)
-        accounts = []
-        for receivable, own in sorted(by_receivable.items()):
-            accounts += self._check_receivable(view, receivable, own)
-        self.count += len(accounts)
-        return accounts
-
-    def _keep_line(self, line: JSONObject) -> None:
-        # As it was first written: a reversal changes it later.
-        if not line["reversed_principal_minor"] and not line["reversed_interest_minor"]:
-            self._lines.setdefault(line["sweep"], {}).setdefault(line["id"], line)
+        for _, line in block.left("line"):
+            # As it was first written: a reversal changes it later.
+            if not line_back(line):
+                self._lines.setdefault(line["sweep"], {}).setdefault(line["id"], line)
+        for sweep in block.new("sweep"):
+            _check_standing(block, sweep)
+        ended: dict[str, list[JSONObject]] = {}
+        for _, sweep in block.left("sweep"):
+            receivable = _need(block.view, "receivable", sweep["receivable"])
+            if receivable.get("sweep") != sweep["id"]:
+                ended.setdefault(receivable["id"], []).append(sweep)
+        return [
+            account
+            for item, sweeps in sorted(ended.items())
+            for account in self._check_receivable(block.view, item, sweeps)
+        ]
 
     def _check_receivable(
         self, view: View, receivable_id: str, sweeps: list[JSONObject]
@@ -219,11 +206,6 @@ class SweepWatch:
         for account in accounts:
             check_sweep(account, after)
         return accounts
-
-
-def _has_ended(view: View, sweep: JSONObject) -> bool:
-    receivable = _need(view, "receivable", sweep["receivable"])
-    return bool(receivable.get("sweep", "") != sweep["id"])
 
 
 def _order(view: View, sweep: JSONObject) -> str:
@@ -341,10 +323,11 @@ def recompute(
     return account
 
 
-def _check_standing(view: View, sweep: JSONObject, time: int) -> None:
+def _check_standing(block: Block, sweep: JSONObject) -> None:
     """Return if a sweep just planned knows what disputes were limited to."""
-    receivable = _need(view, "receivable", sweep["receivable"])
-    rows = [row for row in receivable.get("disputes", []) if row["until_ms"] >= time]
+    receivable = _need(block.view, "receivable", sweep["receivable"])
+    disputes = receivable.get("disputes", [])
+    rows = [row for row in disputes if row["until_ms"] >= block.time]
     standing = sorted(row["id"] for row in rows if "lo" in row)
     stated = sorted(part["id"] for part in sweep.get("contested", []))
     if standing != stated:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple
 
 from ledger.encoding import JSONObject
@@ -21,7 +21,7 @@ class Written(NamedTuple):
     after: JSONObject | None
 
 
-@dataclass(slots=True)
+@dataclass
 class Block:
     """A block looked at.
 
@@ -36,7 +36,6 @@ class Block:
     time: int
     acts: list[Transaction]
     writes: dict[str, list[Written]]
-    _named: list[tuple[Transaction, set[object]]] = field(default_factory=list)
     _by_id: dict[str, dict[str, Written]] = field(default_factory=dict)
 
     @classmethod
@@ -52,58 +51,69 @@ class Block:
         acts = [act for act, receipt in receipts if receipt["code"] == "ok"]
         return cls(layer, time, acts, writes)
 
+    # -- records -------------------------------------------------------------------
+
     def read(self, kind: str, item: str, scope: str = "") -> JSONObject:
         """Return a record as the block left it, {} if there is none."""
         return read_record(self.view, kind, item, scope) or {}
-
-    def new(self, kind: str) -> Iterator[JSONObject]:
-        """Yield what the block created."""
-        for before, after in self.writes.get(kind, ()):
-            if before is None and after is not None:
-                yield after
-
-    def changed(self, kind: str) -> Iterator[tuple[JSONObject, JSONObject]]:
-        """Yield what the block changed, as it was and is."""
-        for before, after in self.writes.get(kind, ()):
-            if before is not None and after is not None:
-                yield before, after
-
-    def binds(self, order: str) -> bool:
-        """Say whether an order that stood before the block still binds after it."""
-        record = self.read("order", order)
-        if not record or record["state"] != "in_force":
-            return False
-        own = [w for w in self.writes.get("order", ()) if w.after == record]
-        return bool(record["until_ms"] >= self.time and all(w.before for w in own))
-
-    def written(self, kind: str, item: str) -> Written | None:
-        """Return what the block made of a record, None if nothing."""
-        if kind not in self._by_id:
-            rows = self.writes.get(kind, ())
-            self._by_id[kind] = {(w.after or w.before or {})["id"]: w for w in rows}
-        return self._by_id[kind].get(item)
 
     def was(self, kind: str, item: str) -> JSONObject:
         """Return a record as it was before the block, {} if there was none."""
         found = self.written(kind, item)
         return self.read(kind, item) if found is None else found.before or {}
 
-    def date(self, offset_minutes: int) -> str:
-        """Return the date of block time in a zone."""
-        moment = datetime.fromtimestamp(0, UTC)
-        moment += timedelta(milliseconds=self.time, minutes=offset_minutes)
-        return moment.date().isoformat()
+    def written(self, kind: str, item: str) -> Written | None:
+        """Return what the block made of a record of no scope, None if nothing."""
+        if kind not in self._by_id:
+            rows = self.writes.get(kind, ())
+            self._by_id[kind] = {(w.after or w.before or {})["id"]: w for w in rows}
+        return self._by_id[kind].get(item)
+
+    def left(self, kind: str) -> Iterator[tuple[JSONObject, JSONObject]]:
+        """Yield what the block wrote and left, as it was, {} if new, and is."""
+        for before, after in self.writes.get(kind, ()):
+            if after is not None:
+                yield before or {}, after
+
+    def new(self, kind: str) -> Iterator[JSONObject]:
+        """Yield what the block created."""
+        return (after for before, after in self.left(kind) if not before)
+
+    def changed(self, kind: str) -> Iterator[tuple[JSONObject, JSONObject]]:
+        """Yield what the block changed, as it was and is."""
+        return (pair for pair in self.left(kind) if pair[0])
+
+    # -- orders --------------------------------------------------------------------
+
+    def binds(self, order: str) -> bool:
+        """Say whether an order that stood before the block still binds after it."""
+        record = self.read("order", order)
+        stood = bool(self.was("order", order)) and record.get("state") == "in_force"
+        return stood and bool(record["until_ms"] >= self.time)
+
+    def orders_on(self, subject: str) -> Iterator[JSONObject]:
+        """Yield the orders that bind a member, an account or a receipt."""
+        for item in self.read("standing", subject).get("orders", ()):
+            if self.binds(item):
+                yield self.read("order", item)
+
+    # -- acts ----------------------------------------------------------------------
 
     def signers(self, *items: object) -> set[str]:
         """Return who signed an act that names any of these."""
         return {member for act in self.naming(*items) for member in act.by}
 
-    def naming(self, *items: object) -> Iterator[Transaction]:
-        """Yield the acts that name any of these somewhere."""
-        if len(self._named) < len(self.acts):
-            self._named = [(act, set(_texts(act.body))) for act in self.acts]
-        wanted = set(items)
-        return (act for act, named in self._named if named & wanted)
+    def naming(self, *items: object) -> list[Transaction]:
+        """Return the acts that name any of these somewhere."""
+        return [act for item in items for act in self._named.get(item, ())]
+
+    @cached_property
+    def _named(self) -> dict[object, list[Transaction]]:
+        named: dict[object, list[Transaction]] = defaultdict(list)
+        for act in self.acts:
+            for text in dict.fromkeys(_texts(act.body)):
+                named[text].append(act)
+        return named
 
 
 def rows_of(body: object) -> Iterator[JSONObject]:

@@ -11,15 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from ledger.blockcheck import BlockWatch
 from ledger.bookcheck import check_books
 from ledger.books import Books
 from ledger.encoding import load_record
 from ledger.errors import LedgerError
-from ledger.latecheck import CloseWatch
 from ledger.sealing import Candidate
-from ledger.signedcheck import check_signed
 from ledger.state import read_record
-from ledger.sweepcheck import SweepWatch
 from ledger.transactions import object_id
 from tests.driver_views import HOLDERS, Views
 from tests.model import Model
@@ -80,7 +78,10 @@ def cast() -> list[Actor]:
 class WatchedWorld(World):
     """A world whose blocks are judged as an audit judges them, one by one."""
 
-    watches: tuple[SweepWatch | CloseWatch, ...] = ()
+    def __init__(self, *given: Any, **options: Any) -> None:
+        """Watch it from its first block on."""
+        self.watch = BlockWatch()
+        super().__init__(*given, **options)
 
     def open_account(self, opening: int = 0) -> str:
         """Open an account of one bank's that another one attests."""
@@ -109,10 +110,7 @@ class WatchedWorld(World):
         for raw in candidate.block.receipts if candidate.block else ():
             receipt = load_record(raw)
             assert receipt["code"] == "ok", receipt
-        check_signed(candidate)
-        for watch in self.watches:
-            time = self.chain.header.time
-            watch.observe(self.chain.state, candidate.layer.writes, time)
+        self.watch.observe(candidate)
         return candidate
 
 
@@ -128,7 +126,6 @@ class Driver(Views):
         world = WatchedWorld(
             cast(), parameters={"calendar": self.terms["calendar"]}, sources=sources
         )
-        world.watches = (SweepWatch(), CloseWatch())
         super().__init__(world, Model(self.terms))
         self.paid: dict[str, list[list[str]]] = {}
         self.code = ""

@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ledger.blockcheck import BlockWatch
 from ledger.bookcheck import check_books, check_due_work
 from ledger.books import Books
-from ledger.latecheck import CloseWatch
 from ledger.sealing import Candidate
-from ledger.signedcheck import check_signed
 from ledger.state import HEIGHT_BYTES
-from ledger.sweepcheck import SweepWatch
 from ledger.transactions import object_id
 from tests.world import (
     CALENDAR,
@@ -81,7 +79,7 @@ class Stage(World):
         sources: Mapping[str, str] | None = None,
     ) -> None:
         """Found it, with other extras if a table needs any; no day is a holiday."""
-        self.watch, self.closes = SweepWatch(), CloseWatch()
+        self.watch = BlockWatch()
         usual = [actor for actor in default_actors() if actor.name != "operator"]
         cast = [
             make_actor("operator", "operator", group="house"),
@@ -107,10 +105,7 @@ class Stage(World):
         """Seal a block as ever, compute it once more, keep what it told."""
         candidate = super().seal(*envelopes, time=time)
         self.told += tuple(self.events())
-        state, writes = self.chain.state, candidate.layer.writes
-        check_signed(candidate)
-        self.watch.observe(state, writes, self.chain.header.time)
-        self.closes.observe(state, writes, self.chain.header.time)
+        self.watch.observe(candidate)
         return candidate
 
     def begin(self) -> None:

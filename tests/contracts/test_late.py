@@ -19,7 +19,7 @@ def stage() -> Iterator[Stage]:
     stage = Stage()
     yield stage
     stage.check()
-    assert stage.closes.count > 0
+    assert stage.watch.judged > 0
 
 
 OVERDUE = """

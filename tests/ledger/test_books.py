@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from contracts import read_sources
+from ledger.blockcheck import check_life
 from ledger.bookcheck import check_books, check_due_work
 from ledger.books import Books
 from ledger.encoding import encode
 from ledger.errors import LedgerError
-from ledger.replay import check_life, replay_ledger
+from ledger.replay import replay_ledger
 from ledger.state import HEIGHT_BYTES
 from ledger.sweepcheck import share_out
 from tests.lives import live, live_in, read_life

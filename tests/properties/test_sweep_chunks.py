@@ -15,12 +15,12 @@ import pytest
 
 from contracts import read_sources
 from contracts.kit.v1.calendars import add_days
+from ledger.blockcheck import BlockWatch
 from ledger.blocks import Block
 from ledger.chain import Chain
 from ledger.errors import LedgerError
 from ledger.loader import load_rulebook
 from ledger.sealing import Candidate
-from ledger.sweepcheck import SweepWatch
 from ledger.transactions import object_id
 from tests.driver import WatchedWorld
 from tests.world import SECRET, START, digest_of, make_actor, ms_of
@@ -62,7 +62,7 @@ class Kept(WatchedWorld):
         other.chain = Chain.found(self.genesis, self.publications, SECRET)
         for block in self.blocks:
             other.chain.replay(block)
-        other.watches = (SweepWatch(),)
+        other.watch = BlockWatch()
         return other
 
     def seal_acts(self, act: str, rows: Sequence[Row]) -> list[str]:
