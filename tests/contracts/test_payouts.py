@@ -157,7 +157,7 @@ accepted, and rejected   | sent 9, status accepted, reverse 4,
 told, not known yet      | sent 9, reverse 4                     | claimed alpha | 4
 back before it is booked | sent 9, reverse 4, bounce, attest     | payouts | due/5
 rejected, yet paid       | sent 9, reverse 4, status rejected, attest off=4,
-                         | clear apply                           | books own | -4
+                         | clear apply                           | books own | 0
 all lost, rejected, paid | sent 9, reverse 9, status rejected, attest off=9,
                          | clear apply                           | outcomes | paid
 of two receivables       | live days=3, live days=3, wait 3, receive 5 names=first,

@@ -222,6 +222,25 @@ def undo_cuts(ctx: Context, payout: Record, end: str, most_minor: int) -> int:
     return most_minor - rest
 
 
+def claim_again(ctx: Context, payout: Record, most_minor: int) -> int:
+    """Claim what was cancelled of a payout that its bank had paid; return how much.
+
+    A payee whom its bank paid as rejected has what its lines had lost by then.
+    """
+    account, rest = payout["account"], most_minor
+    for cut in list_cuts(ctx, payout["id"]):
+        for line in ctx.scan("remittance", cut["id"], limit=LOST_MAX):
+            part = min(rest, line["cancelled_minor"])
+            if part > 0:
+                add_claim(ctx, account, line["receivable"], line["holder"], part)
+                left = line["cancelled_minor"] - part
+                ctx.write({**line, "cancelled_minor": left})
+                rest -= part
+    claim = most_minor - rest
+    move_books(ctx, account, claims_minor=claim, payable_minor=claim)
+    return claim
+
+
 def _find_growing(
     ctx: Context, account: str, like: Record, least: int
 ) -> Record | None:

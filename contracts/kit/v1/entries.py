@@ -10,7 +10,13 @@ from contracts.kit.v1.allocation import (
     find_advice,
     find_named,
 )
-from contracts.kit.v1.books import end_attempt, entry_id, move_books, undo_cuts
+from contracts.kit.v1.books import (
+    claim_again,
+    end_attempt,
+    entry_id,
+    move_books,
+    undo_cuts,
+)
 from contracts.kit.v1.deals import find_deal, settle_deal
 from contracts.kit.v1.discrepancies import (
     OPEN_MAX,
@@ -87,14 +93,16 @@ def apply_payment(
         return "amount_mismatch", 0
     back = entry["type"] == "return"
     expected = awaits(payout, end)
+    last, outcome = payout["attempts"][-1] == end, payout["outcomes"][-1]
+    unpaid = payout["state"] in ("due", "cancelled") and outcome == "rejected"
     if back or not exact:
-        last, outcome = payout["attempts"][-1] == end, payout["outcomes"][-1]
-        unpaid = payout["state"] in ("due", "cancelled") and outcome == "rejected"
         expected = last and (outcome == "paid" if back else expected or unpaid)
     if not expected:
         return "wrong_state_of_payout", 0
     if not exact and not back:
         full += undo_cuts(ctx, payout, end, gross - full)
+        if unpaid:
+            full += claim_again(ctx, payout, gross - full)
         payout = {**payout, "amount_minor": full}
     if back:
         move_books(ctx, entry["account"], paid_minor=-full, payable_minor=full)
