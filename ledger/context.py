@@ -19,7 +19,6 @@ GAS_READ: Final = 20
 GAS_WRITE: Final = 60
 GAS_ROW: Final = 12
 GAS_EVENT: Final = 20
-RECORD_BYTES_MAX: Final = 65_535
 # An event for each part of a holding whose offer a payment ends, and a few more.
 EVENTS_MAX: Final = 200_000
 

@@ -17,6 +17,7 @@ from ledger.replay import Explain
 from ledger.sealing import Candidate
 from ledger.state import Layer, State, read_record
 from ledger.sweepcheck import Derivation, SweepAccount
+from ledger.written import texts_of
 
 _HEX_64: Final = re.compile(r"[0-9a-f]{64}")
 RECORDS_MAX: Final = 2_000
@@ -86,24 +87,13 @@ def _named_records(
         named.append(account.sweep["receivable"])
         named += [line["holder"] for line in account.lines]
     kinds = [kind.name for kind in state.kinds.values() if not kind.scoped]
-    for item in list(dict.fromkeys(_ids(named)))[:RECORDS_MAX]:
+    ids = dict.fromkeys(text for text in texts_of(named) if _HEX_64.fullmatch(text))
+    for item in [*ids][:RECORDS_MAX]:
         for kind in kinds:
             before = read_record(state, kind, item)
             record = before or read_record(candidate.layer, kind, item)
             if record is not None:
                 yield record
-
-
-def _ids(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        if _HEX_64.fullmatch(value):
-            yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _ids(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _ids(item)
 
 
 def describe_sweep(view: Layer, account: SweepAccount) -> JSONObject:

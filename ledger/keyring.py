@@ -12,6 +12,7 @@ from ledger.authority import (
     Signer,
     check_approvals,
     highest_band,
+    in_force,
     is_ended,
 )
 from ledger.context import Context
@@ -270,17 +271,14 @@ def _veto(ctx: Context, body: OwnAct) -> None:
 # --- policy
 
 
-def _in_force(ctx: Context, member: str) -> JSONObject:
-    stored: JSONObject = ctx.need("policy", member)
-    if "next" in stored and stored["from_time"] <= ctx.time:
-        return {**stored, **stored["next"]}
-    return stored
+def _policy(ctx: Context, member: str) -> JSONObject:
+    return in_force(ctx.need("policy", member), member, ctx.time)
 
 
 def _sign_policy(ctx: Context, body: SetPolicy) -> list[Signer]:
     # As many as the old policy asks for at most, or whoever is there.
     persons = {key["person"] for key in _standing(ctx, body.member)}
-    most = min(highest_band(_in_force(ctx, body.member)), len(persons))
+    most = min(highest_band(_policy(ctx, body.member)), len(persons))
     return [*sign_own(ctx, body), Signer(body.member, PERSONS, persons=most)]
 
 
@@ -289,7 +287,7 @@ def _set_policy(ctx: Context, body: SetPolicy) -> None:
     earliest = ctx.time + ctx.parameters["policy_delay_ms"]
     if body.from_time < earliest:
         raise LedgerError("delay_too_short", expected=earliest, found=body.from_time)
-    stored = _in_force(ctx, body.member)
+    stored = _policy(ctx, body.member)
     stored["next"] = dump_form(body.policy)
     stored["from_time"] = body.from_time
     ctx.write(stored)

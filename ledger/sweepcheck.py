@@ -8,7 +8,8 @@ exact integers, the longest road, no cut-offs and no chunks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
@@ -378,15 +379,17 @@ def check_sweep(account: SweepAccount, after: _After) -> None:
         LedgerError: ``sweep_wrong``, naming the first group that differs.
     """
     sweep = account.sweep
-    expected = _by_group([*account.principal, *account.contested], account.interest)
-    found: dict[str, tuple[int, int]] = {}
-    for line in account.lines:
-        name = group_name(line)
-        before = found.get(name, (0, 0))
-        found[name] = (
-            before[0] + line["principal_minor"],
-            before[1] + line["interest_minor"],
+    principal = [*account.principal, *account.contested]
+    expected = _sum_pairs(
+        *((row.name, row.share_minor, 0) for row in principal),
+        *((row.name, 0, row.share_minor) for row in account.interest),
+    )
+    found = _sum_pairs(
+        *(
+            (group_name(line), line["principal_minor"], line["interest_minor"])
+            for line in account.lines
         )
+    )
     for name in sorted(expected.keys() | found.keys()):
         want, have = expected.get(name, (0, 0)), found.get(name, (0, 0))
         if want != have:
@@ -394,17 +397,13 @@ def check_sweep(account: SweepAccount, after: _After) -> None:
     _check_units(sweep, expected, after)
 
 
-def _by_group(
-    principal: Iterable[Derivation], interest: Iterable[Derivation]
-) -> dict[str, tuple[int, int]]:
-    shares: dict[str, tuple[int, int]] = {}
-    for derived in principal:
-        before = shares.get(derived.name, (0, 0))[0]
-        shares[derived.name] = (before + derived.share_minor, 0)
-    for derived in interest:
-        own = shares.get(derived.name, (0, 0))[0]
-        shares[derived.name] = (own, derived.share_minor)
-    return {name: pair for name, pair in shares.items() if pair != (0, 0)}
+def _sum_pairs(*rows: tuple[str, int, int]) -> dict[str, tuple[int, int]]:
+    """Return principal and interest by group, without those that get nothing."""
+    sums: dict[str, tuple[int, int]] = {}
+    for name, principal, interest in rows:
+        before = sums.get(name, (0, 0))
+        sums[name] = (before[0] + principal, before[1] + interest)
+    return {name: pair for name, pair in sums.items() if pair != (0, 0)}
 
 
 def _check_units(
@@ -414,21 +413,21 @@ def _check_units(
 
     What is contested goes last, as if it lay below all the others.
     """
-    gone: dict[str, int] = {}
+    gone: Counter[str] = Counter()
     lowest: dict[str, tuple[bool, int]] = {}
     highest: dict[str, tuple[bool, int]] = {}
     for tile in after.tiles:
         name, is_clear = group_name(tile), not is_contested(sweep, tile)
         if tile.get("swept") == sweep["id"]:
-            gone[name] = gone.get(name, 0) + tile["hi"] - tile["lo"]
+            gone[name] += tile["hi"] - tile["lo"]
             place = (is_clear, tile["lo"])
             lowest[name] = min(place, lowest.get(name, place))
         elif tile["state"] == "live" and "swept" not in tile:
             place = (is_clear, tile["hi"])
             highest[name] = max(place, highest.get(name, place))
     for name, (principal, _) in expected.items():
-        if gone.get(name, 0) != principal:
-            raise _wrong(sweep["receivable"], principal, gone.get(name, 0), group=name)
+        if gone[name] != principal:
+            raise _wrong(sweep["receivable"], principal, gone[name], group=name)
         if principal and highest.get(name, (False, 0)) > lowest[name]:
             raise _wrong(
                 sweep["receivable"],

@@ -111,7 +111,7 @@ class Block:
     def _named(self) -> dict[object, list[Transaction]]:
         named: dict[object, list[Transaction]] = defaultdict(list)
         for act in self.acts:
-            for text in dict.fromkeys(_texts(act.body)):
+            for text in dict.fromkeys(texts_of(act.body)):
                 named[text].append(act)
         return named
 
@@ -133,9 +133,10 @@ def said(acts: Iterable[Transaction]) -> Iterator[JSONObject]:
         yield from rows_of(act.body)
 
 
-def _texts(body: object) -> Iterator[str]:
+def texts_of(body: object) -> Iterator[str]:
+    """Yield all texts in a body."""
     if isinstance(body, str):
         yield body
     elif isinstance(body, dict | list):
         for value in body.values() if isinstance(body, dict) else body:
-            yield from _texts(value)
+            yield from texts_of(value)
