@@ -1,5 +1,7 @@
 """What a member's figures are made of: each view is rows and their columns."""
 
+# ruff: noqa: PLC0415 - rules take longer to load than most commands to run
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -227,11 +229,33 @@ def read_work(lookup: Any) -> Rows:
 
 
 def _recourse_work(lookup: Any) -> Iterator[JSONObject]:
-    """Yield the defaulted parts that were passed on with recourse, not called yet."""
+    """Yield late parts whose transferor may still be called on, and until when."""
     for row in read_holdings(lookup):
-        is_due = row["receivable_state"] == "default" and not row["locked"]
-        if is_due and (row.get("chain") or [{}])[-1].get("recourse") == "with":
-            yield {**row, "what": "in default, with recourse"}
+        state = row["receivable_state"]
+        last = (row.get("chain") or [{}])[-1]
+        if state in LATE and last.get("recourse") == "with" and not row["locked"]:
+            told = "in default" if state == "default" else state
+            until = _time_for_notice(lookup, row)
+            if until is not None:
+                yield {**row, **until, "what": f"{told}, with recourse"}
+
+
+def _time_for_notice(lookup: Any, tile: JSONObject) -> JSONObject | None:
+    """Return until when its holder may call; None, it has not begun or is over."""
+    from contracts.kit.v1.terms import number_term, word_term
+
+    debt = lookup.record("receivable", tile["receivable"])
+    terms = lookup.record("programme", debt["programme"])
+    began = debt.get(word_term(terms, "recourse_trigger") + "_date")
+    if began is None:
+        return None
+    if tile.get("noticed", "") == tile["recourse_class"]:
+        return {}
+    left = number_term(terms, "recourse_days") + tile.get("notice_from", 0)
+    day = date.fromisoformat(began) + timedelta(left - debt.get("notice_days", 0) + 1)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    until = int(midnight.timestamp()) * 1000 - terms["offset_minutes"] * 60_000
+    return {"until_ms": until} if until > lookup.session.now_ms() else None
 
 
 def read_files(lookup: Any, folder: Path) -> Rows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,12 @@ def test_a_debtor_is_told_what_is_late(setting: Setting) -> None:
 def test_recourse_goes_back_one_step(setting: Setting) -> None:
     """The price is computed by the wallet; paid, the part is the transferor's."""
     stage = setting.stage
+    rows = stage.do("beta", "inbox")["items"]
+    (late,) = [row for row in rows if row.get("receivable") == setting.late]
+    assert late["what"] == "in default, with recourse"
+    # In default since 14 March; the last of 30 days to call ends at midnight.
+    ends = datetime.fromisoformat("2026-04-14T00:00+08:00")
+    assert late["until_ms"] == ends.timestamp() * 1000
     # 1000.00 at 6 % for 12 days are 2.00.
     made = stage.do("beta", "recourse", setting.late, typed="1002.00")
     deal = made["created"]
