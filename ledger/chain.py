@@ -335,10 +335,9 @@ class Chain:
 
     def advance(self, candidate: Candidate) -> None:
         """Make a durable candidate the head; nothing here waits for a disk."""
-        if candidate.block is not None and candidate.header is not None:
-            self._advance(candidate, candidate.block, candidate.header)
-
-    def _advance(self, candidate: Candidate, block: Block, header: Header) -> None:
+        block, header = candidate.block, candidate.header
+        if block is None or header is None:
+            return
         self.state.apply(candidate.layer, candidate.map, header.height)
         self._enter(block, header, candidate.leaves)
         for item in candidate.transactions:
@@ -361,11 +360,11 @@ class Chain:
         candidate = self._execute(
             BlockInput(header.time, block.transactions, building=False), sealed
         )
-        if candidate.block != block or candidate.header is None:
+        if candidate.block != block:
             raise LedgerError(
                 "bad_block", expected="the replayed block", height=block.height
             )
-        self._advance(candidate, block, candidate.header)
+        self.advance(candidate)
 
     def save_snapshot(self) -> None:
         """Write the state at the head, so that the next start is short."""

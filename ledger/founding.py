@@ -72,7 +72,6 @@ def execute_block_zero(
         raise LedgerError("too_large", expected=f"{FILES_MAX} files")
     state = State(Rulebook().kinds, secret)
     layer = Layer(state, state.kinds)
-    enter_founders(layer, founded)
     situation = Situation(
         height=0,
         time=founded.genesis.time,
@@ -80,6 +79,7 @@ def execute_block_zero(
         parameters=founded.parameters,
         rulebook=Rulebook(),
     )
+    enter_founders(layer, founded, situation)
     transactions = [_publish(layer, raw, situation, founded) for raw in publications]
     rulebook = load_published(layer, founded.genesis.rulebook)
     rulebook.check_calendar(kernel.dump_form(founded.genesis.parameters.calendar))

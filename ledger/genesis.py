@@ -23,7 +23,6 @@ from ledger.gas import Meter, metered
 from ledger.kernel import Form, Hash, NewMember, Word
 from ledger.keys import SigningKey, admit_public_key, key_id, verify_signature
 from ledger.loader import load_rulebook
-from ledger.rulebook import Rulebook
 from ledger.state import Layer
 from ledger.transactions import (
     TYPE_GENESIS,
@@ -158,19 +157,12 @@ def parse_genesis(raw: bytes) -> Founded:
     return Founded(hex_digest(envelope.payload), genesis, envelope)
 
 
-def enter_founders(layer: Layer, founded: Founded) -> None:
+def enter_founders(layer: Layer, founded: Founded, situation: Situation) -> None:
     """Write the chain's record and its founding members.
 
     Raises:
         LedgerError: ``bad_key``, ``key_taken``, ``bad_body``, ``last_admin``.
     """
-    situation = Situation(
-        height=0,
-        time=founded.genesis.time,
-        chain=founded.chain,
-        parameters=founded.parameters,
-        rulebook=Rulebook(),
-    )
     ctx = open_context(
         layer, situation, founded.chain, kernel.MANIFEST_HASH, kernel.WRITES
     )

@@ -16,13 +16,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlite_utils import Database
-
 from ledger.blocklog import Frame
 from ledger.blocks import Block, Header, check_header, encode_block
 from ledger.errors import LedgerError, invariant
 from ledger.opening import (
-    DATABASE,
     Opened,
     open_for_audit,
     open_for_writing,
@@ -32,7 +29,6 @@ from ledger.reading import StoredLedger
 from ledger.rows import (
     PAGE_BYTES,
     check_settings,
-    connect_reader,
     envelope_id,
     insert_block,
     write_due_run,
@@ -235,15 +231,6 @@ class Store(StoredLedger):
             save_snapshot(self.folder, height, head_hash, items)
         except OSError as error:
             self._fail(error)
-
-    def open_reader(self) -> Database:
-        """Return another connection for queries, unable to write.
-
-        The caller closes it, and keeps its read transactions short: a long
-        one makes the write-ahead log grow.
-        """
-        self._check_usable()
-        return Database(connect_reader(self.folder.joinpath(DATABASE)))
 
     def _checkpoint(self, mode: str) -> None:
         self._writer.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()

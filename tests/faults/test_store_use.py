@@ -10,11 +10,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from ledger.blocklog import BlockLog
 from ledger.blocks import Block, Header
 from ledger.errors import LedgerError
-from ledger.rows import envelope_id
+from ledger.opening import DATABASE
+from ledger.rows import connect_reader, envelope_id
 from ledger.store import Store
 from tests.chains import Chain
 from tests.stores import (
@@ -134,7 +136,7 @@ def test_one_writer_at_a_time(folder: Path) -> None:
 def test_reader_can_neither_write_nor_checkpoint(folder: Path) -> None:
     """The reading connection cannot take part in the WAL-reset race."""
     store = fill(folder, Chain())
-    reader = store.open_reader()
+    reader = Database(connect_reader(folder / DATABASE))
     with pytest.raises(sqlite3.OperationalError):
         reader.conn.execute("DELETE FROM blocks")
     size = (folder / WAL).stat().st_size
