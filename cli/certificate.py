@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 from html import escape, unescape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
 
@@ -29,12 +29,12 @@ from cli.session import Session, node_option
 from cli.signing.screen import leaves, name_path, show_moment
 from cli.terminal import json_option, print_facts, print_json, print_note
 from cli.typed import HOLDING, PATH, option
+from ledger.blocks import Header
 from ledger.encoding import JSONObject, decode, decode_base64, encode, encode_base64
 from ledger.errors import LedgerError
-
-if TYPE_CHECKING:
-    from ledger.blocks import Header
-    from ledger.mapproofs import Leaf
+from ledger.log import hash_leaf, verify_inclusion
+from ledger.mapproofs import Leaf, Proof, check_opened, verify_tile
+from ledger.statemap import commit_value, map_key
 
 PROOF_VERSION: Final = "allonge.proof.v1"
 PROOF_FIELDS: Final = frozenset(
@@ -356,9 +356,6 @@ def verify_standing(data: JSONObject) -> Header:
     Raises:
         LedgerError: ``bad_proof``; ``bad_block``; ``bad_json``.
     """
-    from ledger.blocks import Header
-    from ledger.mapproofs import Proof, check_opened, verify_tile
-
     header = Header.decode(encode(data["header"]))
     shown = (data["record"], data["parent"])
     if (shown[0]["kind"], shown[0]["scope"]) != ("tile", shown[1]["id"]):
@@ -372,9 +369,6 @@ def verify_standing(data: JSONObject) -> Header:
 
 def _leaf_of(record: JSONObject, salt: str) -> Leaf:
     """Return as what a disclosed record stands in the state map."""
-    from ledger.mapproofs import Leaf
-    from ledger.statemap import commit_value, map_key
-
     if record["kind"] == "tile":
         key, pub = map_key("tile", record["scope"], "", record["lo"]), record["hi"]
     else:
@@ -385,7 +379,6 @@ def _leaf_of(record: JSONObject, salt: str) -> Leaf:
 def _verify_logged(data: JSONObject, header: Header, log_key: str) -> str:
     """Return in which log a header stands as which leaf, and who signed that."""
     from ledger import checkpoint
-    from ledger.log import hash_leaf, verify_inclusion
 
     note = str(data["log"]["checkpoint"]).encode()
     log = checkpoint.origin(data["chain"])

@@ -298,7 +298,10 @@ for _plural, _kind in READABLE.items():
 def show_record(
     session: Granted, kind: Item, item: Item, scope: Annotated[str, Query()] = ""
 ) -> Response:
-    """Return a record with the proof that it stands in the state map."""
+    """Return a record with the proof that it stands in the state map.
+
+    With a tile come the claim it is a part of, and that no other overlaps it.
+    """
     return session.answer(lambda sight: _prove(session.node, sight, kind, item, scope))
 
 

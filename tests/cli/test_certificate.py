@@ -6,7 +6,9 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from hashlib import sha256
 from html.parser import HTMLParser
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +18,22 @@ from click.testing import CliRunner
 from cli.certificate import draw_paper, read_proof, verify_proof
 from cli.client import Answer, NodeClient
 from cli.main import allonge
+from ledger.blocks import Header
 from ledger.checkpoint import LogKey, encode_checkpoint, origin, sign_note
-from ledger.encoding import encode, encode_base64
+from ledger.encoding import decode_base64, encode, encode_base64
 from ledger.errors import LedgerError
 from ledger.keys import SigningKey
-from ledger.log import Log
+from ledger.log import Log, hash_leaf
+from ledger.mapproofs import Interval, Leaf
 from ledger.names import short_id
+from ledger.statemap import StateMap, commit_value, map_key
 from tests.cli.wallets import URL, Stage, open_stage
 from tests.world import World
+
+# Of a proof, with a part passed on three times, among a million holdings.
+PROOF_BYTES_MAX = 8_000
+# Of a random key among as many; one of hundreds is deeper than two more than log2.
+DEPTH = 22
 
 made: dict[str, str] = {}
 
@@ -255,6 +265,62 @@ def test_a_proof_of_another_block_or_chain_is_named(
         assert verify(file)["code"] == "bad_paper"
 
 
+def beside(key: bytes, start: int) -> Iterator[tuple[bytes, int, bytes]]:
+    """Yield leaves so that the key is as deep as among a million from this bit on."""
+    for bit in range(start, start + DEPTH):
+        number = int.from_bytes(key, "big") ^ 1 << (255 - bit)
+        other = number.to_bytes(32, "big")
+        yield other, 10**9, sha256(other).digest()
+
+
+def sign_deep_log(chain: str, header: Header, key: SigningKey) -> dict[str, Any]:
+    """Return the proof of a header in a log of 2**DEPTH leaves, as it is signed."""
+    path = [sha256(b"%d" % level).digest() for level in range(DEPTH)]
+    node, name = hash_leaf(header.encode()), origin(chain)
+    for level, other in enumerate(path):
+        right = (header.size - 1) >> level & 1
+        node = sha256(b"\1" + (other + node if right else node + other)).digest()
+    note = sign_note(encode_checkpoint(name, 2**DEPTH, node), "node-1.example", key)
+    inclusion = [encode_base64(item) for item in path]
+    return {"checkpoint": note.decode(), "inclusion": inclusion}
+
+
+def test_a_proof_among_a_million_holdings_is_small(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """A part passed on three times; the claims stand under one prefix of keys."""
+    stage.do(
+        "lender",
+        *("proof", "holding", short_id("receivable", made["claim"])),
+        *("-o", str(tmp_path / "p")),
+    )
+    data = json.loads((tmp_path / "p").read_bytes())
+    data["record"]["chain"] *= 3
+    shown = (data["record"], data["parent"])
+    keys = [map_key("tile", made["claim"], "", 0)]
+    keys += [map_key("receivable", "", made["claim"])]
+    leaves = [
+        Leaf(key, hi, commit_value(decode_base64(salt), encode(record)))
+        for key, hi, salt, record in zip(
+            keys, (4_000, 0), data["salts"], shown, strict=True
+        )
+    ]
+    ways = (beside(keys[0], 0), beside(keys[1], 0), beside(keys[1], 128))
+    items = [(leaf.key, leaf.pub, leaf.value) for leaf in leaves]
+    state = StateMap.build({item[0]: item for item in chain(items, *ways)}.values())
+    value_of = {leaf.key: leaf.value for leaf in leaves}.__getitem__
+    proof = state.prove(value_of, keys, Interval.of_tile(leaves[0]))
+    data["items"] = proof.to_json(leaves)
+    data["header"]["state_root"] = state.root.hex()
+    header = Header.decode(encode(data["header"]))
+    key = SigningKey.generate()
+    data["log"] = sign_deep_log(data["chain"], header, key)
+    found = verify_proof(data, LogKey("node-1.example", key.public).to_vkey())
+    assert found["log"].endswith("signed with the key you gave")
+    assert len(proof.items) > 2 * 3 * DEPTH - DEPTH
+    assert len(encode(data)) <= PROOF_BYTES_MAX
+
+
 def test_a_certificate_is_verified_with_the_logs_key_alone(
     stage: Stage, tmp_path: Path
 ) -> None:
@@ -312,7 +378,7 @@ def test_whatever_stands_in_a_proof_is_refused_by_a_code(
 ) -> None:
     """No value of another form or size ends in a crash, or is believed."""
     data = prove(stage, tmp_path / "p")
-    others = [None, True, -1, 2**70, 1.5, "", "é", [], {}, [[]], "ab" * 32]
+    others: list[Any] = [None, True, -1, 2**70, 1.5, "", "é", [], {}, [[]], "ab" * 32]
     for number, way in enumerate(places_in(data)):
         for other in others[number % 3 :: 3] if way else ():
             changed = deepcopy(data)
