@@ -19,8 +19,6 @@ EMPTY_ROOT: Final = sha256(b"").digest()
 TILE_HEIGHT: Final = 8
 TILE_WIDTH: Final = 1 << TILE_HEIGHT
 TILE_LEVEL_MAX: Final = 63 // TILE_HEIGHT
-ENTRY_BYTES_MAX: Final = 65_535
-_LENGTH_BYTES: Final = 2  # before each entry of a bundle
 
 
 def hash_leaf(entry: bytes) -> bytes:
@@ -326,16 +324,6 @@ def tile_path(level: int, index: int, width: int = TILE_WIDTH) -> str:
     return f"tile/{level}/{_index_path(index, width)}"
 
 
-def entries_path(index: int, width: int = TILE_WIDTH) -> str:
-    """Return the path of an entry bundle, e.g. ``tile/entries/067``.
-
-    Raises:
-        LedgerError: ``bad_tile``.
-    """
-    _check_tile(0, index, width)
-    return f"tile/entries/{_index_path(index, width)}"
-
-
 def _check_tile(level: int, index: int, width: int) -> None:
     if not (0 <= level <= TILE_LEVEL_MAX and index >= 0 and 1 <= width <= TILE_WIDTH):
         raise LedgerError(
@@ -351,41 +339,3 @@ def _index_path(index: int, width: int) -> str:
         groups.append(f"x{index % 1000:03d}")
     path = "/".join(reversed(groups))
     return path if width == TILE_WIDTH else f"{path}.p/{width}"
-
-
-def encode_entry_bundle(entries: Sequence[bytes]) -> bytes:
-    """Return the bytes of an entry bundle: each entry after its length.
-
-    Raises:
-        LedgerError: ``bad_tile``, not 1 to 256 entries; ``too_large``, an
-            entry above 65,535 bytes.
-    """
-    if not 1 <= len(entries) <= TILE_WIDTH:
-        raise LedgerError("bad_tile", expected="1 to 256 entries", found=len(entries))
-    parts: list[bytes] = []
-    for entry in entries:
-        if len(entry) > ENTRY_BYTES_MAX:
-            raise LedgerError("too_large", expected=ENTRY_BYTES_MAX, found=len(entry))
-        parts += (len(entry).to_bytes(_LENGTH_BYTES, "big"), entry)
-    return b"".join(parts)
-
-
-def decode_entry_bundle(raw: bytes) -> list[bytes]:
-    """Return the entries of a bundle.
-
-    Raises:
-        LedgerError: ``bad_tile``, it ends inside an entry or does not hold
-            1 to 256 entries.
-    """
-    entries: list[bytes] = []
-    at = 0
-    while at < len(raw):
-        start = at + _LENGTH_BYTES
-        end = start + int.from_bytes(raw[at:start], "big")
-        if start > len(raw) or end > len(raw):
-            raise LedgerError("bad_tile", expected="whole entries", found="a cut end")
-        entries.append(raw[start:end])
-        at = end
-    if not 1 <= len(entries) <= TILE_WIDTH:
-        raise LedgerError("bad_tile", expected="1 to 256 entries", found=len(entries))
-    return entries

@@ -15,9 +15,6 @@ from ledger.log import (
     EMPTY_ROOT,
     TILE_WIDTH,
     Log,
-    decode_entry_bundle,
-    encode_entry_bundle,
-    entries_path,
     hash_leaf,
     root_of,
     tile_path,
@@ -233,8 +230,6 @@ def test_tile_paths_are_those_of_the_standard(
 ) -> None:
     """Groups of three digits, all but the last with an x before them."""
     assert tile_path(level, index, width) == path
-    entries = path.replace(f"tile/{level}/", "tile/entries/")
-    assert entries_path(index, width) == entries
 
 
 @pytest.mark.parametrize(
@@ -246,24 +241,3 @@ def test_there_is_no_tile_of_another_shape(level: int, index: int, width: int) -
     """Impossible tiles are refused before the log is looked at."""
     refused("bad_tile", tile_path, level, index, width)
     refused("bad_tile", Log().tile, level, index, width)
-
-
-@given(st.lists(st.binary(max_size=40), min_size=1, max_size=256))
-@settings(max_examples=50, deadline=None)
-def test_entry_bundles_return_what_they_were_given(entries: list[bytes]) -> None:
-    """Decoding returns the entries and no cut bundle decodes to as many."""
-    raw = encode_entry_bundle(entries)
-    assert decode_entry_bundle(raw) == entries
-    if entries[-1]:
-        refused("bad_tile", decode_entry_bundle, raw[:-1])
-    refused("bad_tile", decode_entry_bundle, raw + b"\0")
-
-
-def test_bundles_out_of_bounds_are_refused() -> None:
-    """A bundle holds 1 to 256 entries of at most 65,535 bytes."""
-    refused("bad_tile", encode_entry_bundle, [])
-    refused("bad_tile", encode_entry_bundle, [b""] * 257)
-    refused("too_large", encode_entry_bundle, [bytes(65_536)])
-    refused("bad_tile", decode_entry_bundle, b"")
-    refused("bad_tile", decode_entry_bundle, bytes(2 * 257))
-    assert decode_entry_bundle(encode_entry_bundle([bytes(65_535)])) == [bytes(65_535)]

@@ -22,8 +22,6 @@ from ledger.keys import VERIFIER_CASES
 from ledger.loader import kit_hash, manifest_hash, rule_manifest, rulebook_hash
 from ledger.log import (
     Log,
-    encode_entry_bundle,
-    entries_path,
     hash_leaf,
     root_of,
     tile_path,
@@ -262,11 +260,6 @@ def make_log() -> Any:
     return {
         "consistency": consistency,
         "entries": [entry.decode() for entry in entries],
-        "entry_bundle": encode_entry_bundle(entries[:3]).hex(),
-        "entry_paths": [
-            {"index": index, "path": entries_path(index, width), "width": width}
-            for _, index, width in places
-        ],
         "inclusion": inclusion,
         "leaf_hashes": [hash_leaf(entry).hex() for entry in entries],
         "roots": [log.root(size).hex() for size in range(LOG_LEAVES + 1)],

@@ -304,13 +304,9 @@ def test_log_roots_and_proofs() -> None:
         assert found == (roots[old], roots[new])
 
 
-def test_tiles_hold_leaf_hashes_and_entries() -> None:
-    """A tile is hashes one after the other, a bundle entries after their lengths."""
+def test_tiles_hold_leaf_hashes() -> None:
+    """A tile is hashes one after the other."""
     assert LOG["tile"] == "".join(LOG["leaf_hashes"])
-    entries = [entry.encode() for entry in LOG["entries"][:3]]
-    bundle = b"".join(len(entry).to_bytes(2, "big") + entry for entry in entries)
-    assert bundle.hex() == LOG["entry_bundle"]
-    assert log.decode_entry_bundle(bundle) == entries
 
 
 def test_checkpoints_name_the_log_after_a_header() -> None:
