@@ -118,7 +118,7 @@ def sign_received(ctx: Context, body: Received) -> list[Signer]:
 
 @rule.action("deal.received", Received, signers=sign_received, on=("deal", "deal"))
 def receive_price(ctx: Context, body: Received) -> None:
-    """Move the units of a deal paid directly; or end what a payer still owes."""
+    """Move the units of a deal paid directly; or end what a payer still owes it."""
     deal = ctx.need("deal", body.deal)
     owed = deal.get("owed_minor", 0)
     if owed:

@@ -44,6 +44,7 @@ from contracts.kit.v1 import (
     paid_state,
     pay_small_sums,
     reduce_units,
+    release_locks,
     release_unassigned,
     sign_authority,
     take_whole,
@@ -105,7 +106,7 @@ rule = Rule(
             "refused",
             "not a holder of live units",
             "Only who holds units of it now agrees to close it.",
-            "See what you hold: run: allonge balance",
+            "If only interest is left, forgive it: run: allonge waive RECEIVABLE",
         ),
         "too_many_parts": (
             "refused",
@@ -559,6 +560,17 @@ def end_agreed(ctx: Context, target: Record) -> None:
     move_exposure(ctx, target, closed)
     release_unassigned(ctx, target["account"], target["debtor"])
     ctx.emit("closed", receivable=target["id"])
+    ctx.schedule(closed, "closed", ctx.time)
+
+
+@rule.job("receivable", "closed")
+def free_parts(ctx: Context, target: Record) -> None:
+    """End what is offered or being sold of it: whoever looks sees that it is over."""
+    if target["state"] != "closed":
+        return
+    for tile in ctx.scan("live", target["id"], limit=10_000_000):
+        if tile["locks"]:
+            ctx.write({**release_locks(ctx, tile), "rev": tile["rev"] + 1})
 
 
 def all_agree(ctx: Context, record: Record) -> bool:

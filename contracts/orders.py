@@ -24,10 +24,10 @@ from contracts.kit.v1 import (
     Text,
     cut_part,
     drop_standing,
-    end_deal,
     find_insolvency,
     in_force,
     is_related,
+    lapse_deal,
     lock_tile,
     need_guardian,
     need_solvent,
@@ -41,7 +41,9 @@ from contracts.kit.v1 import (
     to_record,
     unlock_tile,
 )
-from contracts.kit.v1.deals import is_bank
+from contracts.kit.v1.deals import is_bank, is_worth
+from contracts.kit.v1.rule import INTEGER_MAX
+from contracts.kit.v1.standing import count_free, find_kept
 from contracts.kit.v1.terms import settlement_account
 
 # What each cover names.
@@ -206,6 +208,8 @@ def freeze(ctx: Context, body: Freeze) -> None:
         end_offers(ctx, order["member"])
         end_deals(ctx, order["member"])
     hold_payouts(ctx, order)
+    if body.cover == "amount":
+        end_deals(ctx, order["member"], order["currency"])
 
 
 def check_cover(ctx: Context, given: Record) -> None:
@@ -285,15 +289,23 @@ def end_offers(ctx: Context, member: str) -> None:
         after = order_key(page[-1]["until_ms"]) + "/" + page[-1]["id"]
 
 
-def end_deals(ctx: Context, member: str) -> None:
-    """Let deals lapse by which a frozen member's units would move."""
-    after = "open/"
+def end_deals(ctx: Context, member: str, currency: str = "") -> None:
+    """Let deals lapse by which a frozen member's units would move.
+
+    Where orders are on an amount in a currency, those that leave it too little.
+    """
+    after, spare = "open/", -1
+    if currency:
+        free = count_free(ctx, member, currency, INTEGER_MAX)
+        spare = free - find_kept(ctx, member, currency)[0]
     for _ in range(PAGES_MAX):
         page = ctx.scan("deals", member, after, PAGE)
         for deal in page:
-            if deal["payee"] == member and deal["state"] == "open":
-                unlock_tile(ctx, deal["receivable"], deal["tile_lo"], deal["id"])
-                end_deal(ctx, deal["id"], "frozen")
+            mine = deal["payee"] == member and deal["state"] == "open"
+            if currency and (deal["currency"] != currency or is_worth(deal)):
+                mine = False
+            if mine and deal["hi"] - deal["lo"] > spare:
+                lapse_deal(ctx, deal, "frozen")
         if len(page) < PAGE or page[-1]["state"] != "open":
             return
         after = "open/" + order_key(page[-1]["pay_by_ms"]) + "/" + page[-1]["id"]

@@ -15,10 +15,7 @@ ELSEWHERE = ("court", *("administrator:" + name for name in (*HOLDERS, "debtor")
 
 # What the chain is known to do otherwise than the rules say, since when. The walk
 # keeps away from it, each place by its name, until it is mended.
-KNOWN = {
-    "amount-lock": "2026-11-22: a sale that an amount's order ends stays locked",
-    "closed-interest": "2026-11-22: who is owed late interest alone cannot close",
-}
+KNOWN: dict[str, str] = {}
 
 
 class Views:

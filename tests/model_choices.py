@@ -33,7 +33,7 @@ CHAIN_DECIDES = {
     "redeem-covered": "silent on redeeming what waiting money will pay",
     "redeemed-part": "as for a sale; silent on units that a part of a price reopens",
     "repurchase-any": "by a transferor; silent on its terms of recourse",
-    "returned-fees": "price returned; silent on the fees that were in it",
+    "returned-fees": "price returned in part; silent on whether fees go back first",
     "sale-due": "pay-by before the record date; silent on what is due already",
     "unpaid-seller": "a claim on the buyer; silent on how a seller comes by it",
     # money in (§6)

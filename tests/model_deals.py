@@ -45,7 +45,8 @@ class DealsModel(PassingModel):
         """Pay a seller first what a buyer owes it for what the line paid.
 
         "A claim on the buyer" (§5): choice unpaid-seller, later payouts to it on
-        that receivable reduce it, as they do what is owed to the account (§7).
+        that receivable reduce it, as they do what is owed to the account (§7). Nobody
+        gets more than it is owed (I9): fees go to whom they were for, after the price.
         What an order covers of them it has first: it "is held until release" (§2).
         """
         super().pay_out(line)
@@ -55,15 +56,18 @@ class DealsModel(PassingModel):
         for deal in self.agreed.values():
             if deal.owed and (deal.buyer, deal.rid) == (line.holder, line.rid):
                 self.seize()
-                part = line.cancel(min(deal.owed, line.due))
-                deal.owed -= part
-                deal.claim -= part
-                self.charged[line.holder] = self.charged.get(line.holder, 0) + part
-                where = line.ref, line.rid, deal.seller, ()
-                paid = Line(*where, line.value_date, part, 0, part)
-                paid.party, paid.made_ms = deal.seller, self.now
-                paid.add((frozenset(), ""), part)
-                self.prices += [paid] if part else []
+                for n, payee in enumerate(deal.payees):
+                    self._pay_owed(deal, n, payee, line)
+
+    def _pay_owed(self, deal: Deal, n: int, payee: str, line: Line) -> None:
+        part = line.cancel(min(deal.owing[n], line.due))
+        deal.owing[n] -= part
+        deal.claim -= part
+        self.charged[line.holder] = self.charged.get(line.holder, 0) + part
+        paid = Line(line.ref, line.rid, payee, (), line.value_date, part, 0, part)
+        paid.party, paid.made_ms = payee, self.now
+        paid.add((frozenset(), ""), part)
+        self.prices += [paid] if part else []
 
     def _end_calls(self, line: Line) -> None:
         """End recourse calls at a price with interest that the line paid, too.
@@ -359,8 +363,7 @@ class DealsModel(PassingModel):
         price-part, ownership returns for the whole price only, at once, and if all
         units are live, unfrozen and as the deal left them; redeemed-part, what was
         redeemed cannot have been passed on and is owed again, by the part of the
-        price that went back; returned-fees, the seller's part goes before the fees,
-        and what the buyer owes for them it owes to the seller.
+        price that went back; returned-fees, the seller's part goes before the fees.
         """
         deal = self.agreed[receipt.deal]
         lines = [line for line in self.prices if line.ref == receipt.ref]
@@ -382,7 +385,8 @@ class DealsModel(PassingModel):
             deal.state = "returned"
         elif not redeemed:
             deal.claim += amount
-            deal.owed += sum(unsent)
+            owing = deal.owing or [0] * len(lines)
+            deal.owing = [a + b for a, b in zip(owing, unsent, strict=True)]
         deal.lost += sum(sent)
         for line, part, kept in zip(lines, sent, unsent, strict=True):
             line.principal -= kept + (part if back or redeemed else 0)
@@ -400,7 +404,7 @@ class DealsModel(PassingModel):
     def reopen_payout(self, line: Line, part: Part, amount: int) -> None:
         """Let what a price paid be due again, less what of it went back (I9).
 
-        Where the buyer keeps the units, it owes it to the seller instead.
+        Where the buyer keeps the units, it owes it to who was paid instead.
         """
         deal, kept = self.agreed.get(self.receipts[line.ref].deal), 0
         if deal and any(line is x for x in self.prices):
@@ -413,7 +417,8 @@ class DealsModel(PassingModel):
             if kept and debtor != line.holder:
                 self.charged[debtor] -= kept
                 line.principal -= kept
-                deal.owed += kept
+                lines = [x for x in self.prices if x.ref == line.ref]
+                deal.owing[next(n for n, x in enumerate(lines) if x is line)] += kept
         super().reopen_payout(line, part, amount - kept)
 
     def _give_back(self, deal: Deal) -> bool:

@@ -167,10 +167,12 @@ class OrdersModel(FreezesModel):
     def close_uncollectable(self, rid: str) -> None:
         """All holders give up in default: the claim stays, exposure is freed.
 
+        Where no unit is live nobody holds any: interest alone is waived.
         Choice closed-money: money for it is then for nothing that is open.
         """
         rec = self._open(rid)
         need(that=rec.default, reason="not in default")
+        need(that=bool(rec.live), reason="nobody holds anything")
         need(that=not self.any_frozen(rec), reason="frozen")
         rec.stage = "closed"
         for tile in rec.live:

@@ -335,13 +335,23 @@ class Deal:
     span: tuple[int, int]  # the whole tile, which stays locked as it is
     state: str = "open"  # then "done" or "lapsed"; done may become "returned"
     claim: int = 0  # on the buyer, for a price that went back
-    owed: int = 0  # of the claim, to the seller who never got it
+    owing: list[int] = field(default_factory=list)  # to each payee who never got it
     again: int = 0  # redeemed units that are owed again
     lost: int = 0  # of its price, that went back when it had been sent
     shortfall: int = 0  # named by a payee who was paid directly
     fees: tuple[tuple[str, int], ...] = ()  # payee and amount, out of the price
     is_late: bool = False  # of a part that the buyer knew to be overdue
     aware: bool = False
+
+    @property
+    def owed(self) -> int:
+        """What the buyer owes of its price to those it was for."""
+        return sum(self.owing)
+
+    @property
+    def payees(self) -> list[str]:
+        """Whom the price is for, the seller and then those of the fees."""
+        return [self.seller, *(payee for payee, _ in self.fees)]
 
 
 @dataclass

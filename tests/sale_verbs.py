@@ -104,6 +104,7 @@ def in_place(stage: Stage, *, debtors: int = 0) -> None:
     """Let a buyer of 400 that passed on 5 owe its seller, and 1000 come in.
 
     They come on an account of the debtor's own, or on another than the price.
+    They come on an account of the debtor's own, or on that of the price.
     """
     (own if debtors else apart)(stage)
     live(stage, face=1000, days=9)
@@ -140,6 +141,15 @@ def fee_deal(stage: Stage, **terms: Any) -> None:
     for row in rows:
         row["payee"] = stage.id_of(str(row["payee"]))
     deal(stage, fees=rows, **terms)
+
+
+def fees_owed(stage: Stage, off: int = 0) -> None:
+    """Let a buyer that keeps its units owe a price with fees, or all but so much."""
+    fee_deal(stage)
+    live(stage, days=5)
+    bought(stage, pay_days=4)
+    transfer(stage, 0, 5, "gamma")
+    price_back(stage, off)
 
 
 def registry_deal(stage: Stage) -> None:

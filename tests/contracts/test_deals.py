@@ -224,6 +224,24 @@ then it passes           | bought, transfer 0 5 gamma, price_back,
                          | owed_got | transfer 5 9 tile=5 gamma | ok
 signed only once         | bought, transfer 0 5 gamma, price_back,
                          | owed_got | owed_got | wrong_way
+of the debtor's money    | fees_owed, pay_now 1000000 | paid_out price | alpha:99787
+so much is of fees       | fees_owed, pay_now 1000000 | paid_out fee | bank:30+gamma:150
+the seller's come first  | fees_owed, pay_now 150000 | paid_out fee | none
+half of the price gone   | fees_owed -49967,
+                         | pay_now 1000000 | paid_out price | alpha:49787+alpha:50000
+so fees stay as they are | fees_owed -49967,
+                         | pay_now 1000000 | paid_out fee | bank:30+gamma:150
+all but a fee was sent   | fee_deal, live days=5, bought pay_days=4, send_price,
+                         | transfer 0 5 gamma, price_back,
+                         | status rejected | figure owed | 0
+that fee alone is owed   | fee_deal, live days=5, bought pay_days=4, send_price,
+                         | transfer 0 5 gamma, price_back, status rejected,
+                         | pay_now 1000000 | paid_out price | alpha:99787
+the seller says it has   | fees_owed | owed_got | ok
+its own, without fees    | fees_owed | figure owed | 99787
+these are owed still     | fees_owed, owed_got,
+                         | pay_now 1000000 | paid_out fee | bank:30+gamma:150
+and bind the rest        | fees_owed, owed_got | transfer 5 9 tile=5 gamma | claim_open
 """
 
 

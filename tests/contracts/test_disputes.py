@@ -159,6 +159,16 @@ who has passed it on  | lost, transfer 0 5 aware=1, give_up beta,
 both at once          | lost, transfer 0 5 aware=1, give_up alpha beta | state | closed
 money comes later     | lost, give_up alpha, receive 9 | books suspense | 9
 after some was paid   | lost, receive 9, give_up alpha | state | closed
+its offers end        | lost, offer 0 5, give_up alpha | refuse | offer_over
+of whoever signed     | lost, transfer 0 9 aware=1, offer 0 5 gamma, give_up beta,
+                      | give_up alpha          | refuse | offer_over
+its sales end         | lost, sold flat=5 aware=1,
+                      | give_up alpha          | deal_state | lapsed touched
+its calls end         | backed 9, call 1001,
+                      | give_up alpha beta     | deal_state | lapsed touched
+and its parts are free | deal, live face=1000 days=3, wait 3, receive 600, wait 2,
+                      | close -1, offer 0 5, give_up alpha,
+                      | reverse 100            | transfer 0 5 | ok
 """
 
 # 600 of 1000 paid the rest; then its bank takes 100 of it back.

@@ -65,7 +65,7 @@ deal.received, owed     | bought, price_back -1, bound alpha 1000000,
 deal.received, short    | bought, price_back -1, bound alpha 1000000,
                         | | owed_got -25 short=25 | ok frozen ok
 deal.cancel             | sold, bound alpha 1000000,
-                        | | end_deal | deal_closed deal_closed ok
+                        | | end_deal | deal_closed deal_closed deal_closed
 deal.register           | registry_deal, sold registered=1, price, bound lender 100000,
                         | | filed amended | ok ok ok
 recourse.call           | backed 9, bound beta 1000 | call 1001 | frozen frozen ok

@@ -367,9 +367,14 @@ of a frozen seller           | sold, freeze_member    | deal_state | lapsed froz
 its price goes back          | sold, freeze_member,
                              | price                  | paid_out return | lender:99250
 of a frozen buyer            | sold, freeze_member lender | deal_state | open
-for too much is not taken up | sold, freeze_but 99999 alpha,
-                             | price                  | deal_state | lapsed touched
-for less it is               | sold, freeze_but 100000 alpha, price | deal_state | moved
+of more than it may pass on  | sold, freeze_but 99999 alpha | deal_state | lapsed frozen
+its part is free             | sold, freeze_but 99999 alpha | split 5    | ok
+its price goes back, too     | sold, freeze_but 99999 alpha,
+                             | price                  | paid_out return | lender:99250
+for less it is taken up      | sold, freeze_but 100000 alpha, price | deal_state | moved
+in another currency          | sold, freeze_but 0 alpha currency=EUR | deal_state | open
+units for their worth        | backed 9, call 1001,
+                             | freeze_but 0 beta      | deal_state | open
 the price is held            | sold, price, freeze_member | payable alpha held | 99250
 an amount takes of it        | sold, freeze_amount 250, price | payable alpha held | 250
 until it is taken back       | sold, freeze_amount 250, price,

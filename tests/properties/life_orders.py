@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from tests.driver_views import HOLDERS, KNOWN
+from tests.driver_views import HOLDERS
 from tests.model_records import REMITTER
 from tests.properties.lives import OPEN, Walker
 from tests.world import DAY_MS
@@ -57,14 +57,17 @@ class Orders(Walker):
         what = {"member": member, "rank": rank, "redirect": redirect}
         if cover == "amount":
             what["amount"] = amount
-            if "amount-lock" in KNOWN and member in self.sellers():
+            if member in self.returning():
                 return
         self.driver.freeze(cover, until_ms, **what)
 
-    def sellers(self) -> set[str]:
-        """Return who has a part locked until its price comes."""
-        deals = self.model.agreed.values()
-        return {deal.seller for deal in deals if deal.state == "open"}
+    def returning(self) -> set[str]:
+        """Return whose units go back for their price, which may be their worth.
+
+        Whether an order on an amount takes the money in their place is left open.
+        """
+        open_deals = (x for x in self.model.agreed.values() if x.state == "open")
+        return {deal.seller for deal in open_deals if deal.kind != "sale"}
 
     @precondition(lambda self: len(self.in_force()) < 3)
     @rule(days=DAYS, rank=RANKS, really=st.integers(0, 2))

@@ -367,7 +367,7 @@ def lose_refund(ctx: Context, payout: Record) -> int:
 def lose_price(ctx: Context, payout: Record) -> int:
     """End the claim for a price that was taken back; return how much.
 
-    A buyer that keeps the units owes it to the seller instead.
+    A buyer that keeps the units owes it to the payee instead.
     """
     deal = ctx.need("deal", payout["deal"])
     claimed: int = deal.get("claimed_minor", 0)
@@ -376,35 +376,60 @@ def lose_price(ctx: Context, payout: Record) -> int:
     most = min(claimed, payout["amount_minor"])
     lost = end_claim(ctx, payout["account"], deal["receivable"], owing, most)
     if lost:
-        owed = deal.get("owed_minor", 0)
-        left = {
-            "cancelled_minor": deal.get("cancelled_minor", 0) + lost,
-            "claimed_minor": claimed - lost,
-            "owed_minor": owed + lost if keeps else owed,
-        }
-        ctx.write({**deal, **left})
+        after = cancel_price(deal, payout, lost, owed=keeps)
+        ctx.write({**after, "claimed_minor": claimed - lost})
     return lost
+
+
+def cancel_price(
+    deal: Record, payout: Record, amount_minor: int, *, owed: bool = True
+) -> Record:
+    """Return a deal, not written, of whose price so much of a payout is cancelled.
+
+    Args:
+        deal: it.
+        payout: the payee and purpose of a part of its price.
+        amount_minor: how much; below 0 if it is paid again.
+        owed: whether the payer keeps the units, and owes it to the payee.
+    """
+    after = {**deal, "cancelled_minor": deal.get("cancelled_minor", 0) + amount_minor}
+    left, payee = owed_to(deal, payout) + amount_minor, payout["payee"]
+    if owed and payout["purpose"] == "price":
+        after["owed_minor"] = left
+    elif owed:
+        fees = [fee for fee in deal.get("owed_fees", []) if fee["payee"] != payee]
+        mine = {"amount_minor": left, "payee": payee}
+        after["owed_fees"] = [*fees, mine] if left else fees
+    return after
+
+
+def owed_to(deal: Record, payout: Record) -> int:
+    """Return what the payer of a deal owes of a part of its price."""
+    if payout["purpose"] == "price":
+        return int(deal.get("owed_minor", 0))
+    fees = deal.get("owed_fees", [])
+    return sum([fee["amount_minor"] for fee in fees if fee["payee"] == payout["payee"]])
 
 
 def lose_repaid(ctx: Context, payout: Record) -> int:
-    """End the claim for what a line paid a seller and was reversed; return it.
+    """End the claim for what a line paid of a price and was reversed; return it.
 
-    Its holder owes it to the seller instead, as before.
+    Its holder owes it to the payee instead, as before.
     """
-    line, deal = ctx.need("line", payout["line"]), ctx.need("deal", payout["deal"])
+    line = ctx.need("line", payout["line"])
     own = line["principal_minor"] + line["interest_minor"] - line["claimed_minor"]
     back = line["reversed_principal_minor"] + line["reversed_interest_minor"]
     most = min(max(0, back - own), payout["amount_minor"])
-    account, item = payout["account"], deal["receivable"]
+    account, item = payout["account"], line["receivable"]
     lost = end_claim(ctx, account, item, line["holder"], most)
-    unpay_line(ctx, line, deal, lost)
+    unpay_line(ctx, line, payout, lost)
     return lost
 
 
-def unpay_line(ctx: Context, line: Record, deal: Record, amount_minor: int) -> None:
-    """Let a holder owe a seller again what a line was to pay in its place."""
-    sums = {n: deal[n] + amount_minor for n in ("cancelled_minor", "owed_minor")}
-    ctx.write({**deal, **sums})
+def unpay_line(ctx: Context, line: Record, payout: Record, amount_minor: int) -> None:
+    """Let a holder owe of a price again what a line was to pay in its place."""
+    deal = ctx.need("deal", payout["deal"])
+    ctx.write(cancel_price(deal, payout, amount_minor))
     line["cancelled_minor"] += amount_minor
     line["claimed_minor"] -= amount_minor
     ctx.write(line)

@@ -11,8 +11,10 @@ from contracts.kit.v1.allocation import release_unassigned, suspend
 from contracts.kit.v1.books import (
     add_claim,
     cancel_failed,
+    cancel_price,
     list_cuts,
     move_books,
+    owed_to,
     pay_out,
     pay_small_sums,
     take_back,
@@ -262,13 +264,17 @@ def is_possible(ctx: Context, deal: Record) -> bool:
     if doubtful and not deal["aware_overdue"]:
         return False
     programme = ctx.need("programme", record["programme"])
-    # Money for units that go back is what an order takes, if it is their worth.
-    worth = how != PASS and deal["way"] == "account" and deal["net_minor"] >= units
-    if not worth and find_amount_freeze(ctx, record, tile, units):
+    if not is_worth(deal) and find_amount_freeze(ctx, record, tile, units):
         return False
     if how == RETIRE and not is_redeemable(ctx, programme, record, units):
         return False
     return not owes_back(ctx, programme, record, tile["holder"])
+
+
+def is_worth(deal: Record) -> bool:
+    """Say whether a deal brings an order on an amount money in place of the units."""
+    returns = MOVES[deal["purpose"]] != PASS and deal["way"] == "account"
+    return bool(returns and deal["net_minor"] >= deal["hi"] - deal["lo"])
 
 
 def is_redeemable(ctx: Context, programme: Record, record: Record, units: int) -> bool:
@@ -409,8 +415,8 @@ def undo_deal(ctx: Context, receipt: Record, amount_minor: int) -> int:
 
     Payouts not sent yet are cancelled. If all of the price is gone and nothing
     was passed on, the units return and what was sent is owed by its payees;
-    else the payer owes it and keeps the units: what was sent to the account,
-    what was cancelled to the payee, who signs when it has come.
+    else the payer owes it and keeps the units: what was sent to the account, what
+    was cancelled to whom it was to go; the payee signs when its part has come.
 
     Returns:
         How much of the payouts was cancelled; the rest is now claimed.
@@ -429,21 +435,18 @@ def undo_deal(ctx: Context, receipt: Record, amount_minor: int) -> int:
         tiles = find_moved(ctx, deal)
     cancelled = 0
     for number in deal["payouts"]:
-        cancelled += take_back(ctx, number, amount_minor - cancelled)
+        part = take_back(ctx, number, amount_minor - cancelled)
+        cancelled += part
+        payout = ctx.need("payout", number)
+        deal = cancel_price(deal, payout, part, owed=not tiles)
     claim = amount_minor - cancelled
-    after = {
-        **deal,
-        "cancelled_minor": deal.get("cancelled_minor", 0) + cancelled,
-        "claimed_minor": deal.get("claimed_minor", 0) + claim,
-    }
+    after = {**deal, "claimed_minor": deal.get("claimed_minor", 0) + claim}
     if tiles:
         claim_sent(ctx, deal)
         give_back(ctx, deal, tiles)
         after["state"] = "returned"
-    else:
-        after["owed_minor"] = deal.get("owed_minor", 0) + cancelled
-        if claim:
-            add_claim(ctx, receipt["account"], item, deal["payer"], claim)
+    elif claim:
+        add_claim(ctx, receipt["account"], item, deal["payer"], claim)
     ctx.write(after)
     ctx.emit("price_reversed", deal=deal["id"], amount_minor=amount_minor)
     return cancelled + cancel_parties(ctx, deal, receipt["account"])
@@ -507,7 +510,7 @@ def undo_redemption(
 def repay_sellers(
     ctx: Context, account: Record, like: Record, receivable: str, amount_minor: int
 ) -> int:
-    """Pay sellers what a holder is due, as far as it owes them their price.
+    """Pay sellers, then their fees, what a holder is due and owes of their prices.
 
     Args:
         ctx: the context.
@@ -517,7 +520,7 @@ def repay_sellers(
         amount_minor: what it is due.
 
     Returns:
-        What its sellers got of it.
+        What went to them.
     """
     rest = amount_minor
     owing = like["payee"] + "/" + receivable
@@ -526,18 +529,21 @@ def repay_sellers(
     names = ("date", "discharges", "line")
     kept: Record = {name: like[name] for name in names if name in like}
     for deal in ctx.scan("owing", owing):
-        taken = min(rest, deal["owed_minor"])
-        if taken:
-            price = {"deal": deal["id"], "payee": deal["payee"], "purpose": "price"}
-            pay_out(ctx, account, {**kept, **price}, taken)
-            owed, left = deal["owed_minor"] - taken, deal["cancelled_minor"] - taken
-            ctx.write({**deal, "cancelled_minor": left, "owed_minor": owed})
-            rest -= taken
+        price = [{"payee": deal["payee"], "purpose": "price"}]
+        price += [{"payee": fee["payee"], "purpose": "fee"} for fee in deal["fees"]]
+        left = deal
+        for part in price:
+            taken = min(rest, owed_to(left, part))
+            if taken:
+                pay_out(ctx, account, {**kept, **part, "deal": deal["id"]}, taken)
+                left = cancel_price(left, part, -taken)
+                rest -= taken
+        ctx.write(left)
     return amount_minor - rest
 
 
 def unpay_sellers(ctx: Context, line: Record, amount_minor: int) -> int:
-    """Let a holder owe its sellers again what its line paid them and is not sent.
+    """Let a holder owe its prices again, as far as its line paid and did not send them.
 
     Returns:
         How much of their payouts was cancelled.
@@ -546,7 +552,7 @@ def unpay_sellers(ctx: Context, line: Record, amount_minor: int) -> int:
     for payout in ctx.scan("repaid", line["id"]):
         part = take_back(ctx, payout["id"], amount_minor - taken)
         if part:
-            unpay_line(ctx, line, ctx.need("deal", payout["deal"]), part)
+            unpay_line(ctx, line, payout, part)
             taken += part
     return taken
 

@@ -151,7 +151,7 @@ def index_deal(deal: Record) -> Places:
     ]
     if deal["state"] == "open" and not deal["aware_overdue"]:
         places.append(("unaware", deal["receivable"], item))
-    if deal.get("owed_minor", 0):
+    if deal.get("owed_minor", 0) or deal.get("owed_fees", []):
         places.append(("owing", payer + "/" + deal["receivable"], item))
         places.append(("burdens", deal["receivable"], item))
     return places

@@ -290,36 +290,42 @@ def find_amount_freeze(ctx: Context, record: Record, tile: Record, units: int) -
     """
     if not any_orders(ctx):
         return ""
-    keep, last = 0, ""
-    for order in find_orders(ctx, tile["holder"]):
-        if order["cover"] == "amount" and order["currency"] == record["currency"]:
-            keep += order["limit_minor"] - order["taken_minor"]
-            last = order["id"]
+    holder, currency = tile["holder"], record["currency"]
+    keep, last = find_kept(ctx, holder, currency)
     if keep <= 0:
         return ""
-    return "" if holds_free(ctx, tile["holder"], record, keep + units) else last
+    wanted = keep + units
+    return last if count_free(ctx, holder, currency, wanted) < wanted else ""
 
 
-def holds_free(ctx: Context, holder: str, record: Record, wanted: int) -> bool:
-    """Say whether a holder has so many free units in a receivable's currency."""
-    after = ""
-    known = {record["id"]: record["currency"]}
+def find_kept(ctx: Context, holder: str, currency: str) -> tuple[int, str]:
+    """Return what orders on an amount let a holder keep, and the last of them."""
+    keep, last = 0, ""
+    for order in find_orders(ctx, holder):
+        if order["cover"] == "amount" and order["currency"] == currency:
+            keep += order["limit_minor"] - order["taken_minor"]
+            last = order["id"]
+    return keep, last
+
+
+def count_free(ctx: Context, holder: str, currency: str, wanted: int) -> int:
+    """Return a holder's free units in a currency, counted until they are enough."""
+    after, free = "", 0
+    known: dict[str, str] = {}
     for _ in range(HOLDINGS_PAGES_MAX):
-        if wanted <= 0:
-            return True
         page = ctx.scan("holdings", holder, after, HOLDINGS_PAGE)
         for tile in page:
             if tile["scope"] not in known:
                 other = ctx.need("receivable", tile["scope"])
                 known[tile["scope"]] = other["currency"]
-            same = known[tile["scope"]] == record["currency"]
+            same = known[tile["scope"]] == currency
             bound = "pledge" in tile or freeze_locks(ctx, tile)
             if same and not bound:
-                wanted -= tile["hi"] - tile["lo"]
-        if len(page) < HOLDINGS_PAGE:
+                free += tile["hi"] - tile["lo"]
+        if free >= wanted or len(page) < HOLDINGS_PAGE:
             break
         after = page[-1]["scope"] + "/" + str(page[-1]["lo"]).rjust(16, "0")
-    return wanted <= 0
+    return free
 
 
 # -- money -----------------------------------------------------------------------------
