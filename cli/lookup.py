@@ -43,7 +43,7 @@ LISTED_BY: Final = {
 GONE: Final = {"offer": "offer_over", "quote": "quote_over", "request": "request_over"}
 # What else has to be known to read a thing, by its kind: the field that names it.
 ABOUT: Final = {
-    **dict.fromkeys(("deal", "offer", "quote", "request"), "receivable"),
+    **dict.fromkeys(("deal", "offer", "payto", "quote", "request"), "receivable"),
     "receivable": "programme",
 }
 # Fields that hold the id of a member.

@@ -45,6 +45,7 @@ FACTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
         *("currency", "document", "giver", "hi", "lo", "purpose", "receiver"),
         *("recourse", "until_ms"),
     ),
+    "payto": ("account", "receivable", "until_ms"),
     "payout": ("amount_minor", "currency", "payee", "state"),
     "programme": (
         *("account", "currency", "debtor", "name", "offset_minutes", "undertaking"),

@@ -462,6 +462,27 @@ def _show_approvals(page: Page, path: Place) -> None:
             page.line("", f"  {words}: {persons} of its persons")
 
 
+def _show_change(page: Page, _: Place) -> None:
+    """Show the change of account that is answered, and what is known about it."""
+    item = page.text("payto")
+    page.line("change", item)
+    known = page.facts
+    debt, account = (
+        known.text("payto", item, name) for name in ("receivable", "account")
+    )
+    if debt:
+        show_known_receivable(page, debt)
+    for label, to in (
+        ("until now", known.text("receivable", debt, "account")),
+        ("paid to", account),
+    ):
+        if to:
+            page.line(label, page.name("account", to))
+    until = known.record("payto", item).get("until_ms")
+    if type(until) is int:
+        page.line("answers by", page.moment(until))
+
+
 def _show_subject(page: Page, _: Place) -> None:
     covers = page.text("covers")
     if page.has("subject"):
@@ -491,6 +512,7 @@ def _items(page: Page, read: Callable[..., Any], *path: str | int) -> list[Any]:
 BLOCKS: Final[Mapping[str, Callable[[Page, Place], None]]] = {
     "annual_cost": _show_annual_cost,
     "approvals": _show_approvals,
+    "change": _show_change,
     "days": _show_days,
     "face": _show_face,
     "frozen": _show_frozen,

@@ -193,7 +193,7 @@ class Page:
 
     def line(self, label: str, text: str) -> None:
         """Add a line."""
-        self.lines.append(f" {label:<{LABEL_COLUMNS}}{text}")
+        self.lines.append(f" {label:<{LABEL_COLUMNS - 1}} {text}")
 
     def hash(self, value: str, kind: str = "") -> str:
         """Return a short name of a hash; the whole stands at the end."""

@@ -41,6 +41,11 @@ def test_a_debtor_pays_elsewhere_by_agreement(stage: Stage) -> None:
     (row,) = stage.do("alpha", "inbox")["items"]
     assert row["command"].endswith(f"pay-to answer {change} yes")
     assert stage.do("debtor", "inbox")["items"] == []
+    seen = stage.run("alpha", "pay-to", "answer", change, "yes", typed="2")
+    first = stage.do("alpha", "show", item)["account"]
+    for kind, of in (("receivable", item), ("account", first), ("account", second)):
+        assert short_id(kind, of) in seen.err, seen.err
+    assert "answers by" in seen.err
     stage.do("alpha", "pay-to", "answer", change, "yes", typed="1")
     assert stage.do("alpha", "inbox")["items"] == []
     for wallet, found in (("alpha", ["yes"]), ("debtor", [""]), ("beta", [])):
