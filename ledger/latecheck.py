@@ -225,11 +225,11 @@ OVERDUE, DEFAULT = 1, 2
 
 def _join_dates(cover: Money) -> Money:
     """Return money by value dates, of which no more than so many are told apart."""
-    dates = sorted(cover)
-    last = dates[:DATES_MAX][-1:]
-    joined: Money = Counter({it: cover[it] for it in dates[:DATES_MAX]})
-    for value_date in dates[DATES_MAX:]:
-        joined[last[0]] += cover[value_date]
+    joined: Money = Counter()
+    last = ""
+    for n, value_date in enumerate(sorted(cover)):
+        last = value_date if n < DATES_MAX else last
+        joined[last] += cover[value_date]
     return joined
 
 

@@ -6,19 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
 from ledger.encoding import JSONObject
 from ledger.sealing import Candidate
 from ledger.state import Layer, read_record
 from ledger.transactions import Transaction
 
-
-class Written(NamedTuple):
-    """A record that a block wrote, as it was before and is after."""
-
-    before: JSONObject | None
-    after: JSONObject | None
+# A record that a block wrote, as it was before and is after.
+Written = tuple[JSONObject | None, JSONObject | None]
 
 
 @dataclass
@@ -46,7 +41,7 @@ class Block:
         for key, before in layer.before.items():
             after = layer.after.get(key)
             kind = (after or before or {}).get("kind", "")
-            writes[kind].append(Written(before, after))
+            writes[kind].append((before, after))
         receipts = zip(candidate.transactions, candidate.receipts, strict=True)
         acts = [act for act, receipt in receipts if receipt["code"] == "ok"]
         return cls(layer, time, acts, writes)
@@ -60,13 +55,13 @@ class Block:
     def was(self, kind: str, item: str) -> JSONObject:
         """Return a record as it was before the block, {} if there was none."""
         found = self.written(kind, item)
-        return self.read(kind, item) if found is None else found.before or {}
+        return self.read(kind, item) if found is None else found[0] or {}
 
     def written(self, kind: str, item: str) -> Written | None:
         """Return what the block made of a record of no scope, None if nothing."""
         if kind not in self._by_id:
             rows = self.writes.get(kind, ())
-            self._by_id[kind] = {(w.after or w.before or {})["id"]: w for w in rows}
+            self._by_id[kind] = {(row[1] or row[0] or {})["id"]: row for row in rows}
         return self._by_id[kind].get(item)
 
     def left(self, kind: str) -> Iterator[tuple[JSONObject, JSONObject]]:
@@ -118,13 +113,7 @@ class Block:
 
 def rows_of(body: object) -> Iterator[JSONObject]:
     """Yield all objects in a body."""
-    if isinstance(body, dict):
-        yield body
-        for value in body.values():
-            yield from rows_of(value)
-    elif isinstance(body, list):
-        for value in body:
-            yield from rows_of(value)
+    return (found for found in _walk(body) if isinstance(found, dict))
 
 
 def said(acts: Iterable[Transaction]) -> Iterator[JSONObject]:
@@ -135,8 +124,15 @@ def said(acts: Iterable[Transaction]) -> Iterator[JSONObject]:
 
 def texts_of(body: object) -> Iterator[str]:
     """Yield all texts in a body."""
-    if isinstance(body, str):
-        yield body
-    elif isinstance(body, dict | list):
-        for value in body.values() if isinstance(body, dict) else body:
-            yield from texts_of(value)
+    return (found for found in _walk(body) if isinstance(found, str))
+
+
+def _walk(body: object) -> Iterator[object]:
+    waiting = [body]
+    while waiting:
+        found = waiting.pop()
+        yield found
+        if isinstance(found, dict):
+            waiting += reversed(found.values())
+        elif isinstance(found, list):
+            waiting += reversed(found)
