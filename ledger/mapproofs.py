@@ -220,22 +220,20 @@ class Interval:
                 "bad_proof", expected="lo below hi", found=f"[{self.lo}, {self.hi})"
             )
 
-    def harms(self, key: bytes, pub: int) -> bool:
-        """Return whether a leaf is another tile that reaches into it."""
-        if key[:SCOPE_BYTES] != self.scope or key == self.allow:
-            return False
-        lo = int.from_bytes(key[SCOPE_BYTES : SCOPE_BYTES + 8], "big")
-        return lo < self.hi and pub > self.lo
+    def harmed_by(self, place: Place, maximum: int | None) -> bool:
+        """Return whether another tile could reach into it from a place.
 
-    def concerns(self, place: Place) -> bool:
-        """Return whether a tile at this place could reach into it."""
+        Args:
+            place: of a leaf or of a part of the map.
+            maximum: how far any tile there reaches, None if that is not known.
+        """
         start = int.from_bytes(self.scope, "big") << _ITEM_BITS
         end = start + (self.hi << _LO_SHIFT)  # first key that is out of reach
-        return place.first < end and place.last >= start
-
-    def allows(self, maximum: int) -> bool:
-        """Return whether tiles that reach no further than this are harmless."""
-        return maximum <= self.lo
+        if place.first >= end or place.last < start:
+            return False
+        if maximum is not None and maximum <= self.lo:
+            return False
+        return self.allow is None or place != Place.of(self.allow)
 
     @classmethod
     def of_tile(cls, tile: Leaf) -> Interval:
@@ -254,17 +252,9 @@ class Vacancy:
 
     key: bytes
 
-    def harms(self, key: bytes, pub: int) -> bool:  # noqa: ARG002
-        """Return whether a leaf stands there."""
-        return key == self.key
-
-    def concerns(self, place: Place) -> bool:
-        """Return whether the key is in this place."""
+    def harmed_by(self, place: Place, maximum: int | None) -> bool:  # noqa: ARG002
+        """Return whether the key is in a place; no maximum shows that it is not."""
         return place.first <= int.from_bytes(self.key, "big") <= place.last
-
-    def allows(self, maximum: int) -> bool:  # noqa: ARG002
-        """Return False, as no maximum shows that a key is not there."""
-        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +268,12 @@ class Place:
 
     first: int
     last: int
+
+    @classmethod
+    def of(cls, key: bytes) -> Place:
+        """Return the place of one leaf."""
+        number = int.from_bytes(key, "big")
+        return cls(number, number)
 
     @classmethod
     def beside(cls, key: bytes, bit: int, side: int) -> Place:
@@ -410,7 +406,7 @@ class _Reader:
 
     def _read_leaf(self, leaf: Leaf) -> _Part:
         _check_length(leaf.key, leaf.value)
-        if self._claim is not None and self._claim.harms(leaf.key, leaf.pub):
+        if self._claim and self._claim.harmed_by(Place.of(leaf.key), leaf.pub):
             raise LedgerError("bad_proof", expected="absence", found=leaf.key.hex())
         return _Part(hash_leaf(leaf.key, leaf.pub, leaf.value), leaf.key)
 
@@ -430,10 +426,7 @@ class _Reader:
         return _Part(found, keys[0])
 
     def _check_harmless(self, part: _Part, place: Place) -> None:
-        claim = self._claim
-        if claim is None or not claim.concerns(place):
-            return
-        if part.maximum is None or not claim.allows(part.maximum):
+        if self._claim and self._claim.harmed_by(place, part.maximum):
             raise LedgerError(
                 "bad_proof", expected="an open part", found="one folded away"
             )

@@ -357,11 +357,11 @@ class _Folding:
 
     def matters(self, node: _Node, place: Place) -> bool:
         """Return whether a part must be opened, as a verifier sees its place."""
-        return any(
-            len(node) == 3 or not claim.allows(_number(node))
-            for claim in self._claims
-            if claim.concerns(place)
-        )
+        # Only a node can be folded so that its hash still binds its maximum.
+        return self._harmed(place, None if len(node) == 3 else _number(node))
+
+    def _harmed(self, place: Place, maximum: int | None) -> bool:
+        return any(claim.harmed_by(place, maximum) for claim in self._claims)
 
     def visit(self, node: _Node, *, must_open: bool) -> None:
         """Collect a part that must be opened or whose maximum is harmless."""
@@ -381,12 +381,12 @@ class _Folding:
         if not any(opened):  # a verifier needs one key below each open node
             opened[0] = True
         for child, place, must_open in zip(children, places, opened, strict=True):
-            if must_open or any(each.concerns(place) for each in self._claims):
+            if must_open or self._harmed(place, None):
                 self.visit(child, must_open=must_open)
             else:
                 self.items.append(Folded(child[0]))
 
     def _open(self, key: bytes, pub: int) -> None:
-        if self._free is not None and self._free.harms(key, pub):
+        if self._free is not None and self._free.harmed_by(Place.of(key), pub):
             raise LedgerError("overlap", found=key.hex(), hi=pub)
         self.items.append(Leaf(key, pub, self._value_of(key)))

@@ -430,8 +430,9 @@ def test_a_root_of_a_misbuilt_map_proves_nothing() -> None:
         proof = Proof((Branch(3, 0), *items))
         refused(verify_no_overlap, swapped, Interval(SCOPE, 0, 9), proof)
     twice = hash_branch(3, 0, hash_branch(3, 0, *hashes), value(2))
-    items = (Branch(3, 0), Branch(3, 0), a, Folded(hashes[1]), Folded(value(2)))
-    refused(verify_existence, twice, a, Proof(items))
+    inner = (Branch(3, 0), a, Folded(hashes[1]))
+    proof = Proof((Branch(3, 0), *inner, Folded(value(2))))
+    refused(verify_existence, twice, a, proof)
 
 
 @pytest.mark.parametrize(

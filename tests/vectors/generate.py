@@ -27,7 +27,7 @@ from ledger.log import (
     tile_path,
 )
 from ledger.mapproofs import Interval
-from ledger.state import HEIGHT_BYTES, height_of, read_record, record_key
+from ledger.state import HEIGHT_BYTES, height_of, load_at, record_key
 from ledger.statemap import StateMap, commit_value, derive_salt, map_key, scope_prefix
 from ledger.transactions import (
     TYPE_POSSESSION,
@@ -387,10 +387,9 @@ def make_proofs(ledger: SmallLedger) -> Any:
     name = origin(chain.chain_id)
     note = sign_note(encode_checkpoint(name, size, chain.log.root()), LOG_NAME, key)
     inclusion = chain.log.inclusion_proof(size - 1, size)
-    lot = read_record(chain.state, "lot", ledger.lot)
-    tiles = [
-        read_record(chain.state, "tile", str(lo), ledger.lot) for lo in (0, 60_000)
-    ]
+    lot = load_at(chain.state, map_key("lot", "", ledger.lot))
+    own = [map_key("tile", ledger.lot, "", lo) for lo in (0, 60_000)]
+    tiles = [load_at(chain.state, key) for key in own]
     files = [
         {
             **chain.prove(tile, lot),
