@@ -250,7 +250,9 @@ def check_demands(
         if demand.action in (ADMINS, PERSONS):
             check_number(own, demand)
             continue
-        asked = own[0].flat or _persons_by_policy(view, demand, own[0], time, totals)
+        asked = own[0].flat or _persons_by_policy(
+            view, demand, own[0].policy, time, totals
+        )
         needed = max(asked, least_persons(demand))
         if needed > 1 and len({key.person for key in own}) == 1:
             needed = persons_of_one(view, demand, needed, time, alone)
@@ -259,9 +261,9 @@ def check_demands(
 
 
 def _persons_by_policy(
-    view: View, demand: Demand, key: ActingKey, time: int, totals: Totals
+    view: View, demand: Demand, stored: JSONObject | None, time: int, totals: Totals
 ) -> int:
-    policy = in_force(key.policy, demand.member, time)
+    policy = in_force(stored, demand.member, time)
     bands, counted = find_bands(policy, demand)
     total = demand.amount_minor
     if counted:
@@ -310,11 +312,6 @@ def check_number(keys: Sequence[ActingKey], demand: Demand) -> None:
     persons, needed = len({key.person for key in counting}), least_persons(demand)
     if persons < needed:
         raise LedgerError("policy_not_met", expected=f"{needed} persons", found=persons)
-
-
-def policy_in_force(view: View, member: str, time: int) -> JSONObject:
-    """Return a member's policy as it stands at a block time."""
-    return in_force(read_record(view, "policy", member), member, time)
 
 
 def in_force(policy: JSONObject | None, member: str, time: int) -> JSONObject:
@@ -375,12 +372,9 @@ def persons_for(view: View, demand: Demand, time: int) -> int:
     """
     if demand.action in (ADMINS, PERSONS):
         return least_persons(demand)
-    policy = policy_in_force(view, demand.member, time)
-    bands, counted = find_bands(policy, demand)
-    date = date_at(time, policy["offset_minutes"])
-    before = read_total(view, demand, date) if counted else 0
-    needed = choose_persons(bands, before + demand.amount_minor)
-    needed = max(needed, least_persons(demand))
+    stored = read_record(view, "policy", demand.member)
+    asked = _persons_by_policy(view, demand, stored, time, {})
+    needed = max(asked, least_persons(demand))
     return persons_of_one(view, demand, needed, time, {}) if needed > 1 else needed
 
 

@@ -26,6 +26,11 @@ from ledger.subset import (
 )
 
 _PLAIN_VALUES: Final = (int, str, bool, type(None))
+# Choices, results, and, or; a dict, where ** copies.
+_PLAIN_NODES: Final = (
+    *(ast.If, ast.IfExp, ast.Return, ast.Pass, ast.Break, ast.Continue),
+    *(ast.BoolOp, ast.boolop, ast.Dict),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +133,11 @@ class FunctionCheck(ast.NodeVisitor):
         self._refuse = names.refuse
         self.uses: dict[str, int] = {}
 
-    def generic_visit(self, node: ast.AST) -> NoReturn:
-        """Refuse: what is not listed is not in the subset."""
+    def generic_visit(self, node: ast.AST) -> None:
+        """Accept what is as good as its parts; else it is not in the subset."""
+        if isinstance(node, _PLAIN_NODES):
+            self._visit_all(ast.iter_child_nodes(node))
+            return
         name = type(node).__name__
         what = (name, "rules do without it", "see the list in contracts/README.md")
         self._refuse(node, *FIXES.get(name, what))
@@ -209,10 +217,6 @@ class FunctionCheck(ast.NodeVisitor):
             self._refuse(node, "assignment to a slice", "lists are rebuilt", "[*a, *b]")
         self.visit(node.slice)
 
-    def visit_If(self, node: ast.If) -> None:
-        """Accept a choice."""
-        self._visit_all([node.test, *node.body, *node.orelse])
-
     def visit_For(self, node: ast.For) -> None:
         """Accept a loop, charged by the turn."""
         self.visit(node.iter)
@@ -228,19 +232,6 @@ class FunctionCheck(ast.NodeVisitor):
         if node.orelse:
             self._refuse(node, "else on a loop", "readers misread it", "a flag")
         self._visit_all(node.body)
-
-    def visit_Return(self, node: ast.Return) -> None:
-        """Accept a result."""
-        self._visit_all([node.value])
-
-    def visit_Pass(self, node: ast.Pass) -> None:
-        """Accept."""
-
-    def visit_Break(self, node: ast.Break) -> None:
-        """Accept."""
-
-    def visit_Continue(self, node: ast.Continue) -> None:
-        """Accept."""
 
     # --- expressions -------------------------------------------------------------
 
@@ -404,14 +395,6 @@ class FunctionCheck(ast.NodeVisitor):
             self._refuse(node, type(node.op).__name__, "rules count", "not, or -")
         self.visit(node.operand)
 
-    def visit_BoolOp(self, node: ast.BoolOp) -> None:
-        """Accept and, or."""
-        self._visit_all(node.values)
-
-    def visit_IfExp(self, node: ast.IfExp) -> None:
-        """Accept a choice of values."""
-        self._visit_all([node.test, node.body, node.orelse])
-
     def visit_Compare(self, node: ast.Compare) -> None:
         """Accept order, equality, membership; identity with None alone."""
         self._visit_all([node.left, *node.comparators])
@@ -435,19 +418,14 @@ class FunctionCheck(ast.NodeVisitor):
         else:
             self.visit(node.slice)
 
-    def visit_Tuple(self, node: ast.Tuple) -> None:
+    def visit_Tuple(self, node: ast.Tuple | ast.List) -> None:
         """Accept a tuple; * copies."""
         for part in node.elts:
             self.visit(part.value if isinstance(part, ast.Starred) else part)
 
     def visit_List(self, node: ast.List) -> None:
         """Accept a list; * copies."""
-        for part in node.elts:
-            self.visit(part.value if isinstance(part, ast.Starred) else part)
-
-    def visit_Dict(self, node: ast.Dict) -> None:
-        """Accept a dict; ** copies."""
-        self._visit_all([*node.keys, *node.values])
+        self.visit_Tuple(node)
 
     def visit_ListComp(self, node: ast.ListComp) -> None:
         """Accept, charged by the turn."""
