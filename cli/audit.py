@@ -57,7 +57,10 @@ EXITS: Final = {
 }
 # Kinds of errors that say something of the ledger, not of how it was opened.
 FINDINGS: Final = ("tampered", "incomplete")
-NOT_IN_SOURCE: Final = "What it holds: run: allonge audit verify --help"
+NOT_IN_SOURCE: Final = (
+    "Name a block of it by height, or a transaction of it by its id; how many there "
+    "are: run: allonge audit verify --help"
+)
 TRUST_FILE_BYTES_MAX: Final = 65_536
 GENESIS_MARK: Final = b'"t":"allonge.genesis.v1"'
 HEX_64: Final = re.compile(r"[0-9a-f]{64}")

@@ -66,6 +66,7 @@ def describe_block(block: Block, figures: JSONObject, what: str) -> JSONObject:
     by_id = {receipt["tx"]: receipt for receipt in receipts if "tx" in receipt}
     return {
         "events": [decode(raw) for raw in block.events],
+        "hash": header.hash.hex(),
         "height": block.height,
         "names": [
             {"id": row["id"], "name": row["name"]}
@@ -113,6 +114,7 @@ def _field(name: str, value: object) -> str:
 def print_block(described: JSONObject, *, has_figures: bool) -> None:
     """Print what a block did."""
     print_text(f"block {described['height']}, {described['time']}")
+    print_text(f"hash {described['hash']}")
     for item in described["transactions"]:
         name = name_id("transaction", item["id"])
         print_text("")

@@ -40,11 +40,14 @@ FILE_BYTES_MAX: Final = 1_048_576
 FACTS_OF: Final[Mapping[str, tuple[str, ...]]] = {
     "account": ("attester", "currency", "owner"),
     "deal": ("currency", "payee", "payer", "purpose", "receivable"),
+    "discrepancy": ("code",),
+    "dispute": ("receivable",),
     "member": ("name",),
     "offer": (
         *("currency", "document", "giver", "hi", "lo", "purpose", "receiver"),
         *("recourse", "until_ms"),
     ),
+    "order": ("authority", "member", "reference"),
     "payto": ("account", "receivable", "until_ms"),
     "payout": ("amount_minor", "currency", "payee", "state"),
     "programme": (

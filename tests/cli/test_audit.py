@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import stat
 from contextlib import nullcontext
@@ -245,6 +246,7 @@ def test_a_block_is_explained_as_data(setting: Setting, capsys: Capture) -> None
         ended = run(capsys, *arguments)
     found = json.loads(ended.stdout)
     assert found["height"] == 4
+    assert re.fullmatch("[0-9a-f]{64}", found["hash"])
     assert found["transactions"][0]["code"] == "ok"
     assert run(capsys, "explain", setting.file, 99).exit_code == 6
 

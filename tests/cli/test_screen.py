@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import re
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cli.amounts import format_amount
+from cli.signing import lines
 from cli.signing.acting import print_pages
-from cli.signing.file import SigningFile
+from cli.signing.file import FACTS_OF, SigningFile
 from cli.signing.screen import (
     Facts,
     draw,
@@ -87,6 +90,13 @@ def test_every_act_has_a_screen() -> None:
     """An act nobody can read cannot be signed; publishing rules is not read."""
     acts = {act for rule in load_installed().rules for act in rule.actions}
     assert acts | set(kernel.ACTIONS) - {"rules.publish"} == set(ACTS)
+
+
+def test_what_screens_state_of_things_is_kept_for_them() -> None:
+    """A fact that no signing file holds would never be seen."""
+    text = Path(lines.__file__).with_name("screens.txt").read_text("utf-8")
+    for kind, name in re.findall(r"\{([a-z_]+)>([a-z_]+)", text):
+        assert name in FACTS_OF[kind], kind
 
 
 @pytest.mark.parametrize("act", ACTS)
