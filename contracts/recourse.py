@@ -113,7 +113,8 @@ def call(ctx: Context, body: Call) -> None:
     record = need_live(ctx, body.receivable)
     programme = ctx.need("programme", record["programme"])
     tile = need_free_tile(ctx, record["id"], body.input.lo, body.input.rev)
-    check_own(ctx, programme, record, tile)
+    # What it owes the account is taken off the price that this receives.
+    check_own(ctx, programme, record, tile, netted=body.way == "account")
     if tile["holder"] in ctx.alone and body.way == "direct":
         # Its word that it was paid would move the units; a bank's word may.
         ctx.refuse("wrong_way", way=body.way)
@@ -135,11 +136,18 @@ def call(ctx: Context, body: Call) -> None:
     open_price(ctx, record, noticed, part, body, ("recourse", link["member"]))
 
 
-def check_own(ctx: Context, programme: Record, record: Record, tile: Record) -> None:
+def check_own(
+    ctx: Context,
+    programme: Record,
+    record: Record,
+    tile: Record,
+    *,
+    netted: bool = False,
+) -> None:
     """Refuse units that are pledged, or whose holder owes money back on them."""
     if "pledge" in tile:
         ctx.refuse("not_transferable", lo=tile["lo"])
-    if owes_back(ctx, programme, record, tile["holder"]):
+    if owes_back(ctx, programme, record, tile["holder"], netted=netted):
         ctx.refuse("claim_open", receivable=record["id"])
 
 

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.sale_verbs import price
+from tests.sale_verbs import apart, price
 from tests.stage import Body, Stage
-from tests.verbs import close, live, transfer, wait
+from tests.verbs import (
+    attest,
+    close,
+    instruct,
+    live,
+    open_account,
+    pick,
+    receive,
+    reverse,
+    split,
+    transfer,
+    wait,
+)
 from tests.world import DAY_MS, digest_of
 
 
@@ -69,6 +81,19 @@ def backed(stage: Stage, days: int) -> None:
     transfer(stage, 0, 1000, recourse="with")
     wait(stage, days)
     close(stage, -1)
+
+
+def owing(stage: Stage, amount: int = 100_000, *, cut: int = 0, other: int = 0) -> None:
+    """Let beta be paid its part of so much, and owe it back; prices may come apart."""
+    (apart if other else open_account)(stage)
+    backed(stage, 9)
+    if cut:
+        split(stage, cut)
+    receive(stage, amount, names="it")
+    pick(stage, "beta")
+    instruct(stage)
+    attest(stage)
+    reverse(stage, amount)
 
 
 def passed(stage: Stage, days: int) -> None:

@@ -92,6 +92,35 @@ from an own account     | owed, receive 9, pick, instruct, take_back 9,
                         | receive 9 k2                | state         | settled
 """
 
+# A debtor pays beta 100, or all, for a while, so that it owes that and cannot call on
+# alpha till its time is over.
+CALLED = """
+who owes money calls on   | owing        | call 901            | ok
+but never directly        | owing        | call 901 way=direct | claim_open
+nor does it sell          | owing        | rebuy 0 900 5       | claim_open
+where prices come apart   | owing other=1 | call 901           | claim_open
+it owes nothing any more  | owing, call 901, price payer=alpha | claimed beta | 0
+and gets the rest         | owing, call 901, price payer=alpha | payable beta due | 801
+an order after the claim  | owing, call 901, freeze_amount 950 beta,
+                          | price payer=alpha             | payable beta held | 801
+the price goes back       | owing, call 901, price payer=alpha,
+                          | price_back 0 r2               | claimed beta | 100
+after it was sent         | owing, call 901, price payer=alpha, send_price,
+                          | price_back 0 r2               | claimed beta | 901
+and came back, too        | owing, call 901, price payer=alpha, send_price,
+                          | price_back 0 r2, status rejected | claimed beta | 100
+a part of it              | owing, call 901, price payer=alpha,
+                          | price_back -501 r2            | payable beta due | 401
+what it owed for came back | owing, call 901, price payer=alpha, pick beta paid,
+                          | bounce                        | payable beta due | 901
+the debtor pays meanwhile | owing, call 901, receive 100000 k2 names=it,
+                          | price payer=alpha             | claimed beta | 0
+all of the price          | owing 1000000, call 1001,
+                          | price payer=alpha             | payable beta due | 1
+part by part              | owing 1000000 cut=500, call 501, price payer=alpha,
+                          | call 501 500, price key=p2 payer=alpha | claimed beta | 0
+"""
+
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> Stage:
@@ -115,6 +144,13 @@ def stage() -> Iterator[Stage]:
 @rows(IN_ITS_PLACE, PAID_AFTER_ALL)
 def test_nobody_is_paid_with_what_went_back(stage: Stage, row: Row) -> None:
     """Neither a seller in its buyer's place, nor who was paid though rejected."""
+    order_verbs.calm(stage)
+    assert row.answer(stage) == row.code
+
+
+@rows(CALLED)
+def test_who_owes_money_calls_on_its_transferor(stage: Stage, row: Row) -> None:
+    """No debtor keeps a holder from recourse by paying it for a while."""
     order_verbs.calm(stage)
     assert row.answer(stage) == row.code
 

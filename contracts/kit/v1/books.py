@@ -476,6 +476,19 @@ def end_claim(
     return taken
 
 
+def keep_claim(ctx: Context, deal: Record) -> Record:
+    """Return a paid deal, not written, off whose price goes what its payee owes."""
+    place = (deal["account"], deal["receivable"], deal["payee"])
+    kept = end_claim(ctx, *place, deal["net_minor"])
+    if not kept:
+        return deal
+    rest = kept
+    for number in deal["payouts"]:
+        rest -= take_back(ctx, number, rest)
+    move_books(ctx, deal["account"], claims_minor=-kept, payable_minor=-kept)
+    return {**deal, "cancelled_minor": kept, "kept_minor": kept}
+
+
 def recalled_from(ctx: Context, receipt: Record) -> str:
     """Return who owes what went back of a receipt and its bank took, too.
 

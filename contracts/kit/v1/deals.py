@@ -12,6 +12,7 @@ from contracts.kit.v1.books import (
     add_claim,
     cancel_failed,
     cancel_price,
+    keep_claim,
     list_cuts,
     move_books,
     owed_to,
@@ -230,7 +231,7 @@ def settle_deal(ctx: Context, deal: Record, receipt: Record) -> None:
         return
     paid = move_deal(ctx, deal, receipt["id"])
     paid["payouts"] = pay_price(ctx, deal)
-    ctx.write({**paid, "receipt": receipt["id"]})
+    ctx.write({**keep_claim(ctx, paid), "receipt": receipt["id"]})
     ctx.write({**receipt, "passed_minor": receipt["amount_minor"]})
 
 
@@ -268,7 +269,8 @@ def is_possible(ctx: Context, deal: Record) -> bool:
         return False
     if how == RETIRE and not is_redeemable(ctx, programme, record, units):
         return False
-    return not owes_back(ctx, programme, record, tile["holder"])
+    netted = deal["purpose"] == "recourse" and deal["way"] == "account"
+    return not owes_back(ctx, programme, record, tile["holder"], netted=netted)
 
 
 def is_worth(deal: Record) -> bool:
@@ -459,7 +461,10 @@ def cancel_parties(ctx: Context, deal: Record, account: str) -> int:
 
 
 def claim_sent(ctx: Context, deal: Record) -> None:
-    """Let payees owe what they were sent of a price that is gone."""
+    """Let payees owe what they were sent of a price that is gone, or owed before."""
+    if "kept_minor" in deal:
+        place = (deal["account"], deal["receivable"], deal["payee"])
+        add_claim(ctx, *place, deal["kept_minor"])
     for number in deal["payouts"]:
         for payout in list_cuts(ctx, number):
             if payout["amount_minor"] and payout["state"] not in UNSENT:

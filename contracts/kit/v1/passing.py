@@ -124,16 +124,27 @@ def check_record_date(ctx: Context, programme: Record, record: Record) -> None:
             ctx.refuse("record_date", from_date=last)
 
 
-def owes_back(ctx: Context, programme: Record, record: Record, member: str) -> bool:
-    """Say whether a member owes money on a receivable to an account or a seller."""
+def owes_back(
+    ctx: Context,
+    programme: Record,
+    record: Record,
+    member: str,
+    *,
+    netted: bool = False,
+) -> bool:
+    """Say whether a member owes money on a receivable to an account or a seller.
+
+    What is netted with its price, which the account of prices receives, is no matter.
+    """
     if not ctx.count_rows("burdens", record["id"]):
         return False
     if ctx.count_rows("owing", member + "/" + record["id"]):
         return True
-    accounts = [record["account"]]
-    if settlement_account(programme) != record["account"]:
-        accounts.append(settlement_account(programme))
-    return any(claim_left(ctx, item, record["id"], member) for item in accounts)
+    item, paid_to = record["id"], settlement_account(programme)
+    other = record["account"] != paid_to
+    if other and claim_left(ctx, record["account"], item, member):
+        return True
+    return not netted and claim_left(ctx, paid_to, item, member) > 0
 
 
 def check_receiver(ctx: Context, record: Record, tile: Record, receiver: str) -> None:
