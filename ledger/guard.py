@@ -38,21 +38,12 @@ CALL_FIX: Final = (
 )
 
 
-def check_source(path: str, source: str) -> None:
-    """Accept a file of the rulebook.
+def read_source(path: str, source: str) -> ast.Module:
+    """Return the syntax tree of a file of the rulebook that may run.
 
     Args:
         path: ``receivable/circulation.py`` for a rule, ``kit/v1/rule.py``.
         source: the file's text.
-
-    Raises:
-        LedgerError: ``rule_refused`` with path, line, reason and fix.
-    """
-    read_source(path, source)
-
-
-def read_source(path: str, source: str) -> ast.Module:
-    """Return the syntax tree of a file that may run.
 
     Raises:
         LedgerError: ``rule_refused`` with path, line, reason and fix.

@@ -17,9 +17,15 @@ from ledger.encoding import decode, digest
 from ledger.errors import LedgerError
 from ledger.export import ExportFacts
 from ledger.genesis import Founded, parse_genesis, salt_commitment
-from ledger.loader import kit_hash, manifest_hash, rule_manifest, rulebook_hash
+from ledger.loader import (
+    kit_hash,
+    manifest_hash,
+    rule_manifest,
+    rule_name,
+    rule_names,
+    rulebook_hash,
+)
 from ledger.log import Log, hash_leaf, root_of
-from ledger.subset import RULE_PATH
 from ledger.transactions import Transaction, parse_transaction
 
 PUBLISH: Final = "rules.publish"
@@ -134,16 +140,11 @@ def check_rules(publications: Sequence[bytes], expected_hash: str) -> None:
     kit = kit_hash(files)
     manifests = {
         name: manifest_hash(rule_manifest(name, _declared_version(files, name), files))
-        for name in _rule_names(files)
+        for name in rule_names(files)
     }
     found = rulebook_hash(kit, manifests)
     if found != expected_hash:
         raise LedgerError("rule_mismatch", expected=expected_hash, found=found)
-
-
-def _rule_names(files: dict[str, str]) -> list[str]:
-    matches = (RULE_PATH.fullmatch(path) for path in files)
-    return sorted({match[1] for match in matches if match})
 
 
 def _declared_version(files: dict[str, str], name: str) -> int:
@@ -153,8 +154,7 @@ def _declared_version(files: dict[str, str], name: str) -> int:
     of these files is run.
     """
     for path, source in sorted(files.items()):
-        match = RULE_PATH.fullmatch(path)
-        if match is None or match[1] != name:
+        if rule_name(path) != name:
             continue
         try:
             tree = ast.parse(source)

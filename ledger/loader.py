@@ -87,10 +87,10 @@ def _load(items: tuple[tuple[str, str], ...]) -> LoadedRules:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         modules = _Modules(files).load()
-    rules = tuple(modules[path]["rule"] for path, _ in items if _rule_name(path))
+    rules = tuple(modules[path]["rule"] for path, _ in items if rule_name(path))
     manifests = {
         name: manifest_hash(rule_manifest(name, _version_of(name, rules), files))
-        for name in sorted({_rule_name(path) for path in files} - {""})
+        for name in rule_names(files)
     }
     return LoadedRules(
         kit=kit_hash(files),
@@ -128,7 +128,7 @@ def rule_manifest(name: str, version: int, files: Mapping[str, str]) -> bytes:
             "size_bytes": len(source.encode()),
         }
         for path, source in sorted(files.items())
-        if _rule_name(path) == name
+        if rule_name(path) == name
     ]
     return encode(
         {"files": rows, "kit": kit_hash(files), "name": name, "version": version}
@@ -150,7 +150,13 @@ def rulebook_hash(kit: str, manifests: Mapping[str, str]) -> str:
     return hex_digest(encode({"kit": kit, "rules": dict(manifests)}))
 
 
-def _rule_name(path: str) -> str:
+def rule_names(files: Mapping[str, str]) -> list[str]:
+    """Return the rules that files are of."""
+    return sorted({rule_name(path) for path in files} - {""})
+
+
+def rule_name(path: str) -> str:
+    """Return the rule that a file is of, empty if of none."""
     match = RULE_PATH.fullmatch(path)
     return match[1] if match else ""
 
@@ -234,7 +240,7 @@ class _Modules:
             if KIT_PATH.fullmatch(name) and name.endswith("/rule.py")
         )
         rule = namespace.get("rule")
-        if not isinstance(rule, kinds) or rule.name != _rule_name(path):
+        if not isinstance(rule, kinds) or rule.name != rule_name(path):
             raise _refused(path, 1, "rule", "it is no Rule with the folder's name")
 
 

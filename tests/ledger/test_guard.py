@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import LedgerError
-from ledger.guard import check_source
+from ledger.guard import read_source
 from tests.ledger.escapes import BODIES, BOMBS, FAULTS, TEXTS, TOPS
 from tests.ledger.metering import verdicts
 from tests.ledger.rulefiles import HEAD, KIT, PATH, file_of, function_of
@@ -70,7 +70,7 @@ def test_escape_is_refused_with_line_reason_and_fix(name: str) -> None:
     source, found = REFUSED[name]
     start = time.process_time()
     with pytest.raises(LedgerError) as refusal:
-        check_source(PATH, source)
+        read_source(PATH, source)
     assert time.process_time() - start < 5  # of some hundredths
     assert refusal.value.code == "rule_refused"
     assert found in refusal.value.found
@@ -87,7 +87,7 @@ def test_kit_is_kept_from_the_machine(name: str) -> None:
     """The kit's wider subset still ends where machines differ or can be reached."""
     source, found = KIT_REFUSED[name]
     with pytest.raises(LedgerError) as refusal:
-        check_source("kit/v1/parts.py", source)
+        read_source("kit/v1/parts.py", source)
     assert found in refusal.value.found
 
 
@@ -95,22 +95,22 @@ def test_kit_is_kept_from_the_machine(name: str) -> None:
 def test_what_only_the_meter_can_stop_passes_the_guard(body: str) -> None:
     """The bombs are written in the subset, so the meter's tests test the meter."""
     top = "class Part(Payload):\n    rows: list[int]\n\n\n"
-    check_source(PATH, function_of(body).replace("def attack", top + "def attack"))
+    read_source(PATH, function_of(body).replace("def attack", top + "def attack"))
 
 
 def test_refusal_names_the_line() -> None:
     """The line is the one an editor shows."""
     with pytest.raises(LedgerError) as refusal:
-        check_source(PATH, function_of("n += 1\nn += 2\nreturn n / 3"))
+        read_source(PATH, function_of("n += 1\nn += 2\nreturn n / 3"))
     assert refusal.value.details["line"] == HEAD.count("\n") + 2 + 5
 
 
 def test_no_more_than_the_bytes_of_a_transaction() -> None:
     """The bound is on bytes, and it is the last size that fits."""
     filler = "#" * (46_900 - len(HEAD) - 1) + "\n"
-    check_source(PATH, HEAD + filler)
+    read_source(PATH, HEAD + filler)
     with pytest.raises(LedgerError):
-        check_source(PATH, HEAD + "#" + filler)
+        read_source(PATH, HEAD + "#" + filler)
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ def test_no_more_than_the_bytes_of_a_transaction() -> None:
 def test_paths_are_of_two_forms(path: str) -> None:
     """A file that is neither rule nor kit has no profile to be checked against."""
     with pytest.raises(LedgerError):
-        check_source(path, HEAD)
+        read_source(path, HEAD)
 
 
 def test_the_small_kit_passes() -> None:
     """Classes, exceptions and imports of the kit are in its subset."""
     for path, source in KIT.items():
-        check_source(path, source)
+        read_source(path, source)
 
 
 def test_rules_of_this_project_pass() -> None:
@@ -136,9 +136,9 @@ def test_rules_of_this_project_pass() -> None:
     for path in sorted(root.rglob("*.py")):
         inside = path.relative_to(root)
         if inside.name != "__init__.py" and inside.parts[0] != "kit":
-            check_source("rule/" + inside.name, path.read_text("utf-8"))
+            read_source("rule/" + inside.name, path.read_text("utf-8"))
         elif len(inside.parts) == 3:
-            check_source(inside.as_posix(), path.read_text("utf-8"))
+            read_source(inside.as_posix(), path.read_text("utf-8"))
 
 
 def other_pythons() -> list[Path]:
