@@ -35,7 +35,7 @@ def stage() -> Iterator[Stage]:
 # The act; what stands before, where ``bound`` puts an order on a holder and its units;
 # the operation; its answers to an order on the units, on the member, on an amount: all
 # that it has. That one binds no unit, but refuses what leaves the holder too little,
-# when units go and not before.
+# when units go or a price is agreed that will not be taken in their place.
 HOLDERS = """
 receivable.split        | live, bound alpha 1000000 | split 5 | frozen frozen ok
 receivable.merge        | live, split 5, bound alpha 1000000,
@@ -56,7 +56,7 @@ receivable.transfer     | live, bound alpha 1000000,
 sale.request            | live, bound alpha 1000000 | ask 0 5 | ok ok ok
 sale.quote              | live, ask 0 5, bound alpha 1000000 | bid | ok ok ok
 sale.take               | live, ask 0 5, bid, bound alpha 1000000,
-                        | | buy | frozen frozen ok
+                        | | buy | frozen frozen frozen
 sale.take, paid         | sold, bound alpha 1000000, price | held lender | 0 0 0
 deal.received           | sold way=direct, bound alpha 1000000,
                         | | got | deal_closed deal_closed deal_closed
@@ -71,7 +71,9 @@ deal.register           | registry_deal, sold registered=1, price, bound lender 
 recourse.call           | backed 9, bound beta 1000 | call 1001 | frozen frozen ok
 holding.redeem          | live, bound alpha 1000000 | redeem 0 9 9 | frozen frozen ok
 holding.repurchase      | live, transfer 0 1000, bound beta 1000,
-                        | | rebuy 0 1000 999 | frozen frozen ok
+                        | | rebuy 0 1000 999 | frozen frozen frozen
+holding.repurchase, all | live, transfer 0 1000, bound beta 1000,
+                        | | rebuy 0 1000 1000 | frozen frozen ok
 receivable.cancel_live  | live, bound alpha 1000000 | cancel_live | frozen frozen frozen
 receivable.reduce, own  | soft, bound alpha 1000000, reduce 5 | left_claim | 5 5 5
 receivable.reduce       | soft, transfer 0 500000, bound beta 500000,

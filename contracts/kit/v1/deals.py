@@ -55,6 +55,7 @@ from contracts.kit.v1.standing import (
     find_hold,
     find_insolvency,
     is_related,
+    need_kept,
 )
 from contracts.kit.v1.terms import settlement_account
 
@@ -86,7 +87,8 @@ def open_deal(ctx: Context, record: Record, tile: Record, terms: Record) -> Reco
 
     Raises:
         Refusal: ``bad_cut``, ``part_too_small``; ``bad_receiver``, the units
-            cannot go to the payer; ``record_date``; ``bad_pay_by``; ``bad_price``.
+            cannot go to the payer; ``record_date``; ``bad_pay_by``; ``bad_price``;
+            ``frozen``, an order on an amount would not let them go.
     """
     programme = ctx.need("programme", record["programme"])
     check_part(ctx, record, tile, terms["lo"], terms["hi"])
@@ -106,6 +108,8 @@ def open_deal(ctx: Context, record: Record, tile: Record, terms: Record) -> Reco
         or terms["net_minor"] + fees != price
     ):
         ctx.refuse("bad_price", price_minor=price)
+    if not is_worth(terms):
+        need_kept(ctx, record, tile, terms["hi"] - terms["lo"])
     deal = {
         **terms,
         "account": settlement_account(programme),
