@@ -24,6 +24,7 @@ from ledger.books import (
     line_name,
     line_net,
     line_paid,
+    normal_number,
     sum_by,
     was_live,
     wrong,
@@ -123,13 +124,6 @@ def check_holders(books: Books) -> int:
                 raise wrong("I3", item, "locks inside and apart", lock["id"])
             end[own] = max(end[own], lock["hi"])
     return len(books["tile"])
-
-
-def normal_number(number: str) -> str:
-    """Return an invoice number as identities compare it."""
-    return "".join(
-        char.upper() if char.isascii() else char for char in number if char != " "
-    )
 
 
 def _uses_stand(books: Books, receivable: JSONObject) -> bool:

@@ -90,6 +90,13 @@ def goes_live(was: JSONObject, now: JSONObject) -> bool:
     return was_live(now) and not was_live(was)
 
 
+def normal_number(number: str) -> str:
+    """Return an invoice number as identities compare it."""
+    return "".join(
+        char.upper() if char.isascii() else char for char in number if char != " "
+    )
+
+
 def line_paid(line: JSONObject) -> int:
     """Return what a line was paid, before anything was taken back."""
     return int(line["principal_minor"] + line["interest_minor"])

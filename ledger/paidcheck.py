@@ -12,7 +12,7 @@ from typing import Final
 
 from ledger.books import UNSENT, Sums, compare, line_back, line_paid, sum_by, wrong
 from ledger.encoding import JSONObject
-from ledger.state import read_record, scan_records
+from ledger.state import scan_records
 from ledger.sweepcheck import (
     group_name,
     is_contested,
@@ -47,11 +47,10 @@ def _check_claims(block: Block) -> None:
             continue
         record = block.read("receivable", line["receivable"])
         place = (record.get("account", ""), f"{record.get('id')}/{line['holder']}")
-        claim = read_record(block.view, "claim", place[1], place[0])
+        owed = block.read("claim", place[1], place[0]).get("amount_minor", 0)
         # One that the block wrote may have been raised after the line.
-        if claim is not None and claim["amount_minor"] and place not in touched:
-            owed = f"{claim['amount_minor']} of it kept"
-            raise wrong("I9", line["id"], owed, line["claimed_minor"])
+        if owed and place not in touched:
+            raise wrong("I9", line["id"], f"{owed} of it kept", line["claimed_minor"])
 
 
 def _check_charges(block: Block) -> None:
@@ -171,9 +170,8 @@ def _check_locks(block: Block) -> None:
     for line in block.new("line"):
         payout = block.read("payout", line.get("payout", ""))
         for tile in scan_records(block.view, "retired", line["id"]) if payout else ():
-            for lock in tile["locks"]:
-                binds = lock["kind"] == "freeze" and lock["until"] >= block.time
-                known = not binds or lock["id"] in payout.get("locks", ())
+            for lock in block.freezes(tile):
+                known = lock["id"] in payout.get("locks", ())
                 if not known and block.binds(lock["id"]):
                     raise wrong("orders", line["id"], lock["id"], "no trace of it")
 
@@ -189,7 +187,7 @@ def _check_frozen(block: Block) -> None:
     # Of several on one receivable the last comes first: it is undone for the others.
     for sweep in sorted(sweeps, key=lambda row: str(row["order"]), reverse=True):
         item, own = sweep["receivable"], paid[sweep["id"]]
-        if read_record(block.view, "standing", item) is None:
+        if not block.read("standing", item):
             continue
         record = block.read("receivable", item)
         ids = {line["id"] for line in own}
@@ -224,19 +222,15 @@ def _weigh_frozen(
     live = [tile for tile in tiles if tile["state"] == "live"]
     retired = [tile for tile in tiles if tile["state"] == "retired"]
     for tile in (*live, *retired[:RETIRED_MAX]):
-        days = late_days(programme, record, sweep["value_date"])
+        paid_by = sweep
         if tile["state"] == "retired":
-            receipt = read_record(block.view, "receipt", tile["receipt"])
-            # What was paid directly bore none.
-            date = receipt["value_date"] if receipt else record["adjusted_date"]
-            days = late_days(programme, record, date)
-        binding = sorted(
-            lock["id"]
-            for lock in tile["locks"]
-            if lock["kind"] == "freeze" and lock["until"] >= block.time
-        )
-        before, units = weights.get(tuple(binding), (0, 0)), tile["hi"] - tile["lo"]
-        weights[tuple(binding)] = (before[0] + units * days, before[1] + units)
+            paid_by = block.read("receipt", tile["receipt"])
+        # What was paid directly bore none.
+        date = paid_by.get("value_date", record["adjusted_date"])
+        days, units = late_days(programme, record, date), tile["hi"] - tile["lo"]
+        binding = tuple(sorted(lock["id"] for lock in block.freezes(tile)))
+        before = weights.get(binding, (0, 0))
+        weights[binding] = (before[0] + units * days, before[1] + units)
     return weights
 
 
@@ -266,9 +260,7 @@ def _orders_on(block: Block, payout: JSONObject) -> Iterator[JSONObject]:
     """Yield what binds a payout's money and stands as it stood before the block."""
     found = [*payout.get("locks", ())]
     for name in ("payee", "account", "receipt"):
-        subject = payout.get(name)
-        standing = read_record(block.view, "standing", subject) if subject else None
-        found += standing["orders"] if standing else ()
+        found += block.read("standing", payout.get(name, "")).get("orders", ())
     for item in found:
         order = block.read("order", item)
         same = order.get("currency", payout["currency"]) == payout["currency"]

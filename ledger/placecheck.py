@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from ledger.blocks import date_at
-from ledger.bookcheck import normal_number
-from ledger.books import OWED, compare, line_back, line_net, wrong
+from ledger.books import OWED, compare, line_back, line_net, normal_number, wrong
 from ledger.encoding import JSONObject
 from ledger.state import scan_records
 from ledger.sweepcheck import split

@@ -102,9 +102,8 @@ def _check_passing(
     giver, receiver = was["holder"], tile["holder"]
     lo, hi = max(was["lo"], tile["lo"]), min(was["hi"], tile["hi"])
     item = f"{tile['scope']}/{lo}"
-    for lock in was["locks"]:
-        held = lock["kind"] == "freeze" and lock["lo"] < hi and lo < lock["hi"]
-        if held and block.binds(lock["id"]) and lock["until"] >= block.time:
+    for lock in block.freezes(was):
+        if lock["lo"] < hi and lo < lock["hi"] and block.binds(lock["id"]):
             raise wrong("I3", item, f"frozen by {lock['id']}", receiver)
     scope = tile["scope"]
     for order in block.orders_on(giver):

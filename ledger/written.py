@@ -92,6 +92,11 @@ class Block:
             if self.binds(item):
                 yield self.read("order", item)
 
+    def freezes(self, tile: JSONObject) -> list[JSONObject]:
+        """Return the locks of orders on a tile's units that have not run out."""
+        locks = (lock for lock in tile["locks"] if lock["kind"] == "freeze")
+        return [lock for lock in locks if lock["until"] >= self.time]
+
     # -- acts ----------------------------------------------------------------------
 
     def signers(self, *items: object) -> set[str]:
