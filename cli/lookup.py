@@ -215,7 +215,8 @@ class Lookup:
             accounts: only of these.
         """
         client = self.session.client
-        own = accounts or (None, *(row["id"] for row in client.items(PATHS["account"])))
+        rows = [] if accounts else client.items(PATHS["account"])
+        own = accounts or [None, *(str(row["id"]) for row in rows)]
         for account in own:
             yield from client.items(PATHS["payout"], account=account, state=state)
 

@@ -16,6 +16,18 @@ from ledger.names import parse_id, resolve_id, short_id
 FULL: Final = re.compile(r"[0-9a-f]{64}")
 # Members are known by numbers of others too: LEI, VAT and so on.
 IDENTIFIER: Final = re.compile(r"([A-Za-z0-9._-]{1,20}):([A-Za-z0-9][ -~]{0,49})")
+# Kinds of things that can be shown by their ids.
+SHOWN_KINDS: Final = (
+    *("receivable", "offer", "member", "programme", "account", "payout"),
+    *("deal", "dispute", "order", "quote", "receipt", "request"),
+)
+# Those, and what is named by its id in a command of its own alone.
+NAMED_KINDS: Final = (*SHOWN_KINDS, "discrepancy")
+# Fields that hold the id of a member; the others are called after their kind.
+MEMBERS: Final = (
+    *("attester", "debtor", "giver", "guardian", "holder", "lender", "member"),
+    *("owner", "payee", "payer", "placer", "receiver", "seller", "supplier"),
+)
 # Incoming money is named by the bank entry that brought it.
 SAME_ID: Final = {"receipt": "entry"}
 

@@ -6,22 +6,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from cli.amounts import format_amount
-from cli.people import FULL, name_id
+from cli.people import FULL, MEMBERS, NAMED_KINDS, name_id
 from cli.signing.lines import label_of, read_words
 from cli.signing.screen import show_minute, show_offset, show_rate
 from ledger.encoding import JSONObject
 
-SHOWN_KINDS: Final = (
-    *("receivable", "offer", "member", "programme", "account", "payout"),
-    *("deal", "dispute", "order", "quote", "receipt", "request"),
-)
-# Kinds that people name by their ids; one of them has a command of its own alone.
-NAMED_KINDS: Final = (*SHOWN_KINDS, "discrepancy")
-# Fields that hold the id of a member; the others are called after their kind.
-MEMBERS: Final = (
-    *("attester", "debtor", "giver", "guardian", "holder", "lender", "member"),
-    *("owner", "payee", "payer", "placer", "receiver", "seller", "supplier"),
-)
 # What people look for first; all else follows as the record has it.
 FIRST: Final = (
     *("id", "name", "state", "status", "debtor", "supplier", "giver", "receiver"),

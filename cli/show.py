@@ -14,8 +14,8 @@ from cli.amounts import format_amount
 from cli.command import argument, reads
 from cli.incoming import spread_incoming
 from cli.lookup import OWN_ACCOUNT, Lookup
-from cli.people import check_id, find_id, name_id
-from cli.records import NAMED_KINDS, SHOWN_KINDS, describe_record
+from cli.people import NAMED_KINDS, SHOWN_KINDS, check_id, find_id, name_id
+from cli.records import describe_record
 from cli.session import Session, with_node
 from cli.signing.screen import show_minute
 from cli.tables import Column, print_rows, save_csv, table, write_csv

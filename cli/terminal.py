@@ -312,8 +312,7 @@ def _detail(name: str, facts: JSONObject) -> str:
 
 def _name_item(name: str, value: str) -> str:
     """Return the people's id of what a detail names, where its field says of what."""
-    from cli.people import name_id
-    from cli.records import MEMBERS, NAMED_KINDS
+    from cli.people import MEMBERS, NAMED_KINDS, name_id
 
     kind = "member" if name in MEMBERS else name
     return name_id(kind, value) if kind in NAMED_KINDS else value
