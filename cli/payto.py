@@ -55,7 +55,7 @@ def list_changes(lookup: Lookup, receivable: JSONObject | None) -> None:
         Column("your answer", "text", "answer"),
     )
     note = "To answer as a holder: run: allonge pay-to answer --help"
-    print_list(lookup.session, columns, changes, note if changes else "None.")
+    print_list(lookup.session, columns, changes, note if changes else "")
 
 
 @pay_to.command("answer")
