@@ -226,7 +226,7 @@ def _weigh_frozen(
         if tile["state"] == "retired":
             paid_by = block.read("receipt", tile["receipt"])
         # What was paid directly bore none.
-        date = paid_by.get("value_date", record["adjusted_date"])
+        date = paid_by.get("value_date") or record["adjusted_date"]
         days, units = late_days(programme, record, date), tile["hi"] - tile["lo"]
         binding = tuple(sorted(lock["id"] for lock in block.freezes(tile)))
         before = weights.get(binding, (0, 0))
