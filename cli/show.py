@@ -20,6 +20,7 @@ from cli.session import Session, with_node
 from cli.signing.screen import show_minute
 from cli.tables import Column, print_rows, save_csv, table, write_csv
 from cli.terminal import (
+    MOMENT_MS_MAX,
     called_name,
     print_facts,
     print_json,
@@ -124,7 +125,7 @@ def inbox(session: Session, files: Path | None) -> None:
     from cli.views import read_files, read_suspense, read_work
 
     lookup = Lookup(session)
-    waits = (_tell_misfit(lookup, row) for row in session.client.whole("/v1/inbox"))
+    waits = (_tell(lookup, row) for row in session.client.whole("/v1/inbox"))
     items = [*waits, *read_work(lookup)]
     items += read_files(lookup, files) if files else []
     items = [{**row, "command": answer_to(session, row)} for row in items]
@@ -152,8 +153,10 @@ def inbox(session: Session, files: Path | None) -> None:
         print_note("To say what it is for: run: allonge bank match --help")
 
 
-def _tell_misfit(lookup: Lookup, row: JSONObject) -> JSONObject:
-    """Return a row; what did not fit on an account also says why."""
+def _tell(lookup: Lookup, row: JSONObject) -> JSONObject:
+    """Return a row; an order says whose it is, what did not fit says why."""
+    if row.get("kind") == "order":
+        return {**row, "what": "{what}: {authority}, {reference}".format(**row)}
     if row.get("kind") != "discrepancy":
         return row
     currency = lookup.record("account", row["account"])["currency"]
@@ -170,7 +173,7 @@ def _draw_inbox(lookup: Any, items: list[JSONObject]) -> Iterator[JSONObject]:
             "amount": format_amount(amount, row["currency"]) if amount else "",
             "id": name_id(kind, str(row.get("id", ""))) if kind in NAMED_KINDS else "",
             "to_answer": row["command"],
-            "until": show_minute(until) if until else "",
+            "until": show_minute(until) if 0 < (until or 0) < MOMENT_MS_MAX else "",
             "what": row.get("what", kind.replace("_", " ")),
             "with": lookup.name_of(other) if other else "",
         }
@@ -188,7 +191,8 @@ def _amount_of(row: JSONObject) -> int | None:
         return int(row["hi"] - row["lo"])
     if row.get("kind") == "quote":
         return int(row["price"]["net_minor"])
-    names = ("amount_minor", "face_minor", "owed_minor", "price_minor", "net_minor")
+    names = ("amount_minor", "face_minor", "owed_minor", "price_minor")
+    names += ("net_minor", "limit_minor")
     return next((row[name] for name in names if row.get(name)), None)
 
 

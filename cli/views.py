@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from cli.amounts import format_amount
 from cli.incoming import list_incoming, spread_incoming
 from cli.lookup import name_holding
 from cli.session import is_missing
@@ -22,6 +23,8 @@ from ledger.errors import LedgerError
 OWING: Final = ("live", "part_paid", "overdue", "default", "recovering")
 LATE: Final = ("overdue", "default", "recovering")
 FUNDED_DAYS: Final = (5, 1)
+# Covers of orders on all that a member holds; an insolvency is one on payouts.
+WHOLE: Final = ("member", "payouts")
 BANDS: Final = ((7, "to 7"), (30, "to 30"), (90, "to 90"))
 
 Rows = list[JSONObject]
@@ -63,20 +66,49 @@ def sum_rows(rows: Iterable[JSONObject], *keys: str, field: str) -> Rows:
 def read_holdings(lookup: Any) -> Rows:
     """Return the member's live parts with their receivable's facts."""
     rows = []
+    orders = _list_own_orders(lookup)
+    everything = {row["what"] for row in orders if row["cover"] in WHOLE}
     for tile in lookup.session.client.items("/v1/holdings"):
         record = {**tile, "id": tile["receivable"]}
-        locks = [str(lock.get("kind", "lock")) for lock in tile.get("locks", [])]
+        locks = {str(lock.get("kind", "lock")) for lock in tile.get("locks", [])}
+        locks |= everything
+        kept = 0 if locks else _sum_kept(orders, tile["currency"])
+        if kept:
+            locks = {f"freeze of {format_amount(kept, tile['currency'])} in all"}
         rows.append(
             {
                 **tile,
                 "amount_minor": tile["hi"] - tile["lo"],
                 "giver": tile["chain"][-1]["member"] if tile.get("chain") else "",
                 "holding": name_holding(record, tile),
+                "kept_minor": kept,
                 "kind": "tile",
-                "locked": ", ".join(sorted(set(locks))),
+                "locked": ", ".join(sorted(locks)),
             }
         )
     return rows
+
+
+def _list_own_orders(lookup: Any) -> Rows:
+    """Return the orders in force that keep the member from passing parts on."""
+    now_ms = lookup.session.now_ms()
+    return [
+        row
+        for row in lookup.session.client.items("/v1/orders")
+        if row.get("member") == lookup.session.member
+        and row["state"] == "in_force"
+        and row["until_ms"] >= now_ms
+        and not row.get("disposal")
+    ]
+
+
+def _sum_kept(orders: Rows, currency: str) -> int:
+    """Return what orders on an amount want kept, of no part in particular."""
+    return sum(
+        row["limit_minor"] - row["taken_minor"]
+        for row in orders
+        if row["cover"] == "amount" and row["currency"] == currency
+    )
 
 
 def read_payouts(lookup: Any) -> Rows:
@@ -101,7 +133,7 @@ def read_totals(lookup: Any) -> Rows:
     """Return what is owed, claimed, paid and in suspense, by currency."""
     holdings, payouts = read_holdings(lookup), read_payouts(lookup)
     late = [row for row in holdings if row["receivable_state"] in LATE]
-    locked = [row for row in holdings if row["locked"]]
+    locked = [row for row in holdings if row["locked"] and not row["kept_minor"]]
     parts: dict[str, tuple[Rows, str]] = {
         "amount_minor": (holdings, "amount_minor"),
         "overdue_minor": (late, "amount_minor"),
@@ -115,6 +147,10 @@ def read_totals(lookup: Any) -> Rows:
         for row in sum_rows(rows, "currency", field=field):
             empty = {"currency": row["currency"], **dict.fromkeys(parts, 0)}
             totals.setdefault(row["currency"], empty)[name] = row[field]
+    for currency, total in totals.items():
+        kept = {r["kept_minor"] for r in holdings if r["currency"] == currency}
+        free = total["amount_minor"] - total["locked_minor"]
+        total["locked_minor"] += min(free, max(kept, default=0))
     return [totals[currency] for currency in sorted(totals)]
 
 
@@ -233,7 +269,7 @@ def _recourse_work(lookup: Any) -> Iterator[JSONObject]:
     for row in read_holdings(lookup):
         state = row["receivable_state"]
         last = (row.get("chain") or [{}])[-1]
-        if state in LATE and last.get("recourse") == "with" and not row["locked"]:
+        if state in LATE and last.get("recourse") == "with" and not row["locks"]:
             told = "in default" if state == "default" else state
             until = _time_for_notice(lookup, row)
             if until is not None:

@@ -438,6 +438,7 @@ def list_inbox(sight: Sight) -> JSONObject:
         *_misfits(sight),
         *_open_disputes(sight),
         *_paytos_to_answer(sight),
+        *_binding_orders(sight),
     ]
     return {"items": items}
 
@@ -523,6 +524,15 @@ def _open_disputes(sight: Sight) -> Iterator[JSONObject]:
             is_open = found["kind"] == "dispute" and found["state"] == "open"
             if is_open and found["until_ms"] >= sight.time:
                 yield found
+
+
+def _binding_orders(sight: Sight) -> Iterator[JSONObject]:
+    """Yield orders in force on the reader, its units or its money; none of its own."""
+    for order in scan_records(sight.base, "all", "order"):
+        in_force = order["state"] == "in_force" and order["until_ms"] >= sight.time
+        placed = sight.is_any(order["placer"], order.get("guardian"))
+        if in_force and not placed and sight.sees_alone("order", order["id"]):
+            yield order
 
 
 def list_payouts(

@@ -79,11 +79,45 @@ def test_units_are_frozen_and_released(setting: Setting) -> None:
     for stranger in ("debtor", "alpha", "gamma"):
         assert stage.refusal(stranger, "show", order) == "not_found"
         assert stage.do(stranger, "freeze", "list") == {"items": []}
+    (row,) = [r for r in stage.do("beta", "inbox")["items"] if r["kind"] == "order"]
+    assert (row["id"], row["command"][:14]) == (order, "allonge show F")
+    shown = stage.run("beta", "inbox").out
+    assert "freeze: Intermediate Court, (2026) 7" in shown
+    for other in ("operator", "lender", "debtor", "alpha", "auditor"):
+        kinds = [row["kind"] for row in stage.do(other, "inbox")["items"]]
+        assert "order" not in kinds
+    (total,) = stage.do("beta", "balance", "totals")["items"]
+    assert total["locked_minor"] == 5_000
     words = ["offer", setting.first, "--to", stage.world.member("gamma")]
     assert stage.refusal("beta", *words, typed="50.00") in ("frozen", "which_holding")
     released = ["freeze", "release", order]
     setting.order(*released)
     assert stage.do("lender", "show", order)["state"] == "released"
+    assert "order" not in [r["kind"] for r in stage.do("beta", "inbox")["items"]]
+
+
+def test_a_holder_sees_what_is_frozen(setting: Setting) -> None:
+    """An order on an amount is counted once; one on a member marks all it has."""
+    stage = setting.stage
+    words = ["freeze", "member", stage.world.member("beta")]
+    sums = ["--amount", "CNY 10.00"]
+    orders = []
+    for more, typed, text, locked in (
+        (sums, "10.00", "freeze of CNY 10.00 in all", 1_000),
+        ([], "1", "freeze", 300_000),
+    ):
+        orders.append(setting.order(*words, *more, typed=typed))
+        rows = stage.do("beta", "balance", "holdings")["items"]
+        assert {row["locked"] for row in rows} == {text}
+        (total,) = stage.do("beta", "balance", "totals")["items"]
+        assert total["locked_minor"] == locked
+    (whole, limited) = [
+        [line for line in stage.run("beta", "inbox").out.splitlines() if mark in line]
+        for mark in ("freeze: Intermediate Court", "CNY 10.00")
+    ]
+    assert (len(whole), len(limited)) == (2, 1)
+    for order in orders:
+        setting.order("freeze", "release", order)
 
 
 def test_a_member_is_frozen(setting: Setting) -> None:
