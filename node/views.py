@@ -425,7 +425,9 @@ def list_inbox(sight: Sight) -> JSONObject:
             record
             for index, party, until in ASKING
             for record in _my(sight, index)
-            if sight.is_any(record[party]) and record[until] >= sight.time
+            if sight.is_any(record[party])
+            and record[until] >= sight.time
+            and _has_all(sight, record)
         ),
         *(d for d in _my(sight, "deals") if _is_open_deal(sight, d)),
         *_registered(sight),
@@ -455,6 +457,13 @@ ASKING: Final = (
 )
 
 
+def _has_all(sight: Sight, asked: JSONObject) -> bool:
+    """Say whether a seller still has all units of which it asked the price."""
+    if "seller" not in asked:
+        return True
+    return _count_units(sight, asked["seller"], asked) == asked["hi"] - asked["lo"]
+
+
 def _is_open_deal(sight: Sight, deal: JSONObject) -> bool:
     if deal.get("owed_minor"):
         return True
@@ -470,17 +479,18 @@ def _registered(sight: Sight) -> Iterator[JSONObject]:
         if "registration" not in deal or ended or not sight.is_any(deal["payer"]):
             continue
         if deal["state"] == "open" or (
-            deal["state"] == "moved" and _has_units(sight, deal)
+            deal["state"] == "moved" and _count_units(sight, deal["payer"], deal)
         ):
             continue
         yield {**deal, "what": "a registration to discharge"}
 
 
-def _has_units(sight: Sight, deal: JSONObject) -> bool:
-    item = deal["receivable"]
-    own = scan_records(sight.base, "holdings", deal["payer"], f"{item}/")
+def _count_units(sight: Sight, member: str, part: JSONObject) -> int:
+    """Return how many units of a part a member has."""
+    item, lo, hi = part["receivable"], part["lo"], part["hi"]
+    own = scan_records(sight.base, "holdings", member, f"{item}/")
     tiles = takewhile(lambda tile: tile["scope"] == item, own)
-    return any(t["lo"] < deal["hi"] and deal["lo"] < t["hi"] for t in tiles)
+    return sum(max(0, min(t["hi"], hi) - max(t["lo"], lo)) for t in tiles)
 
 
 def _is_my_turn(sight: Sight, record: JSONObject) -> bool:

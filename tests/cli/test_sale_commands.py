@@ -60,6 +60,9 @@ def test_a_direct_sale_moves_on_the_sellers_word(stage: Stage) -> None:
     tile = stage.world.read("tile", "0", MADE[0])
     assert stage.world.name_of(tile["holder"]) == "lender"
     assert tile["chain"][0]["recourse"] == "with"
+    # What is its own now needs no price of it any more.
+    kinds = [row["kind"] for row in stage.do("lender", "inbox")["items"]]
+    assert "request" not in kinds
 
 
 def test_both_end_a_sale(stage: Stage) -> None:
