@@ -98,6 +98,8 @@ class Lookup:
         self._records: dict[tuple[str, str], JSONObject] = {}
         self._members: dict[str, JSONObject] | None = None
         self._warnings: list[JSONObject] = []
+        # Where receivables would be paid by a change of account that is signed.
+        self.moved: dict[str, str] = {}
 
     @property
     def own(self) -> str:
@@ -286,12 +288,16 @@ class Lookup:
                 rows.append(self.record(about, row[about]))
         debts = [row for row in rows if row.get("kind") == "receivable"]
         debts = debts or [row for row in rows if row.get("kind") == "programme"]
-        if any(self.is_on_own(row) for row in debts):
+        paid = [{**row, "account": self._paid_to(row)} for row in debts]
+        if any(self.is_on_own(row) for row in paid):
             rows.append({"id": "own_account", "kind": "warning", "text": OWN_ACCOUNT})
         parties = {
             str(row[name]) for row in rows for name in PARTY_FIELDS if name in row
         }
         return rows + self.parties(*sorted(parties))
+
+    def _paid_to(self, debt: JSONObject) -> Any:
+        return self.moved.get(debt["id"], debt["account"])
 
     def is_on_own(self, record: JSONObject) -> bool:
         """Say whether a receivable or programme is paid to its debtor's own account."""

@@ -27,13 +27,17 @@ def pay_to() -> None:
 @document_option
 @click.option("--until", type=MOMENT, required=True, help="When it is judged.")
 @signs("payto.propose")
-def propose(_: Lookup, until: int, **given: Any) -> JSONObject:
+def propose(
+    lookup: Lookup, receivable: JSONObject, account: str, until: int, **given: Any
+) -> JSONObject:
     """Give notice that a RECEIVABLE is to be paid to another ACCOUNT.
 
     The account's owner tells its full id. Holders answer by the id of this
     transaction, in ten to ninety days.
     """
-    return {**given, "until_ms": until}
+    lookup.moved[receivable["id"]] = account
+    moved = {"account": account, "receivable": receivable}
+    return {**given, **moved, "until_ms": until}
 
 
 @pay_to.command("list")
@@ -65,6 +69,7 @@ def list_changes(lookup: Lookup, receivable: JSONObject | None) -> None:
 def answer(lookup: Lookup, change: str, word: str) -> JSONObject:
     """Agree to a CHANGE of account, by its id, or refuse it, as a holder."""
     found = lookup.record("payto", change)
+    lookup.moved[found["receivable"]] = found["account"]
     return {"agrees": word == "yes", "holder": lookup.session.member, "payto": found}
 
 

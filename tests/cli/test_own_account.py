@@ -25,6 +25,7 @@ def prepare(world: World) -> None:
         "owner": world.member("debtor"),
     }
     world.account = object_id("account", world.act("account.open", body), 0)
+    world.prices = prices  # type: ignore[attr-defined]
     world.open_programme(own_account=True, settlement_account=prices)
     world.item = world.issue_live(10_000, "2026-01-12")  # type: ignore[attr-defined]
 
@@ -61,6 +62,18 @@ def test_whoever_takes_it_is_told(stage: Stage) -> None:
     stage.do("bank", *words, typed="1")
     assert OWN_ACCOUNT in stage.run("beta", "balance").err
     assert stage.do("beta", "show", name)["state"] == "part_paid"
+
+
+def test_who_leaves_it_is_not_warned_of_it(stage: Stage) -> None:
+    """A change of account is about where it will be paid."""
+    name = short_id("receivable", stage.world.item)  # type: ignore[attr-defined]
+    words = ["pay-to", "propose", name, stage.world.prices]  # type: ignore[attr-defined]
+    words += ["--document", "ef" * 32, "--until", "20d"]
+    ended = stage.run("debtor", *words, typed="1")
+    assert (ended.exit_code, OWN_ACCOUNT in ended.err) == (0, False)
+    (change,) = stage.do("alpha", "pay-to", "list")["items"]
+    ended = stage.run("alpha", "pay-to", "answer", change["id"], "yes", typed="1")
+    assert (ended.exit_code, OWN_ACCOUNT in ended.err) == (0, False)
 
 
 def test_a_supplier_is_told_before_it_submits(stage: Stage) -> None:
