@@ -51,14 +51,13 @@ taken back since        | deal order=interest_first, live days=3, transfer 0 500
 # An order on an amount takes money; units that are worth it go for none.
 EVASIONS = """
 bought back for nothing  | live, transfer 0 1000, freeze_but 0 beta,
-                         | rebuy 0 1000 1 way=direct | got | deal_closed
+                         | | rebuy 0 1000 1 way=direct | frozen
 for a little by the bank | live, transfer 0 1000, freeze_but 0 beta,
-                         | rebuy 0 1000 1,
-                         | price payer=alpha | origin | beta < alpha/without
+                         | | rebuy 0 1000 1 | frozen
 for what they are worth  | live, transfer 0 1000, freeze_but 0 beta,
                          | rebuy 0 1000 1000, price payer=alpha | order_taken | 1000
 redeemed for nothing     | live, freeze_but 0 alpha,
-                         | redeem 0 1000000 1 way=direct | got | deal_closed
+                         | | redeem 0 1000000 1 way=direct | frozen
 cancelled                | live, freeze_but 0 alpha | cancel_live | frozen
 reduced                  | soft, freeze_but 0 alpha, reduce 9 | sum_of live | 1000000
 another's part reduced   | soft, transfer 0 9, freeze_but 0 beta,
