@@ -209,13 +209,30 @@ def only_account(lookup: Lookup, currency: str = "") -> JSONObject:
     return lookup.record("account", rows[0]["id"])
 
 
+def tell_misfits(lookup: Lookup, body: JSONObject) -> None:
+    """Say what does not fit on the account of a body, or is not assigned."""
+    item = body["account"]["id"]
+    account = lookup.session.client.get(f"/v1/accounts/{item}")
+    count = account.get("discrepancies", 0)
+    if count:
+        print_note(
+            f"{count} facts do not fit and hold back payouts of this account: "
+            "run: allonge inbox"
+        )
+    rows = list_incoming(lookup.session, item)
+    left = sum(row["suspense_minor"] for row in rows)
+    if left:
+        amount = format_amount(left, account["currency"])
+        print_note(f"{amount} could not be assigned: run: allonge balance suspense")
+
+
 @bank.command("close-day")
 @argument("day", DATE, metavar="DATE")
 @option("--closing", BALANCE, "Its balance; overdrawn with a minus.", required=True)
 @flag("--no-movement", "Nothing was booked on it.")
 @option("--document", HASH, "The bank's file.")
 @account_option
-@signs("bank.close")
+@signs("bank.close", then=tell_misfits)
 def close_day(
     lookup: Lookup, day: str, *, closing: Amount, no_movement: bool, **given: Any
 ) -> JSONObject:

@@ -43,7 +43,9 @@ class Act(NamedTuple):
     facts: Sequence[JSONObject] = ()
 
 
-def signs(act: str = "", check: Run | None = None) -> Callable[[Run], Run]:
+def signs(
+    act: str = "", check: Run | None = None, then: Run | None = None
+) -> Callable[[Run], Run]:
     """Return a decorator: the function's body, or list of bodies, is signed and sent.
 
     The function gets a ``Lookup`` and what was typed.
@@ -51,6 +53,7 @@ def signs(act: str = "", check: Run | None = None) -> Callable[[Run], Run]:
     Args:
         act: name of the act; without it the function returns an ``Act``.
         check: refuses what was typed before anything is looked up.
+        then: tells what a body led to, once it is sent.
     """
 
     def decorate(function: Run) -> Run:
@@ -59,6 +62,9 @@ def signs(act: str = "", check: Run | None = None) -> Callable[[Run], Run]:
             bodies = made if type(made) is list else [made]
             acts = [make_act(lookup, act, body) if act else body for body in bodies]
             perform(lookup, *acts)
+            if then is not None and lookup.session.prepare is None:
+                for body in bodies:
+                    then(lookup, body)
 
         return with_signing(_looked_up(wraps(function)(run), check))
 

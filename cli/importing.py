@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from cli.amounts import format_amount
-from cli.bank import has_moved
+from cli.bank import has_moved, tell_misfits
 from cli.command import Act
 from cli.formats.identifiers import compact_number, is_same_number
 from cli.formats.iso20022 import SCALE
 from cli.formats.markup import SIZE_BYTES_MAX
 from cli.formats.pain import uetr_of
 from cli.formats.statements import EntryRow, Statement
-from cli.incoming import list_incoming
 from cli.lookup import Lookup
 from cli.people import FULL, check_id
 from cli.private import read_private
@@ -121,22 +120,8 @@ class Import:
             last = mine[-1]
             done = last.file_sha256 if close or last.closing is None else ""
             self.cards.learn(self.account["id"], last.account, last.sequence, done)
-            self._tell_misfits()
+            tell_misfits(self.lookup, {"account": self.account})
         return code
-
-    def _tell_misfits(self) -> None:
-        account = self.session.client.get(f"/v1/accounts/{self.account['id']}")
-        count = account.get("discrepancies", 0)
-        if count:
-            print_note(
-                f"{count} facts do not fit and hold back payouts of this account: "
-                "run: allonge inbox"
-            )
-        rows = list_incoming(self.session, self.account["id"])
-        left = sum(row["suspense_minor"] for row in rows)
-        if left:
-            amount = format_amount(left, self.account["currency"])
-            print_note(f"{amount} could not be assigned: run: allonge balance suspense")
 
     # -- whose statement --
 

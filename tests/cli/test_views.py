@@ -250,6 +250,9 @@ def test_what_does_not_fit_waits_until_it_is_cleared(
     assert told in stage.run("bank", "inbox").out
     kinds = [row["kind"] for row in stage.do("alpha", "inbox")["items"]]
     assert "discrepancy" not in kinds
+    words = ["bank", "close-day", "2026-01-05", "--closing", "CNY 7.00"]
+    ended = stage.run("bank", *words, typed="7.00")
+    assert (ended.exit_code, "2 facts do not fit" in ended.err) == (0, True), ended.err
 
 
 def test_a_receipt_is_found_by_a_beginning_of_its_id(stage: Stage) -> None:
