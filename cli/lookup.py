@@ -297,7 +297,7 @@ class Lookup:
         return rows + self.parties(*sorted(parties))
 
     def _paid_to(self, debt: JSONObject) -> Any:
-        return self.moved.get(debt["id"], debt["account"])
+        return self.moved.get(debt["id"], debt.get("account"))
 
     def is_on_own(self, record: JSONObject) -> bool:
         """Say whether a receivable or programme is paid to its debtor's own account."""
