@@ -167,13 +167,13 @@ def _draw_inbox(lookup: Any, items: list[JSONObject]) -> Iterator[JSONObject]:
 
     for row in items:
         kind, amount = str(row.get("kind", "")), _amount_of(row)
-        until = next((row[n] for n in UNTIL if type(row.get(n)) is int), None)
+        until = next((row[n] for n in UNTIL if type(row.get(n)) is int), 0)
         other = _other_side(lookup.session, row)
         yield {
             "amount": format_amount(amount, row["currency"]) if amount else "",
             "id": name_id(kind, str(row.get("id", ""))) if kind in NAMED_KINDS else "",
             "to_answer": row["command"],
-            "until": show_minute(until) if 0 < (until or 0) < MOMENT_MS_MAX else "",
+            "until": show_minute(until) if 0 < until < MOMENT_MS_MAX else "",
             "what": row.get("what", kind.replace("_", " ")),
             "with": lookup.name_of(other) if other else "",
         }
@@ -191,8 +191,10 @@ def _amount_of(row: JSONObject) -> int | None:
         return int(row["hi"] - row["lo"])
     if row.get("kind") == "quote":
         return int(row["price"]["net_minor"])
-    names = ("amount_minor", "face_minor", "owed_minor", "price_minor")
-    names += ("net_minor", "limit_minor")
+    names = (
+        *("amount_minor", "face_minor", "owed_minor", "price_minor"),
+        *("net_minor", "limit_minor"),
+    )
     return next((row[name] for name in names if row.get(name)), None)
 
 

@@ -459,9 +459,8 @@ ASKING: Final = (
 
 def _has_all(sight: Sight, asked: JSONObject) -> bool:
     """Say whether a seller still has all units of which it asked the price."""
-    if "seller" not in asked:
-        return True
-    return _count_units(sight, asked["seller"], asked) == asked["hi"] - asked["lo"]
+    seller, units = asked.get("seller"), asked["hi"] - asked["lo"]
+    return not seller or bool(_count_units(sight, seller, asked) == units)
 
 
 def _is_open_deal(sight: Sight, deal: JSONObject) -> bool:
