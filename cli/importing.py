@@ -7,7 +7,8 @@ currency, balances and order are judged before anything is shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -274,7 +275,8 @@ class Import:
         runs: list[list[JSONObject]] = []
         size = ENTRIES_BYTES_MAX
         for row in rows:
-            entry = self._entry(row, owners, attempts)
+            with naming_row(row):
+                entry = self._entry(row, owners, attempts)
             size += len(encode(entry))
             if size > ENTRIES_BYTES_MAX or len(runs[-1]) == ENTRIES_MAX:
                 runs.append([])
@@ -414,4 +416,15 @@ def check_members(rows: Sequence[EntryRow]) -> None:
     """
     for row in rows:
         if row.payer:
-            check_id(row.payer, "member")
+            with naming_row(row):
+                check_id(row.payer, "member")
+
+
+@contextmanager
+def naming_row(row: EntryRow) -> Iterator[None]:
+    """Let an error that a row leads to name it."""
+    try:
+        yield
+    except LedgerError as error:
+        error.details.setdefault("row", row.row)
+        raise

@@ -10,10 +10,29 @@ from cli.command import argument, only_with, reads, signs
 from cli.disputes import document_option
 from cli.lookup import Lookup
 from cli.tables import Column, print_list
-from cli.typed import AMOUNT, DATE, HASH, MEMBER, MOMENT, RECEIVABLE, Amount
+from cli.typed import (
+    AMOUNT,
+    DATE,
+    HASH,
+    MEMBER,
+    MOMENT,
+    RECEIVABLE,
+    Amount,
+    Argument,
+    read_hash,
+)
 from ledger.encoding import JSONObject
+from ledger.errors import LedgerError
 
 SAID: Final[dict[Any, str]] = {None: "", True: "yes", False: "no"}
+
+
+def _read_change(text: str) -> str:
+    try:
+        return read_hash(text)
+    except LedgerError as error:
+        error.details["fix"] = "Take it from the list: run: allonge pay-to list"
+        raise
 
 
 @click.group("pay-to", short_help="Change the account to pay to: propose, answer.")
@@ -63,7 +82,7 @@ def list_changes(lookup: Lookup, receivable: JSONObject | None) -> None:
 
 
 @pay_to.command("answer")
-@argument("change", HASH)
+@argument("change", Argument("CHANGE", _read_change))
 @click.argument("word", metavar="yes|no", type=click.Choice(["yes", "no"]))
 @signs("payto.answer")
 def answer(lookup: Lookup, change: str, word: str) -> JSONObject:

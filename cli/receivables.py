@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 import click
@@ -264,7 +265,11 @@ def read_draft(path: Path) -> JSONObject:
     except (LedgerError, KeyError, TypeError):
         sound = False
     if not sound:
-        raise LedgerError("bad_draft", expected=DRAFT_VERSION, path=path)
+        wrong = LedgerError("bad_draft", expected=DRAFT_VERSION, path=path)
+        if raw.lstrip(b"\xef\xbb\xbf\r\n\t ").startswith((b"<", b"%PDF")):
+            invoice = quote(str(path))
+            wrong.details["fix"] = f"It is the invoice: run: allonge draft {invoice}"
+        raise wrong
     found: JSONObject = terms
     return found
 

@@ -58,7 +58,7 @@ rule = Rule(
         "not_a_lender": (
             "unauthorised",
             "not a lender",
-            "A programme is signed by at least one lender.",
+            "Lenders sign a programme, at least one, and are asked for prices.",
             "Name a member with that role: run: allonge member list",
         ),
         "bad_terms": (

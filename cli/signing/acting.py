@@ -139,6 +139,10 @@ def prepare_act(session: Session, act: Act, *, check: bool = False) -> SigningFi
         if error.code == "not_found":
             # So a node answers whoever has no part in the act, too.
             error.details["fix"] = NOT_YOURS
+        currencies = {row["currency"] for row in act.facts if "currency" in row}
+        if len(currencies) == 1:
+            # A refusal tells amounts and places in minor units alone.
+            error.details.setdefault("currency", *currencies)
         raise
     file = SigningFile(
         decode_base64(found["payload"]),

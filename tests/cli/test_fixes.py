@@ -148,6 +148,7 @@ def write_files(stage: Stage, folder: Path) -> dict[str, str]:
         "CARD": str(card),
         "bank import FILE": f"bank import {day}",
         "draft FILE": f"draft {invoice}",
+        "draft {invoice}": f"draft {invoice}",
         "key add {output}": f"key add {key}",
         "recovery": str(code),
         "submit {target}": f"submit {draft}",

@@ -90,6 +90,8 @@ def test_units_are_frozen_and_released(setting: Setting) -> None:
     assert total["locked_minor"] == 5_000
     words = ["offer", setting.first, "--to", stage.world.member("gamma")]
     assert stage.refusal("beta", *words, typed="50.00") in ("frozen", "which_holding")
+    ended = stage.run("beta", "offer", f"{setting.first}/0.00", *words[2:])
+    assert "lo=CNY 0.00" in ended.err, ended.err
     released = ["freeze", "release", order]
     setting.order(*released)
     assert stage.do("lender", "show", order)["state"] == "released"

@@ -152,6 +152,15 @@ def test_a_draft_with_damaged_parties_is_no_draft(
     assert stage.refusal("alpha", "submit", str(path)) == "bad_draft"
 
 
+def test_an_invoice_is_not_its_draft(stage: Stage, tmp_path: Path) -> None:
+    """Who submits the invoice itself is told what makes a draft of it."""
+    make_draft(tmp_path, "S-2", ALPHA, DEBTOR)
+    invoice = str(tmp_path / "invoice.xml")
+    ended = stage.run("alpha", "submit", invoice, "--json")
+    assert ended.facts["code"] == "bad_draft"
+    assert ended.facts["fix"].endswith(f"run: allonge draft {invoice}")
+
+
 def test_a_payee_submits_what_was_passed_to_it(stage: Stage, tmp_path: Path) -> None:
     """Where another than the seller is paid, the payee is who is compared."""
     path = Path(make_draft(tmp_path, "S-2", ALPHA, DEBTOR))

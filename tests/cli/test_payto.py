@@ -38,6 +38,8 @@ def test_a_debtor_pays_elsewhere_by_agreement(stage: Stage) -> None:
     assert stage.refusal("debtor", *words, "9d", typed="1") == "bad_notice"
     change = stage.do("debtor", *words, "20d", typed="1")["id"]
     assert stage.refusal("beta", "pay-to", "answer", change, "yes") == "not_found"
+    wrong = stage.run("alpha", "pay-to", "answer", "nonsense", "yes", "--json")
+    assert wrong.facts["fix"].endswith("run: allonge pay-to list")
     (row,) = stage.do("alpha", "inbox")["items"]
     assert row["command"].endswith(f"pay-to answer {change} yes")
     assert stage.do("debtor", "inbox")["items"] == []

@@ -242,6 +242,12 @@ def test_what_does_not_fit_waits_until_it_is_cleared(
     header = "type,amount,currency,booking_date,value_date,key,end_to_end"
     file.write_text(f"{header}\nreturn,1.00,CNY,2026-01-05,,S9/1,nowhere\n")
     stage.do("bank", "bank", "import", str(file), typed="1")
+    other = tmp_path / "other.csv"
+    for code, payer in (("wrong_id_kind", "nobody"), ("not_found", "ab" * 32)):
+        strange = f"receipt,1.00,CNY,2026-01-05,2026-01-05,S9/2,,{payer}"
+        other.write_text(f"{header},payer\n{strange}\n")
+        wrong = stage.run("bank", "bank", "import", str(other), "--json").facts
+        assert (wrong["code"], wrong.get("row")) == (code, 2), wrong
     rows = stage.do("bank", "inbox")["items"]
     (row,) = [row for row in rows if row["kind"] == "discrepancy"]
     name = short_id("discrepancy", row["id"])

@@ -57,7 +57,10 @@ REFUSALS = {
         "refused",
         "an invoice looks like one already used",
         "A number that differs only in form may be the same claim twice.",
-        "The debtor says so: run: allonge confirm RECEIVABLE --different SHA256",
+        (
+            "The debtor says so, in a file by its column different: "
+            "run: allonge confirm RECEIVABLE --different SHA256"
+        ),
     ),
     "bad_date": (
         "refused",
