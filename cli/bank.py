@@ -219,8 +219,7 @@ def tell_misfits(lookup: Lookup, body: JSONObject) -> None:
             f"{count} facts do not fit and hold back payouts of this account: "
             "run: allonge inbox"
         )
-    rows = list_incoming(lookup.session, item)
-    left = sum(row["suspense_minor"] for row in rows)
+    left = account["suspense_minor"]
     if left:
         amount = format_amount(left, account["currency"])
         print_note(f"{amount} could not be assigned: run: allonge balance suspense")

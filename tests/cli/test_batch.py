@@ -386,7 +386,7 @@ def _issue(stage: Stage, url: str, path: Path, prefix: str, *, kill: bool) -> fl
         name = f"batch-issue-{sha256(path.read_bytes()).hexdigest()[:16]}.altb"
         while not (folder / name).exists() and popen.poll() is None:
             time.sleep(0.001)
-        time.sleep(0.4)
+        time.sleep(0.05)
         popen.send_signal(signal.SIGKILL)
         assert popen.wait() == -signal.SIGKILL
         kept = decode((folder / name).read_bytes())
