@@ -213,7 +213,7 @@ def waive_interest(ctx: Context, programme: Record, record: Record) -> int:
     groups = gather_groups(ctx, record["id"])
     owing = unpaid_interest(programme, record, groups)
     for name, amount in owing.items():
-        paid = ctx.scan("retired_groups", record["id"] + "/" + name, limit=10_000)
+        paid = ctx.scan("retired_groups", record["id"] + "/" + name, limit=1_000_000)
         need_free_units(ctx, take_whole(groups[name]["holder"], paid))
         group = ctx.need("interest", name, record["id"])
         waived = group.get("waived_minor", 0) + amount

@@ -41,7 +41,8 @@ from contracts.kit.v1 import (
     to_record,
     unlock_tile,
 )
-from contracts.kit.v1.deals import is_bank, is_worth
+from contracts.kit.v1.deals import is_worth
+from contracts.kit.v1.relations import is_bank
 from contracts.kit.v1.rule import INTEGER_MAX
 from contracts.kit.v1.standing import count_free, find_kept
 from contracts.kit.v1.terms import settlement_account

@@ -25,7 +25,7 @@ from contracts.kit.v1 import (
     release_unassigned,
     take_whole,
 )
-from contracts.kit.v1.deals import need_apart, own_side
+from contracts.kit.v1.relations import need_apart, own_side
 
 NOTICE_MS_MIN = 10 * 86_400_000
 NOTICE_MS_MAX = 90 * 86_400_000

@@ -34,7 +34,7 @@ from contracts.kit.v1 import (
     preset_breach,
     to_record,
 )
-from contracts.kit.v1.deals import is_bank, need_apart
+from contracts.kit.v1.relations import is_bank, need_apart
 
 MEMBERS_PAGE = 1000
 

@@ -332,6 +332,8 @@ up to the same number   | lost, transfer 0 2 aware=1, split 1,
 all of the supplier's   | soft, split 1 2                 | reduce 1000000 | ok
 leave no claim          | soft, split 1 2, reduce 1000000 | left_claim | 0
 one part more: nothing  | soft, split 1 2 3               | reduce 9 | too_many_parts
+cancelled in as many    | live, split 1 2                 | cancel_live | ok
+cancelled in one more   | live, split 1 2 3               | cancel_live | encumbered
 """
 
 
@@ -339,9 +341,12 @@ one part more: nothing  | soft, split 1 2 3               | reduce 9 | too_many_
 def narrow_stage() -> Iterator[Stage]:
     """A world whose acts count three parts of a holder."""
     sources = read_sources()
-    path, line = "receivable/disputes.py", "TILES_MAX = 20_000"
-    assert line in sources[path]
-    sources[path] = sources[path].replace(line, "TILES_MAX = 3")
+    for path, line in (
+        ("receivable/disputes.py", "TILES_MAX = 20_000"),
+        ("receivable/consent.py", "CANCELLED_TILES_MAX = 10_000"),
+    ):
+        assert line in sources[path]
+        sources[path] = sources[path].replace(line, line.split(" = ")[0] + " = 3")
     stage = Stage(more=(make_actor("regulator", "regulator"),), sources=sources)
     yield stage
     stage.check()

@@ -117,6 +117,7 @@ from contracts.kit.v1.passing import (
     pass_part,
 )
 from contracts.kit.v1.records import LATE_STATES, LIVE, REDUCED, RETIRED, group_key
+from contracts.kit.v1.relations import is_related, need_guardian, need_unrelated
 from contracts.kit.v1.reversals import (
     return_interest,
 )
@@ -158,16 +159,13 @@ from contracts.kit.v1.standing import (
     find_orders,
     freeze_locks,
     in_force,
-    is_related,
     lift_order,
     money_orders,
     need_disposal,
     need_free_units,
-    need_guardian,
     need_kept,
     need_solvent,
     need_unfrozen,
-    need_unrelated,
     place_payout,
     put_standing,
     rank_orders,

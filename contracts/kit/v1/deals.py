@@ -48,19 +48,18 @@ from contracts.kit.v1.parts import (
 )
 from contracts.kit.v1.passing import check_part, check_record_date, owes_back
 from contracts.kit.v1.records import LIVE, UNSENT, group_key
+from contracts.kit.v1.relations import is_related
 from contracts.kit.v1.rule import INTEGER_MAX, Context, Record, Signer, order_key
 from contracts.kit.v1.standing import (
     find_amount_freeze,
     find_freeze,
     find_hold,
     find_insolvency,
-    is_related,
     need_kept,
 )
 from contracts.kit.v1.terms import settlement_account
 
 DEAL_MS_MAX = 90 * 86_400_000
-BANK_ROLES = ("settlement_bank", "settlement_agent")
 # What happens to the units when the price is paid: they pass on to the payer,
 # go back one step to the payer, or are retired as if the debtor had paid them.
 PASS, RETURN, RETIRE = "pass", "return", "retire"
@@ -162,42 +161,6 @@ def find_deal(ctx: Context, reference: str) -> Record:
         return deal or {}
     found = ctx.scan("deal_refs", normalise_number(reference), limit=2)
     return found[0] if len(found) == 1 else {}
-
-
-def is_bank(ctx: Context, member: str) -> bool:
-    """Say whether a member is a settlement bank or agent; no operator ever is one."""
-    roles = ctx.need("member", member)["roles"]
-    return "operator" not in roles and any(role in roles for role in BANK_ROLES)
-
-
-def own_side(ctx: Context, account: Record, debtor: str, *, own: bool = False) -> str:
-    """Return who may not keep the money of an account for a debtor, "" if nobody.
-
-    Whoever attests it, or does so again once it is solvent, is not of its group. Its
-    owner is a bank of another group or, where it is to be its own, of its group.
-    """
-    owner, vacated = account["owner"], account.get("vacated", {"attester": ""})
-    related = is_related(ctx, debtor, owner)
-    if related != own or not (own or is_bank(ctx, owner)):
-        return str(owner)
-    for side in (account["attester"], vacated["attester"]):
-        if side and is_related(ctx, debtor, side):
-            return str(side)
-    return ""
-
-
-def need_apart(
-    ctx: Context, account: Record, debtor: str, *, own: bool = False
-) -> None:
-    """Refuse an account that may not keep money for a debtor, as ``own_side`` says.
-
-    Raises:
-        Refusal: ``debtors_account``; ``not_a_bank``, an owner of no group of its.
-    """
-    side = own_side(ctx, account, debtor, own=own)
-    if side:
-        known = is_related(ctx, debtor, side)
-        ctx.refuse("debtors_account" if known else "not_a_bank", member=side)
 
 
 def sign_prices(ctx: Context, attester: str, references: list[str]) -> list[Signer]:

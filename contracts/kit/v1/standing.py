@@ -11,6 +11,7 @@ order takes is held until its release, or goes to the account it names.
 """
 
 from contracts.kit.v1.records import UNSENT
+from contracts.kit.v1.relations import need_guardian, need_unrelated
 from contracts.kit.v1.rule import (
     INTEGER_MAX,
     Context,
@@ -26,9 +27,6 @@ HOLDINGS_PAGE = 200
 HOLDINGS_PAGES_MAX = 20
 FREEZE = "freeze"
 INSOLVENCY = "insolvency"
-GUARDIANS = ("lender", "regulator")
-# Members of one name that are looked at, of whom a document may mean any.
-SAME_NAME_MAX = 100
 # Covers whose orders bind the units a member holds, whatever their number.
 BINDING = ("member",)
 
@@ -75,49 +73,6 @@ def sign_authority(
     need_guardian(ctx, given.guardian, [given.placer, *concerned])
     need_unrelated(ctx, given.placer, concerned)
     return [Signer(given.placer, "order"), Signer(given.guardian, "order")]
-
-
-def need_guardian(ctx: Context, guardian: str, concerned: list[str]) -> None:
-    """Refuse who is no lender or regulator, or not independent of those concerned.
-
-    Raises:
-        Refusal: ``no_channel``; ``group_conflict``.
-    """
-    roles = ctx.need("member", guardian)["roles"]
-    if not any(role in roles for role in GUARDIANS):
-        ctx.refuse("no_channel", guardian=guardian)
-    if "operator" in roles:
-        ctx.refuse("group_conflict", guardian=guardian)
-    need_unrelated(ctx, guardian, concerned)
-
-
-def need_unrelated(ctx: Context, signer: str, concerned: list[str]) -> None:
-    """Refuse a signer that is one of those concerned, or related to one.
-
-    Args:
-        ctx: the context.
-        signer: member id.
-        concerned: ids, or names as they stand on a document; a name is a member's
-            if it is registered under it.
-
-    Raises:
-        Refusal: ``group_conflict``.
-    """
-    for name in concerned:
-        same = ctx.scan("members", "", name + "/", SAME_NAME_MAX) if name else []
-        known = [member["id"] for member in same if member["name"] == name]
-        if name and ctx.read("member", name) is not None:
-            known.append(name)
-        if any(is_related(ctx, signer, member) for member in known):
-            ctx.refuse("group_conflict", member=signer)
-
-
-def is_related(ctx: Context, one: str, other: str) -> bool:
-    """Say whether two members are the same or of one group."""
-    if one == other:
-        return True
-    group = ctx.need("member", one).get("group", "")
-    return bool(group) and group == ctx.need("member", other).get("group", "")
 
 
 # -- which orders are in force ---------------------------------------------------------
